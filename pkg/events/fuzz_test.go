@@ -1,0 +1,118 @@
+package events_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// FuzzOrder: whatever is published, reading it ends with an order that holds what the contract promises
+// or with problems that name a path; what was read survives being written and read again.
+func FuzzOrder(f *testing.F) {
+	f.Add("orders.acme.1001.placed", good)
+	f.Add("orders.acme.1001.placed", `{"specversion":"1.0","type":"seqrflow.order.placed.v1","data":`+good+`}`)
+	f.Add("orders.acme.x-geycambr.placed", strings.Replace(good, `"1001"`, `"10 01"`, 1))
+	f.Add("orders.acme.1001.placed", `{"orderId":"1001","shop":"acme","currency":"KWD","total":"1.234","validFor":"PT15M","rows":[{"description":"ö","quantity":"-1","total":"2.234","taxRate":6},{"description":"d","quantity":1,"total":"-1"}]}`)
+	f.Fuzz(func(t *testing.T, subject, body string) {
+		m := events.Message{Subject: subject, Body: []byte(body)}
+		o, err := events.DecodeOrder(m)
+		if err != nil {
+			ps, ok := err.(events.Problems)
+			if !ok || len(ps) == 0 || ps[0].Path == "" || ps[0].Expected == "" {
+				t.Fatalf("not problems that name a path: %#v", err)
+			}
+			return
+		}
+		sum := events.Amount{}
+		for _, r := range o.Rows {
+			sum = sum.Add(r.Total)
+		}
+		digits, known := events.CurrencyDigits(o.Currency)
+		if !known || o.Total.Sign() <= 0 || sum.Cmp(o.Total) != 0 || o.Total.Decimal().Scale() > digits || len(o.Rows) == 0 || len(o.Rows) > events.MaxRows {
+			t.Fatalf("accepted: %+v", o)
+		}
+		if events.OrderSubject(o.Shop, o.OrderID, events.Placed)[:len(subject)-len("placed")] != subject[:len(subject)-len("placed")] && strings.HasSuffix(subject, ".placed") {
+			t.Fatalf("%q was accepted on %q", o.OrderID, subject)
+		}
+		again, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := events.DecodeOrder(events.Message{Subject: subject, Body: again})
+		if err != nil && len(again) <= events.MaxOrderBytes {
+			t.Fatalf("written as %s: %v", again, err)
+		}
+		if twice, _ := json.Marshal(back); err == nil && !cmp.Equal(again, twice) {
+			t.Fatalf("%s became %s", again, twice)
+		}
+	})
+}
+
+// FuzzReturn: as for orders.
+func FuzzReturn(f *testing.F) {
+	f.Add(`{"shop":"acme","orderId":"1","refundId":"r1","amount":"4.50"}`)
+	f.Add(`{"shop":"acme","orderId":"1","refundId":"r1","rows":[{"description":"a","quantity":2,"total":"10"}]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		r, err := events.DecodeReturn(events.Message{Subject: "orders.acme.1.returned", Body: []byte(body)})
+		if err == nil && (r.RefundID == "" || events.Token(r.Shop) != "acme" || events.Token(r.OrderID) != "1" || r.Amount != nil && r.Amount.Sign() <= 0) {
+			t.Fatalf("accepted: %+v", r)
+		}
+	})
+}
+
+// FuzzAmount: what is accepted is written again with the same value, within the digits allowed.
+func FuzzAmount(f *testing.F) {
+	for _, s := range []string{"149.50", "-0.01", "0", "999999999999", "1e2", " 1", "+1", "01", ".5", "5.", "1_0", "٣", "0.000000000001"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := events.ParseAmount(s)
+		if err != nil {
+			return
+		}
+		if n := len(strings.NewReplacer("-", "", ".", "").Replace(s)); n > events.MaxAmountDigits {
+			t.Fatalf("%q has %d digits", s, n)
+		}
+		back, err := events.ParseAmount(a.String())
+		if err != nil || back.Cmp(a) != 0 || (a.String() != s && s != "-0" && !strings.HasPrefix(s, "-0.")) {
+			t.Fatalf("%q became %s, %v", s, a, err)
+		}
+	})
+}
+
+// FuzzSubject: a token is always fit to be published on, and a subject made of ids is taken apart again.
+func FuzzSubject(f *testing.F) {
+	f.Add("acme", "1001", "orders.acme.1001.placed")
+	f.Add("ö", "x-", "a.*.>.")
+	f.Fuzz(func(t *testing.T, shop, order, any string) {
+		if shop != "" && order != "" {
+			a, err := events.ParseSubject(events.OrderSubject(shop, order, events.Placed))
+			if err != nil || a.Shop != events.Token(shop) || a.ID != events.Token(order) {
+				t.Fatalf("%q %q: %+v, %v", shop, order, a, err)
+			}
+		}
+		if a, err := events.ParseSubject(any); err == nil && strings.ContainsAny(a.Shop+a.ID+a.Event, ".*> \t\r\n") {
+			t.Fatalf("%q was taken apart as %+v", any, a)
+		}
+	})
+}
+
+// FuzzInvoiceEvent: the schema's reader bears anything that stands in the stream.
+func FuzzInvoiceEvent(f *testing.F) {
+	f.Add(`{"shop":"acme","invoiceId":"1","state":"PAID","total":"10","refunds":[{"refundId":"r","amount":"1","status":"done"}],"change":{"event":"paid"}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		var inv events.Invoice
+		if json.Unmarshal([]byte(body), &inv) != nil {
+			return
+		}
+		for _, e := range events.Names() {
+			inv.Can(e)
+		}
+		inv.Key()
+		inv.InFlight()
+	})
+}

@@ -1,0 +1,147 @@
+package events
+
+import (
+	"time"
+)
+
+// Invoice is everything known of one invoice. Each event of INVOICES carries it as it is after the
+// event, so the last event is the state.
+type Invoice struct {
+	Shop      string `json:"shop"`
+	InvoiceID string `json:"invoiceId"`
+	OrderID   string `json:"orderId"`
+	State     State  `json:"state"`
+	Currency  string `json:"currency,omitempty"`
+	Total     Amount `json:"total,omitzero"`
+	Order     *Order `json:"order,omitempty"`
+
+	Terminal         string     `json:"terminal,omitempty" jsonschema:"description=The provider's terminal that issued the invoice"`
+	InvoiceReference string     `json:"invoiceReference,omitempty" jsonschema:"description=The provider's name of the bill"`
+	QRCode           string     `json:"qrCode,omitempty" jsonschema:"description=The text of the QR code to show to the buyer"`
+	Link             string     `json:"link,omitempty" jsonschema:"description=Opens the buyer's app when the shop is on the same phone"`
+	IssuedAt         *time.Time `json:"issuedAt,omitempty"`
+	DueAt            *time.Time `json:"dueAt,omitempty" jsonschema:"description=When the order's validFor is over"`
+	OverdueAt        *time.Time `json:"overdueAt,omitempty"`
+	EndedAt          *time.Time `json:"endedAt,omitempty" jsonschema:"description=When it was canceled or failed or expired or rejected"`
+	Reason           string     `json:"reason,omitempty" jsonschema:"description=Why it was canceled or failed or expired or rejected"`
+
+	ErsReference string     `json:"ersReference,omitempty" jsonschema:"description=The provider's name of the payment"`
+	PaidAt       *time.Time `json:"paidAt,omitempty"`
+	Late         bool       `json:"late,omitempty" jsonschema:"description=Paid after it had been canceled or failed or expired; refunded in full"`
+	Receipts     []Receipt  `json:"receipts,omitempty"`
+	Refunds      []Refund   `json:"refunds,omitempty"`
+	Refunded     Amount     `json:"refunded,omitzero" jsonschema:"description=Sum of the refunds that were done"`
+	Held         Amount     `json:"held,omitzero" jsonschema:"description=Sum of the refunds under way or in doubt"`
+
+	Change Change `json:"change"`
+}
+
+// Change is what is particular to one event: what happened, who recorded it and why.
+type Change struct {
+	Event    Name      `json:"event"`
+	From     State     `json:"from"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+	Why      string    `json:"why"`
+	RefundID string    `json:"refundId,omitempty"`
+	Call     *Call     `json:"call,omitempty"`
+}
+
+// Call is the provider call that an event rests on.
+type Call struct {
+	Operation   string `json:"operation"`
+	Outcome     string `json:"outcome" jsonschema:"enum=answered,enum=not sent,enum=maybe sent"`
+	Code        *int   `json:"code,omitempty" jsonschema:"description=The provider's resultCode"`
+	Description string `json:"description,omitempty"`
+	Attempt     int    `json:"attempt,omitempty"`
+	Millis      int64  `json:"ms"`
+}
+
+// Receipt is one receipt that the provider has accepted.
+type Receipt struct {
+	At       time.Time `json:"at"`
+	MIMEType string    `json:"mimeType"`
+	SHA256   string    `json:"sha256"`
+	Bytes    int       `json:"bytes"`
+}
+
+// RefundStatus says how far a refund has come.
+type RefundStatus string
+
+// A refund is sending from its intent until its outcome is known; waiting means that the last
+// attempt is proved not to have happened, so another may be made.
+const (
+	RefundSending RefundStatus = "sending"
+	RefundWaiting RefundStatus = "waiting"
+	RefundDone    RefundStatus = "done"
+	RefundFailed  RefundStatus = "failed"
+	RefundUnknown RefundStatus = "unknown"
+)
+
+// Refund is one request to pay back, by the shop's refundId.
+type Refund struct {
+	RefundID     string       `json:"refundId"`
+	Amount       Amount       `json:"amount"`
+	Status       RefundStatus `json:"status" jsonschema:"enum=sending,enum=waiting,enum=done,enum=failed,enum=unknown"`
+	ErsReference string       `json:"ersReference,omitempty" jsonschema:"description=The provider's name of the refund"`
+	Reason       string       `json:"reason,omitempty" jsonschema:"description=Why the shop asked for it"`
+	Detail       string       `json:"detail,omitempty" jsonschema:"description=Why it failed or is in doubt or who settled it"`
+	Attempts     int          `json:"attempts,omitempty"`
+	InDoubt      bool         `json:"inDoubt,omitempty" jsonschema:"description=An earlier attempt may have been paid without our knowing"`
+	Message      uint64       `json:"message,omitempty" jsonschema:"description=Sequence of the message whose handling made the last attempt; others with the same refundId leave its outcome to that one"`
+	AskedAt      time.Time    `json:"askedAt"`
+	SettledAt    *time.Time   `json:"settledAt,omitempty"`
+}
+
+// Key of the invoice.
+func (inv Invoice) Key() Key { return KeyOf(inv.Shop, inv.InvoiceID) }
+
+// Can says whether the event may be recorded now.
+func (inv Invoice) Can(e Name) bool { return Can(inv.state(), e) }
+
+func (inv Invoice) state() State {
+	if inv.State == "" {
+		return None
+	}
+	return inv.State
+}
+
+// Remaining is what may still be refunded: the paid total less what is refunded, under way or in doubt.
+func (inv Invoice) Remaining() Amount {
+	if !inv.state().WasPaid() {
+		return Amount{}
+	}
+	return inv.Total.Sub(inv.Refunded).Sub(inv.Held)
+}
+
+// Refund finds a refund by the shop's id.
+func (inv Invoice) Refund(id string) (Refund, bool) {
+	for _, r := range inv.Refunds {
+		if r.RefundID == id {
+			return r, true
+		}
+	}
+	return Refund{}, false
+}
+
+// InFlight is the refund that the provider is being asked for, if any: there is at most one.
+func (inv Invoice) InFlight() (Refund, bool) {
+	for _, r := range inv.Refunds {
+		if r.Status == RefundSending {
+			return r, true
+		}
+	}
+	return Refund{}, false
+}
+
+// change checks the table and gives the invoice as it is after the event.
+func (inv Invoice) change(c Change, full bool) (Invoice, error) {
+	from := inv.state()
+	to, err := Next(from, c.Event, full)
+	if err != nil {
+		return inv, err
+	}
+	c.From, c.At = from, c.At.UTC()
+	inv.State, inv.Change = to, c
+	return inv, nil
+}

@@ -1,0 +1,25 @@
+package events
+
+import "time"
+
+// The events of PARKED: a worker parks, a person replays.
+const (
+	ParkedParked   = "parked"
+	ParkedReplayed = "replayed"
+)
+
+// Parked is the data of parked.<worker>.<shop>.<id>: a message that a worker could not handle.
+type Parked struct {
+	Worker    string    `json:"worker"`
+	Consumer  string    `json:"consumer" jsonschema:"description=The consumer that will take it again"`
+	Reason    string    `json:"reason" jsonschema:"description=What was wrong: the field and what was expected"`
+	Attempts  int       `json:"attempts"`
+	At        time.Time `json:"at"`
+	Stream    string    `json:"stream"`
+	Subject   string    `json:"subject"`
+	Sequence  uint64    `json:"sequence" jsonschema:"description=Of the original in its stream"`
+	Original  string    `json:"original,omitempty" jsonschema:"description=The message's body or its beginning"`
+	Encoding  string    `json:"encoding,omitempty" jsonschema:"enum=base64"`
+	Truncated bool      `json:"truncated,omitempty"`
+	Replays   uint64    `json:"replays,omitempty" jsonschema:"description=In a replayed event: the sequence on PARKED of what is replayed"`
+}

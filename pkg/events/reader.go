@@ -1,0 +1,172 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/govalues/decimal"
+)
+
+// reader takes values out of a JSON object and notes each problem under its path, instead of
+// stopping at the first. Fields that it is not asked for are left alone.
+type reader struct {
+	prefix   string
+	fields   map[string]json.RawMessage
+	problems *Problems
+}
+
+func readObject(path string, body []byte, ps *Problems) reader {
+	r := reader{prefix: path, problems: ps}
+	if err := json.Unmarshal(body, &r.fields); err != nil || r.fields == nil {
+		what := "expected a JSON object"
+		if !json.Valid(body) {
+			what = "expected JSON"
+			if err != nil {
+				what += ": " + err.Error()
+			}
+		}
+		*ps = append(*ps, Problem{or(path, "body"), what})
+	}
+	return r
+}
+
+func (r reader) path(key string) string {
+	if r.prefix == "" {
+		return key
+	}
+	return r.prefix + "." + key
+}
+
+func (r reader) note(key, expected string, args ...any) {
+	*r.problems = append(*r.problems, Problem{r.path(key), fmt.Sprintf(expected, args...)})
+}
+
+// raw gives the field, or nil when it is absent or null; a required one is noted as missing.
+func (r reader) raw(key string, required bool) json.RawMessage {
+	v, ok := r.fields[key]
+	if ok && !bytes.Equal(v, []byte("null")) {
+		return v
+	}
+	if required && r.fields != nil {
+		r.note(key, "missing")
+	}
+	return nil
+}
+
+func (r reader) text(key string, required bool, maxRunes int) string {
+	v := r.raw(key, required)
+	if v == nil {
+		return ""
+	}
+	var s string
+	if err := json.Unmarshal(v, &s); err != nil {
+		r.note(key, "expected a string, got %s", kind(v))
+		return ""
+	}
+	switch n := utf8.RuneCountInString(s); {
+	case n == 0 && required:
+		r.note(key, "expected a string that is not empty")
+	case n > maxRunes:
+		r.note(key, "expected at most %d characters, got %d", maxRunes, n)
+	}
+	return s
+}
+
+// amount reads a decimal string with at most the currency's digits.
+func (r reader) amount(key, currency string, required bool) *Amount {
+	v := r.raw(key, required)
+	if v == nil {
+		return nil
+	}
+	var s string
+	if err := json.Unmarshal(v, &s); err != nil {
+		r.note(key, `expected a decimal string such as "149.50", got %s`, kind(v))
+		return nil
+	}
+	a, err := ParseAmount(s)
+	if err != nil {
+		r.note(key, "%v", err)
+		return nil
+	}
+	if n, ok := CurrencyDigits(currency); ok && a.d.Scale() > n {
+		r.note(key, "expected at most %d digits after the point for %s, got %q", n, currency, s)
+		return nil
+	}
+	return &a
+}
+
+// number reads an exact decimal that is not money: a string or a JSON number without exponent.
+func (r reader) number(key string, required bool) *decimal.Decimal {
+	v := r.raw(key, required)
+	if v == nil {
+		return nil
+	}
+	s := string(v)
+	if v[0] == '"' {
+		if err := json.Unmarshal(v, &s); err != nil {
+			r.note(key, "expected a decimal")
+			return nil
+		}
+	} else if v[0] != '-' && (v[0] < '0' || v[0] > '9') {
+		r.note(key, `expected a decimal such as "1.5", got %s`, kind(v))
+		return nil
+	}
+	d, err := parsePlain(s)
+	if err != nil {
+		r.note(key, "%v", err)
+		return nil
+	}
+	return &d
+}
+
+func (r reader) duration(key string, least, most time.Duration) time.Duration {
+	s := r.text(key, false, 40)
+	if s == "" {
+		return 0
+	}
+	d, err := parseDuration(s)
+	if err != nil {
+		r.note(key, `expected a duration such as "15m" or "PT15M", got %q`, clip(s, 40))
+		return 0
+	}
+	if d < least || d > most {
+		r.note(key, "expected %s to %s, got %s", least, most, d)
+	}
+	return d
+}
+
+func (r reader) list(key string, required bool) []json.RawMessage {
+	v := r.raw(key, required)
+	if v == nil {
+		return nil
+	}
+	var l []json.RawMessage
+	if err := json.Unmarshal(v, &l); err != nil {
+		r.note(key, "expected a list, got %s", kind(v))
+	}
+	return l
+}
+
+func kind(v json.RawMessage) string {
+	switch v[0] {
+	case '"':
+		return "a string"
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return "the number " + clip(string(v), 40)
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,127 @@
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// The first token of every subject, and the streams that hold them.
+const (
+	OrdersStream   = "ORDERS"
+	InvoicesStream = "INVOICES"
+	PeriodsStream  = "PERIODS"
+	ParkedStream   = "PARKED"
+
+	OrdersSubjects   = "orders.>"
+	InvoicesSubjects = "invoices.*.*.*"
+	PeriodsSubjects  = "periods.*.*.*"
+	ParkedSubjects   = "parked.*.*.*"
+)
+
+const maxToken = 64
+
+var (
+	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	lowerBase32  = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+)
+
+// Token makes an id from outside fit to be one token of a subject. An id of 1 to 64 of A–Z, a–z,
+// 0–9, "_" and "-" is taken as it is; any other, and any that starts with "x-", becomes "x-" and its
+// lower-case unpadded base32, or that of its SHA-256 where it would be too long.
+func Token(id string) string {
+	if IsToken(id) && !strings.HasPrefix(id, "x-") {
+		return id
+	}
+	if t := "x-" + lowerBase32.EncodeToString([]byte(id)); len(t) <= maxToken {
+		return t
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "x-" + lowerBase32.EncodeToString(sum[:])
+}
+
+// IsToken says whether s may stand in a subject as it is.
+func IsToken(s string) bool { return tokenPattern.MatchString(s) }
+
+// Key names one invoice by its two subject tokens.
+type Key struct{ Shop, Invoice string }
+
+// KeyOf makes the key from the ids as the shop writes them.
+func KeyOf(shop, invoice string) Key { return Key{Token(shop), Token(invoice)} }
+
+// ParseKey reads "<shop>/<invoice>", ids or tokens.
+func ParseKey(s string) (Key, error) {
+	shop, invoice, ok := strings.Cut(s, "/")
+	if !ok || shop == "" || invoice == "" {
+		return Key{}, fmt.Errorf("expected <shop>/<invoice>, got %q", clip(s, 80))
+	}
+	if IsToken(shop) && IsToken(invoice) {
+		return Key{shop, invoice}, nil
+	}
+	return KeyOf(shop, invoice), nil
+}
+
+func (k Key) String() string { return k.Shop + "/" + k.Invoice }
+
+// All is the filter that matches every event of the invoice. It is the only spelling used for
+// loading and for expected sequences: a cluster compares filters as text.
+func (k Key) All() string { return "invoices." + k.Shop + "." + k.Invoice + ".*" }
+
+// Subject is where an event of the invoice is published.
+func (k Key) Subject(e Name) string {
+	return "invoices." + k.Shop + "." + k.Invoice + "." + string(e)
+}
+
+// Hint is the subject that asks the poller to look at the invoice now.
+func (k Key) Hint() string { return "hints." + k.Shop + "." + k.Invoice }
+
+// OrderSubject is where an order event is published.
+func OrderSubject(shop, order string, e OrderName) string {
+	return "orders." + Token(shop) + "." + Token(order) + "." + string(e)
+}
+
+// PeriodKey names one period of one shop.
+type PeriodKey struct{ Shop, Period string }
+
+// All is the filter that matches every event of the period.
+func (k PeriodKey) All() string { return "periods." + k.Shop + "." + k.Period + ".*" }
+
+// Subject is where an event of the period is published.
+func (k PeriodKey) Subject(event string) string {
+	return "periods." + k.Shop + "." + k.Period + "." + event
+}
+
+// ParkedSubject is where what a worker could not handle is kept. Shop and id are the tokens of the
+// message's own subject; what is no token there is made one.
+func ParkedSubject(worker, shop, id string) string {
+	return "parked." + fit(worker) + "." + fit(shop) + "." + fit(id)
+}
+
+func fit(s string) string {
+	if IsToken(s) {
+		return s
+	}
+	return Token(s)
+}
+
+// Address is a subject of ORDERS, INVOICES or PERIODS taken apart.
+type Address struct{ Kind, Shop, ID, Event string }
+
+// ParseSubject takes apart a subject of four tokens; the error names the token that is wrong.
+func ParseSubject(subject string) (Address, error) {
+	t := strings.Split(subject, ".")
+	if len(t) != 4 {
+		return Address{}, Problem{"subject", fmt.Sprintf("expected <kind>.<shop>.<id>.<event>, got %d tokens", len(t))}
+	}
+	for i, name := range []string{"kind", "shop", "id", "event"} {
+		if !IsToken(t[i]) {
+			return Address{}, Problem{"subject", fmt.Sprintf("the %s token %q is not 1 to 64 of A-Z a-z 0-9 _ -", name, clip(t[i], 80))}
+		}
+	}
+	return Address{t[0], t[1], t[2], t[3]}, nil
+}
+
+// Key of an address on INVOICES.
+func (a Address) Key() Key { return Key{a.Shop, a.ID} }
