@@ -1,0 +1,76 @@
+package calls_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/calls"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+func answered(code seqr.ResultCode) error {
+	return fmt.Errorf("call: %w", &seqr.Error{Operation: "cancelInvoice", Sent: seqr.Answered, Code: code})
+}
+
+func TestOutcomeOfRepeatableCalls(t *testing.T) {
+	unreachable := &seqr.Error{Sent: seqr.NotSent, Err: errors.New("refused")}
+	lost := &seqr.Error{Sent: seqr.MaybeSent, Err: errors.New("reset")}
+	fault := &seqr.Error{Sent: seqr.MaybeSent, Err: &seqr.Fault{Code: "Server", Text: "no"}}
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"done", nil, "done"},
+		{"not sent: the provider is waited for", unreachable, "hold"},
+		{"no answer: the provider is waited for", lost, "hold"},
+		{"a SOAP fault: a bounded number of attempts", fault, "retry"},
+		{"SYSTEM_ERROR: a bounded number of attempts", answered(seqr.SystemError), "retry"},
+		{"SYSTEM_BUSY", answered(seqr.SystemBusy), "hold"},
+		{"REPORT_NOT_READY", answered(seqr.ReportNotReady), "hold"},
+		{"refused", answered(seqr.InvalidInvoiceReference), "park"},
+		{"wrong password", answered(seqr.AuthenticationFailed), "park"},
+	} {
+		o := calls.Repeatable(c.err)
+		got := "hold"
+		switch {
+		case o.IsDone():
+			got = "done"
+		case o.IsParked():
+			got = "park"
+		case len(o.String()) > 5 && o.String()[:5] == "retry":
+			got = "retry"
+		}
+		if got != c.want {
+			t.Errorf("%s: %s; want %s", c.name, o, c.want)
+		}
+	}
+}
+
+func TestCredentialsAreTheAskersNotTheOrders(t *testing.T) {
+	for code, want := range map[seqr.ResultCode]bool{20: true, 21: true, 29: true, 33: true, 37: true, 92: true, 49: false, 54: false, 90: false, 98: false} {
+		if got := calls.Credentials(answered(code)); got != want {
+			t.Errorf("%d: %v", code, got)
+		}
+	}
+	if calls.Credentials(errors.New("other")) || calls.Credentials(nil) {
+		t.Error("an error without a code is about no credentials")
+	}
+}
+
+func TestCallOfAnEvent(t *testing.T) {
+	if c := calls.Of("sendInvoice", time.Now(), nil); c.Outcome != "answered" || *c.Code != 0 {
+		t.Errorf("%+v", c)
+	}
+	if c := calls.Of("sendInvoice", time.Now(), answered(49)); c.Outcome != "answered" || *c.Code != 49 || c.Description != "INVALID_INVOICE_DATA" {
+		t.Errorf("%+v", c)
+	}
+	if c := calls.Of("sendInvoice", time.Now(), &seqr.Error{Sent: seqr.NotSent, Err: errors.New("refused")}); c.Outcome != "not sent" || c.Code != nil {
+		t.Errorf("%+v", c)
+	}
+	if c := calls.Of("sendInvoice", time.Now(), errors.New("anything")); c.Outcome != "maybe sent" || c.Code != nil {
+		t.Errorf("%+v", c)
+	}
+}

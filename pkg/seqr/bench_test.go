@@ -1,0 +1,101 @@
+package seqr
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/govalues/decimal"
+)
+
+func answerFile(b *testing.B, name string) []byte {
+	b.Helper()
+	data, err := os.ReadFile("testdata/answers/" + name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return data
+}
+
+func BenchmarkDecodeStatus(b *testing.B) {
+	for _, name := range []string{"status-issued.xml", "status-paid.xml"} {
+		data := answerFile(b, name)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var p PaymentStatus
+				if _, err := decodeAnswer(data, opGetPaymentStatus, p.read); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	config := Config{ClientID: "Example AB", ClientReference: "till/1.0"}.withDefaults()
+	as := Terminal("till-1", "password")
+	invoice := Invoice{Title: "Smörgås", IssueDate: time.Unix(1773491415, 0), Total: Amount{"SEK", decimal.MustParse("1200.00")}}
+	for i := range 12 {
+		invoice.Rows = append(invoice.Rows, InvoiceRow{Description: fmt.Sprint("Row ", i), Total: Amount{Value: decimal.MustParse("100.00")}})
+	}
+	for name, k := range map[string]call{
+		"getPaymentStatus": {operation: opGetPaymentStatus, as: &as, write: func(e *encoder) {
+			e.text("invoiceReference", "1357902468013")
+			e.integer("invoiceVersion", 1)
+		}},
+		"sendInvoice-12-rows": {operation: opSendInvoice, as: &as, write: func(e *encoder) { e.invoice(invoice) }},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var out buffer
+			for b.Loop() {
+				k.encode(config, &out, false)
+			}
+		})
+	}
+}
+
+// BenchmarkGetPaymentStatus is a whole call over loopback, with the server's half in the same process.
+func BenchmarkGetPaymentStatus(b *testing.B) {
+	data := answerFile(b, "status-issued.xml")
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = w.Write(data)
+	}))
+	defer s.Close()
+	c, err := New(Config{Endpoint: s.URL})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.CloseIdle()
+	as := Terminal("till-1", "password")
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.GetPaymentStatus(b.Context(), GetPaymentStatus{As: as, InvoiceReference: "1357902468013"}); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func BenchmarkParseTransactionDetails(b *testing.B) {
+	var report bytes.Buffer
+	report.WriteString("<TransactionDetails>")
+	for i := range 100_000 {
+		fmt.Fprintf(&report, "<Row><TerminalId>till-1</TerminalId><CashierId>NULL</CashierId><SalesAmount>%d.31000</SalesAmount><ErsReference>%025d</ErsReference></Row>\n", i, i)
+	}
+	report.WriteString("</TransactionDetails>")
+	b.SetBytes(int64(report.Len()))
+	for b.Loop() {
+		if _, err := ParseTransactionDetails(bytes.NewReader(report.Bytes()), func(ReportRow) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

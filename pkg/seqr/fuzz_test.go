@@ -1,0 +1,154 @@
+package seqr
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// secondOpinion reads an answer's result code with the standard library: slower, and written by others.
+type secondOpinion struct {
+	XMLName xml.Name `xml:"http://schemas.xmlsoap.org/soap/envelope/ Envelope"`
+	Body    struct {
+		Answer struct {
+			XMLName xml.Name
+			Return  struct {
+				ResultCode int           `xml:"resultCode"`
+				Status     InvoiceStatus `xml:"status"`
+			} `xml:"return"`
+		} `xml:",any"`
+	} `xml:"http://schemas.xmlsoap.org/soap/envelope/ Body"`
+}
+
+// FuzzDecode looks for answers that break the decoder, and for those that are not well formed or say
+// something else to the standard library's parser.
+func FuzzDecode(f *testing.F) {
+	files, err := filepath.Glob("testdata/answers/*.xml")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, file := range files {
+		seed, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seed, "text/xml; charset=utf-8")
+	}
+	f.Add([]byte(`<?xml version="1.0" encoding='ISO-8859-1'?><a/>`), "text/xml")
+	f.Fuzz(func(t *testing.T, data []byte, contentType string) {
+		text, err := toUTF8(data, contentType)
+		if err != nil {
+			return
+		}
+		var p PaymentStatus
+		a, err := decodeAnswer(text, opGetPaymentStatus, p.read)
+		var report Report
+		_, _ = decodeAnswer(text, opExecuteReport, func(s *scanner, name []byte) error { return report.read(s) })
+		if err == nil {
+			askASecondOpinion(t, text, a, p)
+		}
+	})
+}
+
+func askASecondOpinion(t *testing.T, text []byte, a answer, p PaymentStatus) {
+	d := xml.NewDecoder(bytes.NewReader(text))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil && !stricter(err) {
+			t.Fatalf("accepted what is not well formed: %v", err)
+		} else if err != nil {
+			return
+		}
+	}
+	if bytes.Contains(text, []byte("nil")) || bytes.Count(text, []byte("return")) != 2 || bytes.Contains(text, []byte("<!--")) {
+		return // the standard library knows no xsi:nil, and takes no notice of namespaces
+	}
+	var want secondOpinion
+	d = xml.NewDecoder(bytes.NewReader(text))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+	if err := d.Decode(&want); err != nil || want.Body.Answer.XMLName.Local != "getPaymentStatusResponse" {
+		return
+	}
+	if got := int(a.code); got != want.Body.Answer.Return.ResultCode && bytes.Count(text, []byte("resultCode")) == 2 {
+		t.Errorf("result code %d, the standard library says %d", got, want.Body.Answer.Return.ResultCode)
+	}
+	if got := strings.TrimSpace(string(want.Body.Answer.Return.Status)); got != string(p.Status) && bytes.Count(text, []byte("status")) == 2 && bytes.IndexByte(text, '&') < 0 {
+		t.Errorf("status %q, the standard library says %q", p.Status, got)
+	}
+}
+
+// stricter tells the standard library's rules on the letters of names and on the XML declaration, which
+// this decoder leaves out: they change nothing about what a document says.
+func stricter(err error) bool {
+	for _, rule := range []string{"invalid XML name", "unsupported version", "expected element name", "expected attribute name", "processing instruction", "encoding"} {
+		if strings.Contains(err.Error(), rule) {
+			return true
+		}
+	}
+	return false
+}
+
+// FuzzReport looks for reports that break the parser, and for any whose rows are not all complete.
+func FuzzReport(f *testing.F) {
+	f.Add([]byte(`<TransactionDetails><Meta><ResellerId>r</ResellerId></Meta><Row><SalesAmount>-1.5</SalesAmount><ErsReference>1</ErsReference></Row></TransactionDetails>`))
+	f.Add([]byte(`<?xml version="1.0" encoding="latin1"?><TransactionDetails><Row><CashierId>` + "\xc5" + `</CashierId></Row></TransactionDetails>`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		rows := 0
+		meta, err := ParseTransactionDetails(bytes.NewReader(data), func(r ReportRow) error {
+			rows++
+			if r.ErsReference == "" {
+				t.Error("a row without a reference")
+			}
+			return nil
+		})
+		if meta.Rows != rows {
+			t.Errorf("%d rows, counted as %d", rows, meta.Rows)
+		}
+		if err == nil && xml.Unmarshal(data, new(struct{})) != nil && !bytes.Contains(data, []byte("encoding")) {
+			t.Error("accepted what is not well formed")
+		}
+	})
+}
+
+// FuzzEscape: every text arrives as it was, apart from what XML can't say.
+func FuzzEscape(f *testing.F) {
+	f.Add("a<b>&\r\n\x00\xff]]>\uffff")
+	f.Fuzz(func(t *testing.T, text string) {
+		raw := append(append([]byte("<a>"), appendEscaped(nil, text)...), "</a>"...)
+		s, err := newScanner(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.next(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.str()
+		want := strings.Map(func(r rune) rune {
+			if !isCharacter(r) {
+				return '\uFFFD'
+			}
+			return r
+		}, strings.ToValidUTF8(text, "\uFFFD"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if squeeze(got) != squeeze(want) {
+			t.Errorf("expected %q, got %q", want, got)
+		}
+	})
+}
+
+// squeeze makes one of several replacement characters: ToValidUTF8 replaces runs of bad bytes by one.
+func squeeze(s string) string {
+	for strings.Contains(s, "\uFFFD\uFFFD") {
+		s = strings.ReplaceAll(s, "\uFFFD\uFFFD", "\uFFFD")
+	}
+	return s
+}
