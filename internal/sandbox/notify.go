@@ -1,0 +1,89 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// notifier POSTs to notificationUrls: once each, never again, in the background.
+type notifier struct {
+	log    zerolog.Logger
+	client *http.Client
+	ctx    context.Context
+	cancel context.CancelFunc
+	slots  chan struct{}
+	mu     sync.Mutex
+	ended  bool
+	wg     sync.WaitGroup
+}
+
+const (
+	noticeTimeout = 5 * time.Second
+	noticesAtOnce = 64
+)
+
+func newNotifier(log zerolog.Logger) *notifier {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &notifier{
+		log: log, ctx: ctx, cancel: cancel, slots: make(chan struct{}, noticesAtOnce),
+		client: &http.Client{
+			Timeout:       noticeTimeout,
+			Transport:     &http.Transport{MaxIdleConnsPerHost: noticesAtOnce, IdleConnTimeout: 30 * time.Second},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+func (n *notifier) send(address, invoiceReference string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended {
+		return
+	}
+	n.wg.Go(func() {
+		select {
+		case n.slots <- struct{}{}:
+			defer func() { <-n.slots }()
+		case <-n.ctx.Done():
+			return
+		}
+		if err := n.post(address, invoiceReference); err != nil {
+			n.log.Warn().Err(err).Str("invoice", invoiceReference).Msg("notification not delivered, and not repeated")
+		}
+	})
+}
+
+func (n *notifier) post(address, invoiceReference string) error {
+	form := url.Values{"invoiceReference": {invoiceReference}}
+	req, err := http.NewRequestWithContext(n.ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return errors.New("the address cannot be used")
+	}
+	req.GetBody = nil // else the transport may repeat it on a connection that the receiver has just closed
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := n.client.Do(req)
+	var detail *url.Error
+	if errors.As(err, &detail) {
+		return detail.Err // without the address, which may hold the shop's token
+	}
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func (n *notifier) close() {
+	n.mu.Lock()
+	n.ended = true
+	n.mu.Unlock()
+	n.cancel()
+	n.wg.Wait()
+	n.client.CloseIdleConnections()
+}

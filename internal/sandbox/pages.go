@@ -1,0 +1,106 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/rand"
+	"embed"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+)
+
+//go:embed pages
+var pageFiles embed.FS
+
+type pages struct{ invoice, terminal, index, missing *template.Template }
+
+func parsePages() (*pages, error) {
+	var p pages
+	for name, to := range map[string]**template.Template{
+		"invoice.html": &p.invoice, "terminal.html": &p.terminal, "index.html": &p.index, "missing.html": &p.missing,
+	} {
+		t, err := template.ParseFS(pageFiles, "pages/"+name, "pages/style.html")
+		if err != nil {
+			return nil, err
+		}
+		*to = t
+	}
+	return &p, nil
+}
+
+// page is what every template is given.
+type page struct {
+	Nonce    string
+	Title    string
+	Invoice  walletView
+	Shop     string
+	Base     string
+	Terminal []Terminal
+	Reseller []Reseller
+	Recent   []Invoice
+	Now      time.Time
+	Manual   bool
+}
+
+// show writes a page that may load nothing, and run nothing but its own script.
+func show(w http.ResponseWriter, status int, t *template.Template, p page) {
+	p.Nonce = rand.Text()
+	var body bytes.Buffer
+	if err := t.Execute(&body, p); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+p.Nonce+"'; script-src 'nonce-"+p.Nonce+
+		"'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // a reader that has gone needs no answer
+}
+
+// serveInvoicePage is where an invoice's QR code leads.
+func (s *Sandbox) serveInvoicePage(w http.ResponseWriter, r *http.Request) {
+	v, known := s.view(strings.TrimPrefix(r.URL.Path, "/R"))
+	if !known {
+		show(w, http.StatusNotFound, s.pages.missing, page{Title: "No such invoice"})
+		return
+	}
+	show(w, http.StatusOK, s.pages.invoice, page{Title: v.Shop, Invoice: v})
+}
+
+// serveTerminalPage is where a terminal's own QR code leads: to its live invoice, or to waiting for one.
+func (s *Sandbox) serveTerminalPage(w http.ResponseWriter, r *http.Request) {
+	shop, ref, known := s.showing(strings.TrimPrefix(r.URL.Path, "/Q"))
+	switch {
+	case !known:
+		show(w, http.StatusNotFound, s.pages.missing, page{Title: "No such terminal"})
+	case ref != "":
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, "/R"+ref, http.StatusFound)
+	default:
+		show(w, http.StatusOK, s.pages.terminal, page{Title: shop, Shop: shop})
+	}
+}
+
+// serveIndex tells a newcomer what this is. It shows the demo credentials, which are no secret, and no others.
+func (s *Sandbox) serveIndex(w http.ResponseWriter, r *http.Request) {
+	p := page{Title: "SEQR sandbox", Manual: s.cfg.ManualClock, Base: strings.TrimSuffix(s.cfg.BaseURL, "/")}
+	if p.Base == "" {
+		p.Base = "http://" + r.Host
+	}
+	p.Recent, p.Now = s.recent(50)
+	for _, t := range s.cfg.Terminals {
+		if t == DemoTerminals()[0] {
+			p.Terminal = append(p.Terminal, t)
+		}
+	}
+	for _, r := range s.cfg.Resellers {
+		if r == DemoResellers()[0] {
+			p.Reseller = append(p.Reseller, r)
+		}
+	}
+	show(w, http.StatusOK, s.pages.index, p)
+}

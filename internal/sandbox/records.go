@@ -1,0 +1,209 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/govalues/decimal"
+)
+
+// Status is an invoice's, in the provider's words.
+type Status string
+
+// The states of an invoice.
+const (
+	Issued   Status = "ISSUED"
+	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's tokens wait for the merchant
+	Reserved Status = "RESERVED"
+	Paid     Status = "PAID"
+	Canceled Status = "CANCELED"
+	Failed   Status = "FAILED"
+	Expired  Status = "EXPIRED"
+)
+
+func (s Status) live() bool { return s == Issued || s == Pending || s == Reserved }
+
+// Invoice is a bill as the ledger shows it.
+type Invoice struct {
+	InvoiceReference string          `json:"invoiceReference"`
+	Terminal         string          `json:"terminal"`
+	ClientInvoiceID  string          `json:"clientInvoiceId,omitempty"`
+	Status           Status          `json:"status"`
+	Version          int             `json:"version"`
+	Currency         string          `json:"currency"`
+	Total            decimal.Decimal `json:"total"`
+	ErsReference     string          `json:"ersReference,omitempty"`
+	IssuedAt         time.Time       `json:"issuedAt"`
+	PaidAt           time.Time       `json:"paidAt,omitzero"`
+	FetchedAt        time.Time       `json:"fetchedAt,omitzero"` // when a getPaymentStatus first answered PAID
+	ReversedAt       time.Time       `json:"reversedAt,omitzero"`
+	Reason           string          `json:"reason,omitempty"` // of an end that is not PAID
+}
+
+// Payment is money that went from a buyer to a shop.
+type Payment struct {
+	ErsReference     string          `json:"ersReference"`
+	InvoiceReference string          `json:"invoiceReference"`
+	Terminal         string          `json:"terminal"`
+	Reseller         string          `json:"reseller,omitempty"`
+	ClientInvoiceID  string          `json:"clientInvoiceId,omitempty"`
+	CashierID        string          `json:"cashierId,omitempty"`
+	Currency         string          `json:"currency"`
+	Amount           decimal.Decimal `json:"amount"`
+	Refunded         decimal.Decimal `json:"refunded"`
+	At               time.Time       `json:"at"`
+	FetchedAt        time.Time       `json:"fetchedAt,omitzero"`
+	ReversedAt       time.Time       `json:"reversedAt,omitzero"`
+}
+
+// Reversal is a payment that went back because nobody fetched it.
+type Reversal struct {
+	ErsReference     string          `json:"ersReference"` // of the payment
+	InvoiceReference string          `json:"invoiceReference"`
+	Terminal         string          `json:"terminal"`
+	ClientInvoiceID  string          `json:"clientInvoiceId,omitempty"`
+	Currency         string          `json:"currency"`
+	Amount           decimal.Decimal `json:"amount"`
+	At               time.Time       `json:"at"`
+	Reason           string          `json:"reason"`
+}
+
+// Refund is money given back at the shop's word.
+type Refund struct {
+	ErsReference        string          `json:"ersReference"`
+	PaymentErsReference string          `json:"paymentErsReference"`
+	InvoiceReference    string          `json:"invoiceReference"`
+	Terminal            string          `json:"terminal"`
+	ClientInvoiceID     string          `json:"clientInvoiceId,omitempty"` // of the refund's invoice
+	Currency            string          `json:"currency"`
+	Amount              decimal.Decimal `json:"amount"`
+	At                  time.Time       `json:"at"`
+}
+
+// Receipt is a document the shop sent for a payment.
+type Receipt struct {
+	ErsReference     string    `json:"ersReference"`
+	InvoiceReference string    `json:"invoiceReference"`
+	Terminal         string    `json:"terminal"`
+	MimeType         string    `json:"mimeType"`
+	Type             string    `json:"type"`
+	Size             int       `json:"size"`
+	SHA256           string    `json:"sha256"`
+	At               time.Time `json:"at"`
+}
+
+// Period is what was booked between two marks of one scope. A scope is a terminal, or a reseller with all its
+// terminals; the two are marked independently: closing a till does not close the shop, nor the other way round.
+// A payment is booked when PAID is first fetched, since until then it may still be reversed; a refund when it is made.
+type Period struct {
+	TransactionPeriodID string    `json:"transactionPeriodId"`
+	Reseller            string    `json:"reseller,omitempty"`
+	Terminal            string    `json:"terminal,omitempty"` // empty: all of the reseller's
+	MarkedAt            time.Time `json:"markedAt"`
+	Payments            int       `json:"payments"`
+	Refunds             int       `json:"refunds"`
+	From                int       `json:"from"` // bookings [From, To) of the whole provider
+	To                  int       `json:"to"`
+}
+
+// booking is one line of the provider's journal, the source of every report. A refund's amount is negative.
+type booking struct {
+	ErsReference string          `json:"ersReference"`
+	Terminal     string          `json:"terminal"`
+	Reseller     string          `json:"reseller,omitempty"`
+	CashierID    string          `json:"cashierId,omitempty"`
+	Currency     string          `json:"currency"`
+	Amount       decimal.Decimal `json:"amount"`
+}
+
+// invoice is all that is known of a bill.
+type invoice struct {
+	Invoice
+	PaymentMode     string          `json:"paymentMode,omitempty"`
+	Acknowledgment  string          `json:"acknowledgmentMode,omitempty"`
+	IssueDate       time.Time       `json:"issueDate,omitzero"`
+	Title           string          `json:"title,omitempty"`
+	Rows            packedRows      `json:"rows,omitempty"`
+	CashierID       string          `json:"cashierId,omitempty"`
+	Footer          string          `json:"footer,omitempty"`
+	BackURL         string          `json:"backUrl,omitempty"`
+	NotificationURL string          `json:"notificationUrl,omitempty"`
+	ReserveFor      time.Duration   `json:"reserveFor,omitempty"`
+	Tokens          []token         `json:"tokens,omitempty"`
+	Scanned         bool            `json:"scanned,omitempty"`
+	Acknowledged    bool            `json:"acknowledged,omitempty"` // the merchant has answered the buyer's tokens
+	ConfirmingUntil time.Time       `json:"confirmingUntil,omitzero"`
+	ReservedUntil   time.Time       `json:"reservedUntil,omitzero"`
+	PaidAmount      decimal.Decimal `json:"paidAmount"`
+
+	written int64 // the last effect on it, to be durable before anyone is told
+}
+
+func (inv *invoice) confirming(now time.Time) bool {
+	return inv.Status.live() && inv.Status != Reserved && now.Before(inv.ConfirmingUntil)
+}
+
+func (inv *invoice) reserves() bool {
+	return inv.PaymentMode != "" && inv.PaymentMode != immediateDebit
+}
+
+type row struct {
+	Description string           `json:"description,omitempty"`
+	Discount    *decimal.Decimal `json:"discount,omitempty"`
+	EAN         string           `json:"ean,omitempty"`
+	Quantity    *decimal.Decimal `json:"quantity,omitempty"`
+	SKU         string           `json:"sku,omitempty"`
+	TaxRate     *decimal.Decimal `json:"taxRate,omitempty"`
+	Total       *decimal.Decimal `json:"total,omitempty"`
+	Unit        string           `json:"unit,omitempty"`
+	UnitPrice   *decimal.Decimal `json:"unitPrice,omitempty"`
+}
+
+// packedRows are rows as JSON: a hundred thousand open bills are held in memory, and hardly any rows are looked at.
+type packedRows json.RawMessage
+
+func packRows(rows []row) (packedRows, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(rows)
+}
+
+// unpack gives back what packRows was given.
+func (p packedRows) unpack() []row {
+	var rows []row
+	if len(p) > 0 && json.Unmarshal(p, &rows) != nil {
+		return nil
+	}
+	return rows
+}
+
+// MarshalJSON puts them into the journal as they are.
+func (p packedRows) MarshalJSON() ([]byte, error) { return json.RawMessage(p).MarshalJSON() }
+
+// UnmarshalJSON keeps the octets for later.
+func (p *packedRows) UnmarshalJSON(data []byte) error {
+	return (*json.RawMessage)(p).UnmarshalJSON(data)
+}
+
+// token is a loyalty card or the like that the buyer's app presents.
+type token struct {
+	Description string `json:"description,omitempty"`
+	ID          string `json:"id,omitempty"`
+	Status      int    `json:"status"`
+	Value       string `json:"value,omitempty"`
+}
+
+// terminal is a Terminal with its password as a hash.
+type terminal struct {
+	ID           string `json:"id"`
+	External     string `json:"externalTerminalId,omitempty"`
+	Name         string `json:"name"`
+	Reseller     string `json:"reseller,omitempty"`
+	CashRegister bool   `json:"cashRegister,omitempty"`
+	Registered   bool   `json:"registered,omitempty"` // by registerTerminal, so it can be unregistered
+	SeqrID       string `json:"seqrId,omitempty"`
+	Hash         string `json:"hash"`
+
+	current *invoice // the last live invoice
+}

@@ -1,0 +1,229 @@
+package sandbox_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func reservation(total, seconds string) string {
+	timeout := ""
+	if seconds != "" {
+		timeout = `<commitReservationTimeout>` + seconds + `</commitReservationTimeout>`
+	}
+	b := strings.Replace(bill(total), "IMMEDIATE_DEBIT", "RESERVATION_REQUIRED", 1)
+	return strings.Replace(b, "</invoice>", timeout+"</invoice>", 1)
+}
+
+func amount(currency, value string) string {
+	return `<amount><currency>` + currency + `</currency><value>` + value + `</value></amount>`
+}
+
+func TestReservation(t *testing.T) {
+	p := serve(t, manual())
+	reserve := func(seconds string) string {
+		t.Helper()
+		ref := p.want(0, "sendInvoice", shop+reservation("100", seconds)).InvoiceReference
+		p.want(96, "commitReservation", shop+named(ref))
+		p.must(p.Pay(ref))
+		if a := p.status(shop, ref); a.Status != "RESERVED" || a.Version != 1 || a.ErsReference != "" {
+			t.Fatalf("%+v", a)
+		}
+		return ref
+	}
+	t.Run("whole", func(t *testing.T) {
+		ref := reserve("60")
+		p.want(0, "commitReservation", shop+named(ref))
+		a := p.status(shop, ref)
+		if a.Status != "PAID" || a.Version != 2 || a.Receipt.Total != "100.00" {
+			t.Errorf("%+v", a)
+		}
+		p.want(96, "commitReservation", shop+named(ref))
+		p.Advance(time.Hour)
+		if a := p.status(shop, ref); a.Status != "PAID" {
+			t.Errorf("%+v", a)
+		}
+	})
+	t.Run("part", func(t *testing.T) {
+		ref := reserve("60")
+		p.want(11, "commitReservation", shop+amount("SEK", "100.01")+named(ref))
+		p.want(49, "commitReservation", shop+amount("EUR", "40")+named(ref))
+		p.want(49, "commitReservation", shop+amount("SEK", "0")+named(ref))
+		p.want(0, "commitReservation", shop+amount("SEK", "40")+named(ref))
+		a := p.status(shop, ref)
+		if a.Receipt.Total != "40.00" {
+			t.Errorf("paid %s", a.Receipt.Total)
+		}
+		p.want(98, "refundPayment", shop+payment(a.ErsReference)+bill("40.01"))
+		p.want(0, "refundPayment", shop+payment(a.ErsReference)+bill("40"))
+	})
+	t.Run("lapses", func(t *testing.T) {
+		ref := reserve("60")
+		p.Advance(time.Minute)
+		if a := p.status(shop, ref); a.Status != "CANCELED" || a.Version != 2 {
+			t.Errorf("%+v", a)
+		}
+		p.want(96, "commitReservation", shop+named(ref))
+	})
+	t.Run("lapses without a timeout of its own", func(t *testing.T) {
+		ref := reserve("")
+		p.Advance(15*time.Minute - time.Second)
+		if got := p.invoice(ref).Status; got != "RESERVED" {
+			t.Errorf("%s", got)
+		}
+		p.Advance(time.Second)
+		if got := p.invoice(ref).Status; got != "CANCELED" {
+			t.Errorf("%s", got)
+		}
+	})
+	t.Run("canceled", func(t *testing.T) {
+		ref := reserve("60")
+		p.want(0, "cancelInvoice", shop+named(ref))
+		p.want(96, "commitReservation", shop+named(ref))
+	})
+	t.Run("committed but not fetched", func(t *testing.T) {
+		ref := reserve("60")
+		p.want(0, "commitReservation", shop+named(ref))
+		p.Advance(20 * time.Second)
+		if a := p.status(shop, ref); a.Status != "CANCELED" {
+			t.Errorf("%+v", a)
+		}
+	})
+	t.Run("the buyer is done", func(t *testing.T) {
+		ref := reserve("60")
+		p.refused(p.Pay(ref), "commit")
+		p.refused(p.Decline(ref), "RESERVED")
+	})
+}
+
+func TestLoyalty(t *testing.T) {
+	p := serve(t, manual())
+	loyal := strings.Replace(bill("100"), "NO_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT", 1)
+	token := func(id, status string) string {
+		return `<tokens><id>` + id + `</id><status>` + status + `</status></tokens>`
+	}
+	ref := p.want(0, "sendInvoice", shop+loyal).InvoiceReference
+	p.refused(p.Pay(ref), "scan first")
+	p.must(p.Scan(ref))
+	a := p.status(shop, ref)
+	if a.Status != "PENDING_ISSUER_ACKNOWLEDGE" || a.Version != 1 || len(a.Tokens) != 1 || a.Tokens[0].Status != 0 {
+		t.Fatalf("after the scan: %+v", a)
+	}
+	p.refused(p.Pay(ref), "loyalty")
+	id := a.Tokens[0].ID
+	discounted := strings.ReplaceAll(loyal, ">100<", ">90<")
+	p.want(49, "updateInvoice", shop+named(ref)+discounted+token(id, "7"))
+	p.want(49, "updateInvoice", shop+named(ref)+discounted+token("nobody's", "1"))
+	p.want(49, "updateInvoice", shop+named(ref)+strings.ReplaceAll(discounted, "SEK", "EUR")+token(id, "1"))
+	p.want(64, "updateInvoice", shop+named(ref)+strings.Replace(discounted, "</invoice>", "<notificationUrl>x</notificationUrl></invoice>", 1)+token(id, "1"))
+	if a := p.status(shop, ref); a.Status != "PENDING_ISSUER_ACKNOWLEDGE" || a.Version != 1 {
+		t.Fatalf("after refused updates: %+v", a)
+	}
+	p.want(0, "updateInvoice", shop+named(ref)+discounted)
+	p.refused(p.Pay(ref), "loyalty") // the token still has no answer
+	p.want(0, "updateInvoice", shop+named(ref)+discounted+token(id, "1"))
+	if a := p.status(shop, ref); a.Status != "ISSUED" || a.Version != 2 || a.Tokens[0].Status != 1 {
+		t.Fatalf("after the answer: %+v", a)
+	}
+	p.must(p.Confirm(ref))
+	p.want(48, "updateInvoice", shop+named(ref)+discounted)
+	p.must(p.Pay(ref))
+	if a := p.status(shop, ref); a.Status != "PAID" || a.Receipt.Total != "90.00" || a.Version != 3 {
+		t.Errorf("after paying: %+v", a)
+	}
+	p.want(10, "updateInvoice", shop+named(ref)+discounted)
+}
+
+func TestLoyaltyTokenRefused(t *testing.T) {
+	p := serve(t, manual())
+	for _, status := range []string{"90", "99"} {
+		ref := p.want(0, "sendInvoice", shop+strings.Replace(bill("100"), "NO_ACK", "OPTIONAL_ACK", 1)).InvoiceReference
+		p.must(p.Scan(ref))
+		id := p.status(shop, ref).Tokens[0].ID
+		p.want(0, "updateInvoice", shop+named(ref)+`<tokens><id>`+id+`</id><status>`+status+`</status></tokens>`)
+		p.must(p.Pay(ref))
+	}
+}
+
+// Whoever leaves acknowledgmentMode out leaves the buyer waiting.
+func TestNoAcknowledgmentModeMakesTheBuyerWait(t *testing.T) {
+	p := serve(t, manual())
+	ref := p.want(0, "sendInvoice", shop+"<invoice>"+total("SEK", "5")+"</invoice>").InvoiceReference
+	p.must(p.Scan(ref))
+	p.refused(p.Pay(ref), "NO_ACKNOWLEDGMENT")
+	if a := p.status(shop, ref); a.Status != "ISSUED" || a.Version != 0 {
+		t.Errorf("%+v", a)
+	}
+	p.want(0, "updateInvoice", shop+named(ref)+bill("5"))
+	p.must(p.Pay(ref))
+}
+
+func TestCashRegisterHasOneLiveInvoice(t *testing.T) {
+	p := serve(t, manual())
+	first := p.issue(till, "5")
+	second := p.issue(till, "6")
+	if a := p.status(till, first); a.Status != "CANCELED" || a.Version != 1 {
+		t.Errorf("the first: %+v", a)
+	}
+	p.must(p.Pay(second))
+	p.issue(till, "7") // a paid one is not live any more, and stays
+	if a := p.status(till, second); a.Status != "PAID" {
+		t.Errorf("the second: %+v", a)
+	}
+	one, two := p.issue(shop, "5"), p.issue(shop, "6")
+	for _, ref := range []string{one, two} {
+		if a := p.status(shop, ref); a.Status != "ISSUED" {
+			t.Errorf("a webshop's: %+v", a)
+		}
+	}
+}
+
+func TestTerminalsComeAndGo(t *testing.T) {
+	p := serve(t, manual())
+	register := func(external, password string) string {
+		return `<externalTerminalId>` + external + `</externalTerminalId><password>` + password + `</password><name>Kassa Å</name>`
+	}
+	p.want(56, "registerTerminal", reseller+register("", "secret"))
+	p.want(56, "registerTerminal", reseller+register("k1", ""))
+	id := p.want(0, "registerTerminal", reseller+register("k1", "kassa-secret")).TerminalID
+	p.want(57, "registerTerminal", reseller+register("k1", "kassa-secret"))
+	kassa := strings.NewReplacer("demo-terminal", id, "demo-secret", "kassa-secret").Replace(shop)
+
+	p.want(53, "assignSeqrId", kassa+`<seqrId>not-alphanumeric</seqrId>`)
+	p.want(53, "assignSeqrId", kassa)
+	p.want(0, "assignSeqrId", kassa+`<seqrId>ABC123</seqrId>`)
+	p.want(0, "assignSeqrId", kassa+`<seqrId>ABC123</seqrId>`)
+	p.want(53, "assignSeqrId", shop+`<seqrId>ABC123</seqrId>`)
+
+	if status, body := p.get("/QABC123"); status != 200 || !strings.Contains(body, "Kassa Å") {
+		t.Errorf("the terminal's page: %d %s", status, body)
+	}
+	ref := p.issue(kassa, "5")
+	if _, body := p.get("/QABC123"); !strings.Contains(body, ref) {
+		t.Error("the terminal's page does not lead to the invoice")
+	}
+	next := p.issue(kassa, "6")
+	if a := p.status(kassa, ref); a.Status != "CANCELED" {
+		t.Errorf("a registered terminal is a cash register, but %+v", a)
+	}
+	p.want(21, "unregisterTerminal", shop)
+	p.want(0, "unregisterTerminal", kassa)
+	p.want(37, "getPaymentStatus", kassa+named(next))
+	if got := p.invoice(next).Status; got != "CANCELED" {
+		t.Errorf("what it had on show is %s", got)
+	}
+	if status, _ := p.get("/QABC123"); status != 404 {
+		t.Errorf("the code of a terminal that is gone: %d", status)
+	}
+	p.want(0, "assignSeqrId", shop+`<seqrId>ABC123</seqrId>`)
+	p.want(0, "registerTerminal", reseller+register("k1", "kassa-secret"))
+
+	weak := p.want(0, "registerTerminal", reseller+register("k2", "abc")).TerminalID
+	p.want(21, "sendInvoice", strings.NewReplacer("demo-terminal", weak, "demo-secret", "abc").Replace(shop)+bill("5"))
+}
+
+func (p *provider) get(path string) (int, string) {
+	p.t.Helper()
+	return p.do(http.MethodGet, path, "", "")
+}

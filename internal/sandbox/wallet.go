@@ -1,0 +1,156 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// walletView is an invoice as the buyer's phone shows it.
+type walletView struct {
+	InvoiceReference string      `json:"invoiceReference"`
+	Shop             string      `json:"shop"`
+	Title            string      `json:"title,omitempty"`
+	Rows             []walletRow `json:"rows"`
+	Total            string      `json:"total"`
+	Currency         string      `json:"currency"`
+	Footer           string      `json:"footer,omitempty"`
+	BackURL          string      `json:"backUrl,omitempty"`
+	Status           Status      `json:"status"`
+	Version          int         `json:"version"`
+	Scanned          bool        `json:"scanned"`
+	Confirming       bool        `json:"confirming"`
+	Payable          bool        `json:"payable"`
+	Waiting          string      `json:"waiting,omitempty"` // for what, where a live invoice is not payable
+	Reversed         bool        `json:"reversed"`
+	Fetched          bool        `json:"fetched"`
+	Reason           string      `json:"reason,omitempty"`
+}
+
+type walletRow struct {
+	Description string `json:"description"`
+	Quantity    string `json:"quantity,omitempty"`
+	Total       string `json:"total,omitempty"`
+}
+
+func (s *Sandbox) view(ref string) (walletView, bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.catchUp()
+	inv := s.st.invoices[ref]
+	if inv == nil {
+		return walletView{}, false
+	}
+	total := inv.Total
+	if inv.Status == Paid {
+		total = inv.PaidAmount
+	}
+	v := walletView{
+		InvoiceReference: ref, Shop: s.st.shop(inv.Terminal), Title: inv.Title, Rows: []walletRow{},
+		Total: total.String(), Currency: inv.Currency, Footer: inv.Footer, BackURL: inv.BackURL,
+		Status: inv.Status, Version: inv.Version, Scanned: inv.Scanned, Confirming: inv.confirming(s.clock.now()),
+		Reversed: !inv.ReversedAt.IsZero(), Fetched: !inv.FetchedAt.IsZero(), Reason: inv.Reason,
+	}
+	if inv.Status.live() {
+		refused := inv.payable()
+		v.Payable = refused == nil
+		if refused != nil {
+			v.Waiting = refused.Explanation
+		}
+	}
+	for _, r := range inv.Rows.unpack() {
+		line := walletRow{Description: r.Description}
+		if r.Quantity != nil {
+			line.Quantity = r.Quantity.String()
+		}
+		if r.Total != nil {
+			line.Total = r.Total.String()
+		}
+		v.Rows = append(v.Rows, line)
+	}
+	return v, true
+}
+
+// serveWallet is what the page, or a script in its place, does for the buyer.
+func (s *Sandbox) serveWallet(w http.ResponseWriter, r *http.Request) {
+	ref, action, acts := strings.Cut(strings.TrimPrefix(r.URL.Path, "/wallet/"), "/")
+	if !acts {
+		s.read(w, r, func(w http.ResponseWriter, _ *http.Request) { s.answerBuyer(w, ref, nil) })
+		return
+	}
+	do, known := map[string]func(string) error{
+		"scan": s.Scan, "confirm": s.Confirm, "pay": s.Pay, "decline": s.Decline, "expire": s.Expire,
+	}[action]
+	switch {
+	case !known:
+		writeProblem(w, http.StatusNotFound, "a buyer can scan, confirm, pay and decline; expire is for whoever plays the provider")
+	case r.Method != http.MethodPost:
+		notAllowed(w, "POST")
+	case action == "pay" && !goodPIN(w, r):
+		writeProblem(w, http.StatusBadRequest, "pin: must be four digits")
+	default:
+		s.answerBuyer(w, ref, do(ref))
+	}
+}
+
+// goodPIN accepts any four digits, in a form or in JSON, and a buyer who gives none.
+func goodPIN(w http.ResponseWriter, r *http.Request) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, 4096)
+	var pin string
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		var body struct {
+			PIN string `json:"pin"`
+		}
+		if r.ContentLength != 0 && json.NewDecoder(r.Body).Decode(&body) != nil {
+			return false
+		}
+		pin = body.PIN
+	} else {
+		pin = r.FormValue("pin")
+	}
+	return pin == "" || len(pin) == 4 && strings.Trim(pin, "0123456789") == ""
+}
+
+func (s *Sandbox) answerBuyer(w http.ResponseWriter, ref string, err error) {
+	var refused *BuyerError
+	v, known := s.view(ref)
+	switch {
+	case !known:
+		writeProblem(w, http.StatusNotFound, "there is no invoice "+ref)
+	case errors.As(err, &refused):
+		writeJSON(w, http.StatusConflict, map[string]any{"error": refused.Explanation, "invoice": v})
+	case err != nil:
+		writeProblem(w, http.StatusInternalServerError, err.Error())
+	default:
+		writeJSON(w, http.StatusOK, v)
+	}
+}
+
+// showing is the terminal's static QR code: the invoice it has on show, if any.
+func (s *Sandbox) showing(seqrID string) (shop, ref string, known bool) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.catchUp()
+	t := s.st.seqrIDs[seqrID]
+	if t == nil {
+		return "", "", false
+	}
+	if t.current != nil {
+		ref = t.current.InvoiceReference
+	}
+	return s.st.shop(t.ID), ref, true
+}
+
+// recent are the last invoices, the newest first.
+func (s *Sandbox) recent(n int) ([]Invoice, time.Time) {
+	s.mu.Lock()
+	defer s.unlock()
+	s.catchUp()
+	var list []Invoice
+	for i := len(s.st.issued) - 1; i >= 0 && len(list) < n; i-- {
+		list = append(list, s.st.issued[i].Invoice)
+	}
+	return list, s.clock.now()
+}

@@ -1,0 +1,151 @@
+package seqrtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/govalues/decimal"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// Run checks that a provider does what every provider must. It makes invoices and payments there, of a few
+// units of the currency each.
+func Run(t *testing.T, target Target) {
+	target = target.withDefaults()
+	client, err := seqr.New(target.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdle)
+	for _, c := range cases() {
+		t.Run(c.name, func(t *testing.T) {
+			switch {
+			case c.buyer && target.Buyer == nil:
+				t.Skip("the target has no buyer")
+			case c.reseller && target.Reseller.ID == "":
+				t.Skip("the target has no reseller")
+			}
+			c.check(&suite{T: t, Target: target, client: client})
+		})
+	}
+}
+
+type check struct {
+	name            string
+	buyer, reseller bool // are needed
+	check           func(*suite)
+}
+
+func cases() []check {
+	return []check{
+		{name: "BenchmarkingNop", check: benchmarkingNop},
+		{name: "PrincipalsThatAreRefused", check: refusedPrincipals},
+		{name: "InvoiceIsIssued", check: invoiceIsIssued},
+		{name: "EachInvoiceIsItsOwn", check: eachInvoiceIsItsOwn},
+		{name: "InvoicesThatAreRefused", check: refusedInvoices},
+		{name: "UnknownReferences", check: unknownReferences},
+		{name: "InvoiceIsCanceled", check: invoiceIsCanceled},
+		{name: "InvoiceIsChanged", check: invoiceIsChanged},
+		{name: "FetchedPaymentStays", buyer: true, check: fetchedPaymentStays},
+		{name: "PaymentNobodyFetchesGoesBack", buyer: true, check: forgottenPaymentGoesBack},
+		{name: "DeclinedIsNotPaid", buyer: true, check: declinedIsNotPaid},
+		{name: "PaidCannotBeCanceled", buyer: true, check: paidCannotBeCanceled},
+		{name: "Receipts", buyer: true, check: receipts},
+		{name: "Refunds", buyer: true, check: refunds},
+		{name: "Reservation", buyer: true, check: reservation},
+		{name: "Till", reseller: true, check: till},
+		{name: "Closing", buyer: true, reseller: true, check: closing},
+	}
+}
+
+// suite is what one check works with.
+type suite struct {
+	*testing.T
+	Target
+	client *seqr.Client
+}
+
+func (s *suite) amount(value string) seqr.Amount {
+	s.Helper()
+	d, err := decimal.Parse(value)
+	s.must(err)
+	return seqr.Amount{Currency: s.Currency, Value: d}
+}
+
+func (s *suite) invoice(total string) seqr.Invoice {
+	s.Helper()
+	return seqr.Invoice{
+		Title: "Conformance & co, smörgås", ClientInvoiceID: "seqrtest-" + s.Name(), Total: s.amount(total),
+		Rows: []seqr.InvoiceRow{{Description: "One thing", Quantity: decimal.One, Total: s.amount(total)}},
+	}
+}
+
+// issue makes an invoice, and gives its reference.
+func (s *suite) issue(v seqr.Invoice) string {
+	s.Helper()
+	sent, err := s.client.SendInvoice(s.Context(), seqr.SendInvoice{As: s.Terminal, Invoice: v})
+	s.must(err)
+	return sent.Reference
+}
+
+func (s *suite) status(reference string, version int) seqr.PaymentStatus {
+	s.Helper()
+	p, err := s.client.GetPaymentStatus(s.Context(), seqr.GetPaymentStatus{As: s.Terminal, InvoiceReference: reference, Version: version})
+	s.must(err)
+	return p
+}
+
+// expect asks for the status, which must be that one.
+func (s *suite) expect(reference string, want seqr.InvoiceStatus) seqr.PaymentStatus {
+	s.Helper()
+	p := s.status(reference, 0)
+	if p.Status != want {
+		s.Fatalf("the status of %s is %s; want %s", reference, p.Status, want)
+	}
+	return p
+}
+
+func (s *suite) pay(reference string) {
+	s.Helper()
+	if err := s.Buyer.Pay(s.Context(), reference); err != nil {
+		s.Fatalf("the buyer could not pay %s: %v", reference, err)
+	}
+}
+
+// paid makes a payment, and gives its ersReference.
+func (s *suite) paid(total string) string {
+	s.Helper()
+	reference := s.issue(s.invoice(total))
+	s.pay(reference)
+	return s.expect(reference, seqr.StatusPaid).ErsReference
+}
+
+func (s *suite) cancel(reference string) error {
+	return s.client.CancelInvoice(s.Context(), seqr.CancelInvoice{As: s.Terminal, InvoiceReference: reference})
+}
+
+func (s *suite) refund(payment string, v seqr.Invoice) (string, error) {
+	r, err := s.client.RefundPayment(s.Context(), seqr.RefundPayment{As: s.Terminal, ErsReference: payment, Invoice: v})
+	return r.ErsReference, err
+}
+
+func (s *suite) wait(d time.Duration) {
+	s.Helper()
+	s.must(s.Wait(s.Context(), d))
+}
+
+func (s *suite) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// refused checks that an answer was that code, and no other.
+func (s *suite) refused(what string, err error, want seqr.ResultCode) {
+	s.Helper()
+	if got, answered := seqr.CodeOf(err); !answered || got != want {
+		s.Errorf("%s: %v; want the answer %d %s", what, err, int(want), want)
+	}
+}

@@ -1,0 +1,57 @@
+package seqrtest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// WalletAt is the buyer of the sandbox at that address, whoever started it.
+func WalletAt(sandbox string) Buyer { return wallet(strings.TrimSuffix(sandbox, "/")) }
+
+// WaitAt moves the manual clock of the sandbox at that address.
+func WaitAt(sandbox string) func(context.Context, time.Duration) error {
+	base := strings.TrimSuffix(sandbox, "/")
+	return func(ctx context.Context, d time.Duration) error {
+		return post(ctx, base+"/clock/advance?d="+url.QueryEscape(d.String()))
+	}
+}
+
+type wallet string
+
+// Pay enters the PIN.
+func (w wallet) Pay(ctx context.Context, invoiceReference string) error {
+	return w.act(ctx, invoiceReference, "pay")
+}
+
+// Decline says no.
+func (w wallet) Decline(ctx context.Context, invoiceReference string) error {
+	return w.act(ctx, invoiceReference, "decline")
+}
+
+func (w wallet) act(ctx context.Context, invoiceReference, what string) error {
+	return post(ctx, string(w)+"/wallet/"+url.PathEscape(invoiceReference)+"/"+what)
+}
+
+// post reads no more of an answer than explains a refusal.
+func post(ctx context.Context, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
+	if err != nil {
+		return err
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		return fmt.Errorf("HTTP %d: %s", resp.StatusCode, said)
+	}
+	return nil
+}
