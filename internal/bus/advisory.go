@@ -1,0 +1,59 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+)
+
+// advised parks what the broker itself has given up on: a message that somebody terminated, or that was
+// delivered as often as a consumer's settings allow. Ours allow any number, so this happens only where
+// a person changed them.
+func (b *Bus) advised(ctx context.Context, c Consumer) error {
+	name := c.durable()
+	take := func(m *nats.Msg) {
+		if err := b.parkAdvised(ctx, c, m.Data); err != nil {
+			b.log.Error().Err(err).Str("consumer", name).Msg("parking what the broker gave up on")
+		}
+	}
+	for _, kind := range []string{"MAX_DELIVERIES", "MSG_TERMINATED"} {
+		sub, err := b.nc.QueueSubscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.Stream+"."+name, "seqrflow-"+name, take)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (b *Bus) parkAdvised(ctx context.Context, c Consumer, body []byte) error {
+	var a struct {
+		StreamSeq  uint64 `json:"stream_seq"`
+		Deliveries int    `json:"deliveries"`
+		Reason     string `json:"reason"`
+	}
+	if err := json.Unmarshal(body, &a); err != nil {
+		return err
+	}
+	d := Delivery{Stream: c.Stream, Seq: a.StreamSeq}
+	s, err := b.stream(ctx, c.Stream)
+	if err != nil {
+		return err
+	}
+	get, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	raw, err := s.GetMsg(get, a.StreamSeq)
+	if err != nil {
+		return fmt.Errorf("message %d of %s: %w", a.StreamSeq, c.Stream, err)
+	}
+	d.Subject, d.Header, d.Body = raw.Subject, raw.Header, raw.Data
+	reason := fmt.Sprintf("the broker gave up after %d deliveries", a.Deliveries)
+	if a.Reason != "" {
+		reason += ": " + a.Reason
+	}
+	return b.park(ctx, c, d, a.Deliveries, errors.New(reason))
+}

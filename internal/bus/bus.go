@@ -1,0 +1,154 @@
+// Package bus is all that seqrflow knows of JetStream: the streams, how a message is consumed and
+// acknowledged, how an invoice is loaded and how an event is appended to it.
+//
+// Nothing is ever written to INVOICES or PERIODS without the sequence that was loaded before, so two
+// writers can never both decide from the same state.
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// Config of a connection.
+type Config struct {
+	URL      string
+	Name     string        // shown in the broker's list of connections
+	Options  []nats.Option // credentials, TLS, or an in-process server
+	Replicas int           // of each stream: 1 or 3
+	Log      zerolog.Logger
+	Metrics  prometheus.Registerer // nil keeps them unregistered
+	Now      func() time.Time      // nil is the wall clock
+
+	// AckWait is how long a copy may be silent before another takes its messages, default 10 s. With a
+	// poll at once on taking over, a dead poller's invoices are asked about well within the provider's
+	// 20 s, so nothing but a test sets it.
+	AckWait time.Duration
+	// Backoff of the workers that have none of their own, default 500 ms to 30 s.
+	Backoff Backoff
+}
+
+// Validate reports every setting that is wrong.
+func (c Config) Validate() error {
+	if c.Replicas != 1 && c.Replicas != 3 {
+		return fmt.Errorf("replicas: expected 1 or 3, got %d", c.Replicas)
+	}
+	return nil
+}
+
+// Bus is one connection to the broker. It is safe for concurrent use.
+type Bus struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	cfg     Config
+	log     zerolog.Logger
+	now     func() time.Time
+	metrics *metrics
+
+	mu      sync.Mutex
+	streams map[string]jetstream.Stream
+}
+
+// Connect to the broker. It goes on trying until ctx ends, and reconnects for ever afterwards.
+func Connect(ctx context.Context, cfg Config) (*Bus, error) {
+	if cfg.Replicas == 0 {
+		cfg.Replicas = 1
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.AckWait == 0 {
+		cfg.AckWait = 10 * time.Second
+	}
+	if cfg.Backoff == (Backoff{}) {
+		cfg.Backoff = Backoff{500 * time.Millisecond, 30 * time.Second}
+	}
+	b := &Bus{cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Metrics), streams: map[string]jetstream.Stream{}}
+	nc, err := dial(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	b.nc = nc
+	if b.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(requestTimeout)); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+const (
+	requestTimeout = 5 * time.Second
+	reconnectWait  = 250 * time.Millisecond
+	maxReconnect   = 2 * time.Second
+)
+
+func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
+	log := cfg.Log
+	if err := CheckAddress(cfg.URL); err != nil {
+		return nil, err
+	}
+	opts := append([]nats.Option{
+		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(requestTimeout),
+		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
+		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if !nc.IsClosed() {
+				log.Warn().Err(err).Msg("broker connection lost")
+			}
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			log.Info().Str("broker", Address(nc.ConnectedUrl())).Msg("broker connection restored")
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn().Err(err).Msg("broker") }),
+	}, cfg.Options...)
+	for try := 0; ; try++ {
+		nc, err := nats.Connect(cfg.URL, opts...)
+		if err == nil {
+			return nc, nil
+		}
+		if try == 0 {
+			log.Warn().Err(err).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
+		}
+		if errors.Is(err, nats.ErrAuthorization) {
+			return nil, fmt.Errorf("the broker refused the credentials: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("no broker at %s: %w", Address(cfg.URL), err)
+		case <-time.After(maxReconnect / 4):
+		}
+	}
+}
+
+// Close the connection. Workers are expected to have returned by then.
+func (b *Bus) Close() { b.nc.Close() }
+
+// Conn is the plain connection, for core subjects such as hints.
+func (b *Bus) Conn() *nats.Conn { return b.nc }
+
+// JetStream is the client itself, for commands that only read.
+func (b *Bus) JetStream() jetstream.JetStream { return b.js }
+
+// AckWait is how long a copy may be silent before another takes its messages.
+func (b *Bus) AckWait() time.Duration { return b.cfg.AckWait }
+
+// Now is the time that events are stamped with.
+func (b *Bus) Now() time.Time { return b.now() }
+
+// Ready says whether the broker answers now.
+func (b *Bus) Ready() error {
+	if s := b.nc.Status(); s != nats.CONNECTED {
+		return fmt.Errorf("broker: %s", s)
+	}
+	return nil
+}

@@ -1,0 +1,332 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newBus(t testing.TB) *bus.Bus {
+	t.Helper()
+	s, err := natsd.Start(natsd.Config{Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	b, err := bus.Connect(t.Context(), bus.Config{Name: "test", Options: []nats.Option{s.InProcess()}, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if err := b.EnsureStreams(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func fact(why string) events.Fact { return events.Fact{At: time.Unix(1700000000, 0), Why: why} }
+
+func issue(shop, id string) bus.Decide {
+	return func(inv events.Invoice) (events.Invoice, error) {
+		if inv.State != "" {
+			return inv, bus.ErrNothing
+		}
+		total, _ := events.ParseAmount("10")
+		o := events.Order{Shop: shop, OrderID: id, Currency: "SEK", Total: total}
+		return inv.IssuedAs(o, events.Bill{Reference: "r-" + id, ValidFor: time.Minute}, fact("test"))
+	}
+}
+
+func TestAppendedInvoiceIsLoadedAgain(t *testing.T) {
+	b := newBus(t)
+	k := events.KeyOf("acme", "order 1.2")
+	if l, err := b.Load(t.Context(), k); err != nil || l.Seq != 0 {
+		t.Fatalf("an invoice of which nothing is recorded: %+v, %v", l, err)
+	}
+	if _, err := b.Update(t.Context(), "invoicer", k, issue("acme", "order 1.2")); err != nil {
+		t.Fatal(err)
+	}
+	l, err := b.Load(t.Context(), k)
+	if err != nil || l.State != events.Issued || l.InvoiceReference != "r-order 1.2" || l.Seq != 1 {
+		t.Fatalf("loaded %+v, %v", l, err)
+	}
+}
+
+func TestOnlyOneOfManyWritersRecordsTheEvent(t *testing.T) {
+	b := newBus(t)
+	k := events.KeyOf("acme", "1")
+	var wg sync.WaitGroup
+	errs := make([]error, 16)
+	for i := range errs {
+		wg.Go(func() { _, errs[i] = b.Update(t.Context(), "invoicer", k, issue("acme", "1")) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := b.Load(t.Context(), k); err != nil || l.Seq != 1 {
+		t.Fatalf("after 16 writers the last sequence is %d (%v), expected one event", l.Seq, err)
+	}
+}
+
+func consumer(name string) bus.Consumer {
+	return bus.Consumer{Worker: name, Name: name, Stream: events.OrdersStream, Filters: []string{events.OrdersSubjects},
+		Attempts: 3, Backoff: bus.Backoff{First: time.Millisecond, Most: 5 * time.Millisecond}}
+}
+
+// work runs a consumer until the test ends.
+func work(t *testing.T, b *bus.Bus, c bus.Consumer, h bus.Handler) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Work(ctx, c, h) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFailingDeliveryIsParkedAfterItsAttemptsAndReplayed(t *testing.T) {
+	b := newBus(t)
+	var mu sync.Mutex
+	mended, calls := false, 0
+	handled := make(chan bus.Delivery, 1)
+	work(t, b, consumer("invoicer"), func(_ context.Context, d bus.Delivery) bus.Outcome {
+		mu.Lock()
+		defer mu.Unlock()
+		calls++
+		if !mended {
+			return bus.Retry(errors.New("total: missing"))
+		}
+		handled <- d
+		return bus.Done
+	})
+	parked, stop := subscribe(t, b, "parked.>")
+	defer stop()
+	if err := b.PublishRaw(t.Context(), "orders.acme.7.placed", "", []byte(`{"x":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	m := <-parked
+	p, replayed, err := bus.DecodeParked(m.Data)
+	if err != nil || replayed || p.Attempts != 3 || p.Reason != "total: missing" || p.Subject != "orders.acme.7.placed" || p.Sequence != 1 || p.Original != `{"x":1}` {
+		t.Fatalf("parked %+v (%v)", p, err)
+	}
+	if m.Subject != "parked.invoicer.acme.7" {
+		t.Fatalf("parked on %s", m.Subject)
+	}
+	mu.Lock()
+	if calls != 3 {
+		t.Errorf("handled %d times before parking, expected 3", calls)
+	}
+	mended = true
+	mu.Unlock()
+	if err := b.Replay(t.Context(), m.Subject, p, 1); err != nil {
+		t.Fatal(err)
+	}
+	if d := <-handled; string(d.Body) != `{"x":1}` || d.Subject != "orders.acme.7.placed" || !d.Replayed {
+		t.Fatalf("replayed %+v", d)
+	}
+}
+
+func TestHeldDeliveryComesAgainAndIsNeverParked(t *testing.T) {
+	b := newBus(t)
+	n, done := 0, make(chan struct{})
+	work(t, b, consumer("refunder"), func(context.Context, bus.Delivery) bus.Outcome {
+		if n++; n < 10 {
+			return bus.HoldFor(time.Millisecond, errors.New("not paid yet"))
+		}
+		close(done)
+		return bus.Done
+	})
+	if err := b.PublishRaw(t.Context(), "orders.acme.7.returned", "", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	s, err := b.JetStream().Stream(t.Context(), events.ParkedStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.CachedInfo().State.Msgs != 0 {
+		t.Fatal("a held delivery was parked")
+	}
+}
+
+func TestStoppingGivesBackWhatIsNotStarted(t *testing.T) {
+	b := newBus(t)
+	for i := range 5 {
+		if err := b.PublishRaw(t.Context(), fmt.Sprintf("orders.acme.%d.placed", i), "", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := consumer("invoicer")
+	c.Concurrency = 1
+	ctx, cancel := context.WithCancel(context.Background())
+	started, ended := make(chan struct{}), make(chan error, 1)
+	first := 0
+	go func() {
+		ended <- b.Work(ctx, c, func(context.Context, bus.Delivery) bus.Outcome {
+			if first++; first == 1 {
+				close(started)
+				<-ctx.Done()
+			}
+			return bus.Done
+		})
+	}()
+	<-started
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	rest := make(chan uint64, 8)
+	work(t, b, c, func(_ context.Context, d bus.Delivery) bus.Outcome { rest <- d.Seq; return bus.Done })
+	for range 5 - first {
+		<-rest
+	}
+}
+
+func subscribe(t *testing.T, b *bus.Bus, subject string) (<-chan *nats.Msg, func()) {
+	t.Helper()
+	ch := make(chan *nats.Msg, 64)
+	sub, err := b.Conn().ChanSubscribe(subject, ch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return ch, func() { _ = sub.Unsubscribe() }
+}
+
+// stored gives the messages of a stream one after another, each when it is stored.
+func stored(t *testing.T, b *bus.Bus, stream string) func() jetstream.Msg {
+	t.Helper()
+	cons, err := b.JetStream().OrderedConsumer(t.Context(), stream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	msgs, err := cons.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(msgs.Stop)
+	return func() jetstream.Msg {
+		m, err := msgs.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+}
+
+// BenchmarkUpdate is one event of one invoice: load, append expecting the sequence, fsync.
+func BenchmarkUpdate(b *testing.B) {
+	bs := newBus(b)
+	b.SetParallelism(32)
+	var n counter
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			id := fmt.Sprint(n.next())
+			if _, err := bs.Update(context.Background(), "invoicer", events.KeyOf("acme", id), issue("acme", id)); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+type counter struct {
+	mu sync.Mutex
+	n  int
+}
+
+func (c *counter) next() int { c.mu.Lock(); defer c.mu.Unlock(); c.n++; return c.n }
+
+func TestWhatTheBrokerGaveUpOnIsParked(t *testing.T) {
+	b := newBus(t)
+	c := consumer("invoicer")
+	terminated := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	first := true
+	go func() {
+		ended <- b.Work(ctx, c, func(_ context.Context, d bus.Delivery) bus.Outcome {
+			if first {
+				first = false
+				close(terminated)
+			}
+			return bus.HoldFor(time.Hour, errors.New("waiting"))
+		})
+	}()
+	defer func() { cancel(); <-ended }()
+	parked, stop := subscribe(t, b, "parked.>")
+	defer stop()
+	if err := b.PublishRaw(t.Context(), "orders.acme.7.placed", "", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	<-terminated
+	// What a person's Term makes the broker say.
+	if err := b.Conn().Publish("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.ORDERS.invoicer",
+		[]byte(`{"stream":"ORDERS","consumer":"invoicer","stream_seq":1,"deliveries":4,"reason":"by hand"}`)); err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := bus.DecodeParked((<-parked).Data)
+	if err != nil || p.Sequence != 1 || p.Attempts != 4 || p.Reason != "the broker gave up after 4 deliveries: by hand" {
+		t.Fatalf("%+v, %v", p, err)
+	}
+}
+
+func TestParkedGaugeCountsWhatIsNotReplayed(t *testing.T) {
+	b := newBus(t)
+	work(t, b, consumer("invoicer"), func(context.Context, bus.Delivery) bus.Outcome { return bus.Park(errors.New("no")) })
+	next := stored(t, b, events.ParkedStream)
+	g := bus.NewParkedGauge(b)
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(g)
+	expect := func(want float64) {
+		t.Helper()
+		families, err := reg.Gather()
+		if err != nil || len(families) != 2 {
+			t.Fatalf("%v, %v", families, err)
+		}
+		if got := families[1].GetMetric()[0].GetGauge().GetValue(); got != want {
+			t.Errorf("%s is %v; want %v", families[1].GetName(), got, want)
+		}
+	}
+	expect(0)
+	for i := range 3 {
+		if err := b.PublishRaw(t.Context(), fmt.Sprintf("orders.acme.%d.placed", i), "", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var last jetstream.Msg
+	for range 3 {
+		last = next()
+	}
+	expect(3)
+	p, _, err := bus.DecodeParked(last.Data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Replay(t.Context(), last.Subject(), p, 3); err != nil {
+		t.Fatal(err)
+	}
+	next() // the wish
+	next() // parked again
+	expect(3)
+}

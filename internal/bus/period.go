@@ -1,0 +1,137 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// LoadedPeriod is a period with its place in the stream; Seq 0 is one that nobody has asked to close.
+type LoadedPeriod struct {
+	events.Period
+	Key     events.PeriodKey
+	Seq     uint64
+	EventID string
+}
+
+// ErrPeriodUsed says that a closing of this name has been asked for before: it is never done twice.
+var ErrPeriodUsed = errors.New("a closing of this name has been asked for before")
+
+// ErrPeriodUnreadable says that an event of PERIODS is not what the reconciler or a request for it writes.
+var ErrPeriodUnreadable = errors.New("unreadable period event")
+
+// LoadPeriod gives the period as its last event has it.
+func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod, error) {
+	l := LoadedPeriod{Key: k}
+	raw, err := b.last(ctx, events.PeriodsStream, k.All())
+	if err != nil || raw == nil {
+		return l, err
+	}
+	l.Seq, l.EventID = raw.Sequence, raw.Header.Get(nats.MsgIdHdr)
+	l.Period, err = DecodePeriod(raw.Data)
+	return l, err
+}
+
+// DecodePeriod reads the period out of an event of PERIODS.
+func DecodePeriod(body []byte) (events.Period, error) {
+	var e struct {
+		Data *events.Period `json:"data"`
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return events.Period{}, fmt.Errorf("%w: %w", ErrPeriodUnreadable, err)
+	}
+	if e.Data == nil {
+		return events.Period{}, fmt.Errorf("%w: data: missing", ErrPeriodUnreadable)
+	}
+	return *e.Data, nil
+}
+
+// DecidePeriod gives the period after the event, or ErrNothing. It must be pure, as [Decide].
+type DecidePeriod func(events.Period) (events.Period, error)
+
+// UpdatePeriod records one event of a period, as [Bus.Update] does of an invoice.
+func (b *Bus) UpdatePeriod(ctx context.Context, worker string, k events.PeriodKey, decide DecidePeriod) (events.Period, error) {
+	for range maxConflicts {
+		l, err := b.LoadPeriod(ctx, k)
+		if err != nil {
+			return events.Period{}, err
+		}
+		next, err := decide(l.Period)
+		if errors.Is(err, ErrNothing) {
+			return l.Period, nil
+		}
+		if err != nil {
+			return l.Period, err
+		}
+		id := nuid.Next()
+		if err = b.appendPeriod(ctx, worker, l, next, id); err == nil {
+			return next, nil
+		}
+		if !conflict(err) {
+			return l.Period, fmt.Errorf("append %s: %w", next.Change.Event, err)
+		}
+		now, err := b.LoadPeriod(ctx, k)
+		if err != nil {
+			return events.Period{}, err
+		}
+		if now.EventID == id {
+			return now.Period, nil // an answer was lost, the event was not
+		}
+		b.metrics.conflicts.WithLabelValues(worker).Inc()
+	}
+	return events.Period{}, fmt.Errorf("append to %s: %d conflicts in a row", k, maxConflicts)
+}
+
+func (b *Bus) appendPeriod(ctx context.Context, worker string, l LoadedPeriod, next events.Period, id string) error {
+	c := next.Change
+	e, err := events.NewEnvelope(id, "/seqrflow/"+worker, "period."+string(c.Event), next.Shop+"/"+next.Period, c.At, next)
+	if err != nil {
+		return err
+	}
+	e.TraceParent = traceOf(ctx)
+	if err := b.publishAt(ctx, l.Key.Subject(string(c.Event)), l.Key.All(), l.Seq, e); err != nil {
+		return err
+	}
+	b.metrics.events.WithLabelValues(string(c.Event)).Inc()
+	b.log.Info().Str("worker", worker).Str("shop", l.Key.Shop).Str("period", l.Key.Period).
+		Str("event", string(c.Event)).Str("from", string(c.From)).Str("why", c.Why).Msg("recorded")
+	return nil
+}
+
+// RequestClose asks the reconciler to close a period under a name that was never used for the shop.
+// For one that was, it gives the period as it is, and ErrPeriodUsed.
+func (b *Bus) RequestClose(ctx context.Context, by, shop, period, why string) (events.Period, error) {
+	fact := events.Fact{At: b.Now(), Why: why}
+	used := false
+	p, err := b.UpdatePeriod(ctx, by, events.PeriodKeyOf(shop, period), func(p events.Period) (events.Period, error) {
+		if used = p.State != ""; used {
+			return p, ErrNothing
+		}
+		return p.ClosingAsked(shop, period, by, fact)
+	})
+	if err == nil && used {
+		err = fmt.Errorf("%s/%s: %w", shop, period, ErrPeriodUsed)
+	}
+	return p, err
+}
+
+// PeriodParked gives the complaint of the reconciler that lies parked for the period and that nobody
+// has sent back since; ok is false when there is none.
+func (b *Bus) PeriodParked(ctx context.Context, k events.PeriodKey) (p events.Parked, ok bool, err error) {
+	raw, err := b.last(ctx, events.ParkedStream, periodParked(k))
+	if err != nil || raw == nil {
+		return p, false, err
+	}
+	p, replayed, err := DecodeParked(raw.Data)
+	return p, err == nil && !replayed, err
+}
+
+func periodParked(k events.PeriodKey) string {
+	return events.ParkedSubject("reconciler", k.Shop, k.Period)
+}

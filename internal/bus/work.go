@@ -1,0 +1,175 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// Work gives every message of the consumer to handle, until ctx ends. Then it stops fetching, lets
+// the handlers at work finish within the grace period, and gives the rest back.
+func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
+	c = b.withDefaults(c)
+	w := &work{bus: b, spec: c, handle: handle, slots: make(chan struct{}, c.Concurrency), tries: map[uint64]tries{}, turns: turns{of: map[string]*turn{}}}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return w.run(gctx, c, func(_ context.Context, d Delivery) (Delivery, error) { return d, nil })
+	})
+	g.Go(func() error {
+		return w.run(gctx, c.replays(), func(ctx context.Context, d Delivery) (Delivery, error) { return b.original(ctx, c, d) })
+	})
+	g.Go(func() error { return b.advised(gctx, c) })
+	return g.Wait()
+}
+
+type work struct {
+	bus    *Bus
+	spec   Consumer
+	handle Handler
+	slots  chan struct{}
+	turns  turns
+
+	mu    sync.Mutex
+	tries map[uint64]tries
+}
+
+// tries of one message by this copy. They are not kept across a restart: that only adds attempts.
+type tries struct{ failed, held int }
+
+// run hands the messages of one consumer to handlers; unwrap finds the message that is meant.
+func (w *work) run(ctx context.Context, c Consumer, unwrap func(context.Context, Delivery) (Delivery, error)) error {
+	inHand, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	var handlers sync.WaitGroup
+	err := w.bus.receive(ctx, c, 2*w.spec.Concurrency, func(m jetstream.Msg) {
+		select {
+		case <-ctx.Done():
+			_ = m.Nak() // another copy may have it at once
+			return
+		case w.slots <- struct{}{}:
+		}
+		handlers.Go(func() {
+			defer func() { <-w.slots }()
+			w.one(inHand, m, unwrap)
+		})
+	})
+	finished := make(chan struct{})
+	go func() { handlers.Wait(); close(finished) }()
+	t := time.NewTimer(w.spec.Grace)
+	defer t.Stop()
+	select {
+	case <-finished:
+	case <-t.C:
+		abandon()
+		<-finished
+	}
+	return err
+}
+
+func (w *work) one(ctx context.Context, m jetstream.Msg, unwrap func(context.Context, Delivery) (Delivery, error)) {
+	beating, stop := context.WithCancel(ctx)
+	defer stop()
+	go w.bus.beat(beating, m)
+
+	d, err := deliveryOf(m)
+	if err == nil {
+		d, err = unwrap(ctx, d)
+	}
+	switch {
+	case errors.Is(err, errNotOurs):
+		w.bus.acknowledge(ctx, m)
+		return
+	case err != nil:
+		w.settle(ctx, d, Hold(err), m)
+		return
+	}
+	defer w.turns.take(d.Subject)()
+	begun := time.Now()
+	o := w.handle(WithTrace(ctx, d.TraceParent()), d)
+	w.bus.metrics.handled(w.spec.Worker, o.kind, time.Since(begun))
+	w.settle(ctx, d, o, m)
+}
+
+// settle does what the outcome says. A settlement that fails leaves the message unacknowledged: it
+// comes again, and every handler bears that.
+func (w *work) settle(ctx context.Context, d Delivery, o Outcome, m jetstream.Msg) {
+	t := w.tried(d.Seq, o.kind)
+	if o.kind == retry && t.failed >= w.spec.Attempts {
+		o.kind = park
+	}
+	log := w.bus.log.Debug()
+	if o.kind == retry || o.kind == park {
+		log = w.bus.log.Warn()
+	}
+	log.Str("worker", w.spec.Worker).Str("subject", d.Subject).Uint64("seq", d.Seq).Str("outcome", string(o.kind)).
+		Int("attempt", t.failed).Err(o.err).Msg("handled")
+	switch o.kind {
+	case done:
+		w.bus.acknowledge(ctx, m)
+	case park:
+		if err := w.bus.park(ctx, w.spec, d, t.failed, o.err); err != nil {
+			w.bus.log.Error().Err(err).Str("subject", d.Subject).Msg("parking")
+			_ = m.NakWithDelay(w.spec.Backoff.Most)
+			return
+		}
+		w.bus.acknowledge(ctx, m)
+	case retry:
+		_ = m.NakWithDelay(w.spec.Backoff.after(t.failed))
+	case hold:
+		if o.after == 0 {
+			o.after = w.spec.Backoff.after(t.held)
+		}
+		_ = m.NakWithDelay(min(o.after, w.spec.Backoff.Most))
+	}
+}
+
+// tried counts the outcome and forgets the message once it is settled.
+func (w *work) tried(seq uint64, k kind) tries {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tries[seq]
+	switch k {
+	case retry:
+		t.failed++
+	case hold:
+		t.held++
+	case park:
+		t.failed++
+		delete(w.tries, seq)
+		return t
+	case done:
+		delete(w.tries, seq)
+		return t
+	}
+	if w.tries[seq] = t; t.failed >= w.spec.Attempts {
+		delete(w.tries, seq)
+	}
+	return t
+}
+
+// beat tells the broker that the message is being worked on.
+func (b *Bus) beat(ctx context.Context, m jetstream.Msg) {
+	t := time.NewTicker(b.cfg.AckWait / beats)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			_ = m.InProgress()
+		}
+	}
+}
+
+// acknowledge waits for the broker's word. Without it the message comes again.
+func (b *Bus) acknowledge(ctx context.Context, m jetstream.Msg) {
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	if err := m.DoubleAck(ctx); err != nil {
+		b.log.Warn().Err(err).Str("subject", m.Subject()).Msg("acknowledgement not confirmed; the message will come again")
+	}
+}

@@ -1,0 +1,101 @@
+// Package natsd runs a NATS server with JetStream inside this process, for first use, tests and
+// single-machine installations. An event that it has acknowledged survives a power cut.
+package natsd
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// MaxPayload lets an over-long order reach the stream, so that it is parked with a reason instead of
+// being refused at the door with a broken connection.
+const MaxPayload = 4 << 20
+
+const startTimeout = 20 * time.Second
+
+// Config of the embedded server.
+type Config struct {
+	Listen string // host:port; port 0 picks a free one; "" serves only this process
+	Data   string // folder of the streams
+	Debug  bool   // the server's own log to standard error
+}
+
+// Server is a running NATS server.
+type Server struct{ s *server.Server }
+
+// Start runs the server until Close and returns when it takes connections.
+func Start(cfg Config) (*Server, error) {
+	opts, err := options(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS: %w", err)
+	}
+	if cfg.Debug {
+		s.ConfigureLogger()
+	}
+	s.Start()
+	if !s.ReadyForConnections(startTimeout) {
+		s.Shutdown()
+		return nil, fmt.Errorf("embedded NATS: not ready within %s (is %s writable, is %s free?)", startTimeout, cfg.Data, cfg.Listen)
+	}
+	if !s.JetStreamEnabled() {
+		s.Shutdown()
+		return nil, fmt.Errorf("embedded NATS: JetStream did not start in %s", cfg.Data)
+	}
+	return &Server{s}, nil
+}
+
+func options(cfg Config) (*server.Options, error) {
+	if cfg.Data == "" {
+		return nil, errors.New("embedded NATS: a data folder is needed")
+	}
+	o := &server.Options{
+		ServerName: "seqrflow", NoSigs: true, NoLog: !cfg.Debug, MaxPayload: MaxPayload, DontListen: cfg.Listen == "",
+		JetStream: true, StoreDir: filepath.Join(cfg.Data, "nats"), SyncAlways: true, NoSystemAccount: false,
+	}
+	if cfg.Listen == "" {
+		return o, nil
+	}
+	host, port, err := net.SplitHostPort(cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS: listen address %q: %w", cfg.Listen, err)
+	}
+	if o.Port, err = strconv.Atoi(port); err != nil {
+		return nil, fmt.Errorf("embedded NATS: listen port %q is not a number", port)
+	}
+	if o.Host = host; o.Port == 0 {
+		o.Port = server.RANDOM_PORT
+	}
+	return o, free(cfg.Listen)
+}
+
+// free tells a taken port at once and by name; the server itself would only end the process.
+func free(listen string) error {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("embedded NATS cannot listen on %s: %w", listen, err)
+	}
+	return l.Close()
+}
+
+// URL for clients outside this process; "" when it does not listen.
+func (n *Server) URL() string { return n.s.ClientURL() }
+
+// InProcess is the option that connects without a socket.
+func (n *Server) InProcess() nats.Option { return nats.InProcessServer(n.s) }
+
+// Close stops the server and waits until its files are closed.
+func (n *Server) Close() {
+	n.s.Shutdown()
+	n.s.WaitForShutdown()
+}
