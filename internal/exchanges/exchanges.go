@@ -1,0 +1,148 @@
+// Package exchanges keeps what went over the wire between us and the provider, on a stream of its own.
+// It is evidence for people. Nothing is decided by it, it may have gaps, and it ages.
+package exchanges
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+const (
+	// Stream that holds the exchanges.
+	Stream = "EXCHANGES"
+	// Kept is how long.
+	Kept = 30 * 24 * time.Hour
+
+	waiting = 1000 // exchanges that may wait for the broker; more are dropped
+)
+
+// Exchange is one call on exchanges.<shop>.<invoice>.<operation>, with passwords masked.
+type Exchange struct {
+	Operation  string    `json:"operation"`
+	At         time.Time `json:"at"`
+	Millis     int64     `json:"ms"`
+	Outcome    string    `json:"outcome"`
+	Code       *int      `json:"code,omitempty"`
+	HTTPStatus int       `json:"httpStatus,omitempty"`
+	Error      string    `json:"error,omitempty"`
+	Request    string    `json:"request"`
+	Response   string    `json:"response,omitempty"`
+}
+
+// Subjects of one invoice's exchanges.
+func Subjects(k events.Key) string { return "exchanges." + k.Shop + "." + k.Invoice + ".*" }
+
+// Recorder publishes exchanges in the background: a slow broker never holds up a call.
+type Recorder struct {
+	js    jetstream.JetStream
+	log   zerolog.Logger
+	queue chan seqr.Exchange
+	done  chan struct{}
+	stop  sync.Once
+}
+
+// Start makes the stream and a recorder for it; Close ends it.
+func Start(ctx context.Context, js jetstream.JetStream, replicas int, log zerolog.Logger) (*Recorder, error) {
+	_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: Stream, Description: "What went over the wire, secrets masked; evidence only", Subjects: []string{"exchanges.*.*.*"},
+		Storage: jetstream.FileStorage, MaxAge: Kept, Replicas: replicas,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", Stream, err)
+	}
+	r := &Recorder{js: js, log: log, queue: make(chan seqr.Exchange, waiting), done: make(chan struct{})}
+	go r.run()
+	return r, nil
+}
+
+// Record implements seqr.Recorder. What is about no invoice, and polls that brought nothing new, are left out.
+func (r *Recorder) Record(x seqr.Exchange) {
+	if x.About == "" || x.Operation == "getPaymentStatus" && bytes.Contains(x.Response, []byte("<status>ISSUED</status>")) {
+		return
+	}
+	select {
+	case r.queue <- x:
+	default:
+		r.log.Warn().Str("operation", x.Operation).Str("invoice", x.About).Msg("exchange not recorded: too many wait for the broker")
+	}
+}
+
+func (r *Recorder) run() {
+	defer close(r.done)
+	for x := range r.queue {
+		if err := r.publish(x); err != nil {
+			r.log.Warn().Err(err).Str("operation", x.Operation).Str("invoice", x.About).Msg("exchange not recorded")
+		}
+	}
+}
+
+const patience = 2 * time.Second
+
+func (r *Recorder) publish(x seqr.Exchange) error {
+	k, err := events.ParseKey(x.About)
+	if err != nil {
+		return err
+	}
+	e := Exchange{
+		Operation: x.Operation, At: x.At.UTC(), Millis: x.Duration.Milliseconds(), Outcome: x.Sent.String(), HTTPStatus: x.HTTPStatus,
+		Error: x.Err, Request: string(x.Request), Response: string(x.Response),
+	}
+	if x.Code != nil {
+		code := int(*x.Code)
+		e.Code = &code
+	}
+	body, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err = r.js.Publish(ctx, "exchanges."+k.Shop+"."+k.Invoice+"."+x.Operation, body)
+	return err
+}
+
+// Close publishes what waits and ends the recorder. Nothing may be recorded any more.
+func (r *Recorder) Close() {
+	r.stop.Do(func() { close(r.queue) })
+	<-r.done
+}
+
+// ErrOff says that this broker keeps no exchanges.
+var ErrOff = errors.New("no exchanges are kept: run the workers with --record-exchanges")
+
+// Of gives an invoice's exchanges in the order in which they were made.
+func Of(ctx context.Context, js jetstream.JetStream, k events.Key) ([]Exchange, error) {
+	s, err := js.Stream(ctx, Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, ErrOff
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []Exchange
+	for seq := uint64(1); ; seq++ {
+		m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(Subjects(k)))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		var e Exchange
+		if err := json.Unmarshal(m.Data, &e); err != nil {
+			return nil, fmt.Errorf("message %d of %s: %w", m.Sequence, Stream, err)
+		}
+		out, seq = append(out, e), m.Sequence
+	}
+}

@@ -1,0 +1,48 @@
+// Package gateway takes the provider's notification that an invoice was paid, and asks the poller to
+// look at once.
+//
+//	serves    POST /notify/<shop>/<invoice>
+//	publishes hints.<shop>.<invoice> (may be lost; the poller asks by itself anyway)
+//
+// A notification is not authenticated and proves nothing: it only makes a poll come sooner.
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// Hinter passes a hint on; *bus.Bus implements it.
+type Hinter interface {
+	Hint(events.Key) error
+}
+
+const maxBody = 4 << 10
+
+// Handler answers the provider's notifications.
+func Handler(h Hinter, log zerolog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /notify/{shop}/{invoice}", func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		k := events.Key{Shop: r.PathValue("shop"), Invoice: r.PathValue("invoice")}
+		if !events.IsToken(k.Shop) || !events.IsToken(k.Invoice) {
+			http.Error(w, "expected /notify/<shop>/<invoice>, each 1 to 64 of A-Z a-z 0-9 _ -", http.StatusBadRequest)
+			return
+		}
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "expected a form with invoiceReference", http.StatusBadRequest)
+			return
+		}
+		if err := h.Hint(k); err != nil {
+			log.Warn().Err(err).Str("shop", k.Shop).Str("invoice", k.Invoice).Msg("hint not passed on; the next poll will see the payment")
+			http.Error(w, "broker not reached", http.StatusServiceUnavailable)
+			return
+		}
+		log.Debug().Str("shop", k.Shop).Str("invoice", k.Invoice).Msg("hint")
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}

@@ -1,0 +1,146 @@
+package invoicer_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/seqrflow/seqrflow/internal/calls"
+	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/invoicer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// spy notes what is sent, and lets a test do something between the provider's answer and its record.
+type spy struct {
+	*seqr.Client
+	mu      sync.Mutex
+	sent    []seqr.SendInvoice
+	answers func(n int)
+}
+
+func (s *spy) SendInvoice(ctx context.Context, r seqr.SendInvoice) (seqr.SentInvoice, error) {
+	out, err := s.Client.SendInvoice(ctx, r)
+	s.mu.Lock()
+	s.sent = append(s.sent, r)
+	n := len(s.sent)
+	s.mu.Unlock()
+	if s.answers != nil {
+		s.answers(n)
+	}
+	return out, err
+}
+
+func config(r *rig.Rig, p invoicer.Provider, shops calls.Shops) invoicer.Config {
+	return invoicer.Config{Bus: r.Bus, Provider: p, Shops: shops, ValidFor: 7 * time.Minute, NotifyURL: "http://127.0.0.1:9/", Log: r.Log}
+}
+
+func TestBillSaysWhatTheOrderSays(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	p := &spy{Client: r.Client}
+	r.Run(invoicer.New(config(r, p, rig.Shops{})))
+	o := rig.Order("10 01", "12.50")
+	o.Rows = append(o.Rows, events.Row{Description: "Rabatt", Quantity: rig.Amount("1").Decimal(), Total: rig.Amount("-2.50")})
+	o.Total, o.CashierID, o.BackURL = rig.Amount("10"), "kassa 1", "https://shop.example/back"
+	r.Place(o)
+	inv := r.Wait("10 01", events.EventIssued)
+	if got := inv.DueAt.Sub(*inv.IssuedAt); got != 7*time.Minute {
+		t.Errorf("due after %s", got)
+	}
+	if inv.Terminal != "demo-terminal" || inv.QRCode != "HTTP://SEQR.SE/R"+inv.InvoiceReference || inv.Link != "SEQR://SEQR.SE/R"+inv.InvoiceReference {
+		t.Errorf("%+v", inv)
+	}
+	b := p.sent[0].Invoice
+	if b.ClientInvoiceID != "10 01" || b.Title != "acme 10 01" || b.CashierID != "kassa 1" || b.BackURL != o.BackURL || len(b.Rows) != 2 ||
+		b.Rows[1].Total.Value.String() != "-2.50" || b.Total.Value.String() != "10" || b.NotificationURL != "http://127.0.0.1:9/notify/acme/x-geycambr" {
+		t.Errorf("%+v", b)
+	}
+}
+
+func TestRefusedOrderIsRejectedForGood(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	code := 49
+	if err := r.Sandbox.SetFaults(map[string][]sandbox.Fault{"sendInvoice": {{Kind: sandbox.FaultResultCode, Code: code}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.Run(invoicer.New(config(r, r.Client, rig.Shops{})))
+	r.Place(rig.Order("1", "10"))
+	inv := r.Wait("1", events.EventRejected)
+	if inv.State != events.Rejected || *inv.Change.Call.Code != 49 || !strings.Contains(inv.Reason, "INVALID_INVOICE_DATA") {
+		t.Errorf("%+v", inv)
+	}
+	r.Idle()
+	if r.Parked() != 0 {
+		t.Error("parked as well")
+	}
+}
+
+// wrong has a password that the provider refuses.
+type wrong struct{}
+
+func (wrong) Terminal(string) (seqr.Principal, bool) {
+	return seqr.Terminal("demo-terminal", "wrong-password"), true
+}
+
+func TestWrongCredentialsParkTheOrder(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	r.Run(invoicer.New(config(r, r.Client, wrong{})))
+	r.Place(rig.Order("1", "10"))
+	if p := r.WaitParked(invoicer.Name, "1"); !strings.Contains(p.Reason, "AUTHENTICATION_FAILED") || strings.Contains(p.Reason, "wrong-password") {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestBillOfAnOrderThatWasCanceledMeanwhileIsWithdrawn(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	p := &spy{Client: r.Client}
+	p.answers = func(int) {
+		_, err := r.Bus.Update(context.Background(), "canceler", events.KeyOf(rig.Shop, "1"), func(i events.Invoice) (events.Invoice, error) {
+			return i.CanceledUnseen(events.Cancellation{OrderID: "1", Shop: rig.Shop}, events.Fact{At: r.Bus.Now(), Why: "test"})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	r.Run(invoicer.New(config(r, p, rig.Shops{})))
+	r.Place(rig.Order("1", "10"))
+	r.Wait("1", events.EventCanceled)
+	r.Idle()
+	if l := r.Sandbox.Ledger(); len(l.Invoices) != 1 || l.Invoices[0].Status != sandbox.Canceled {
+		t.Errorf("%+v", l.Invoices)
+	}
+	if h := r.History("1"); len(h) != 1 {
+		t.Errorf("%v", h)
+	}
+}
+
+func TestTwoCopiesLeaveOneBillOpen(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	r.Run(invoicer.New(config(r, r.Client, rig.Shops{})))
+	r.Run(invoicer.New(config(r, r.NewClient(), rig.Shops{})))
+	for range 5 {
+		r.Place(rig.Order("1", "10"))
+	}
+	inv := r.Wait("1", events.EventIssued)
+	r.Idle()
+	open := 0
+	for _, i := range r.Sandbox.Ledger().Invoices {
+		if i.Status == sandbox.Issued {
+			open++
+			if i.InvoiceReference != inv.InvoiceReference {
+				t.Errorf("%s is open, %s was published", i.InvoiceReference, inv.InvoiceReference)
+			}
+		}
+	}
+	if open != 1 {
+		t.Errorf("%d open bills", open)
+	}
+}

@@ -1,0 +1,192 @@
+package reconciler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/reconciler"
+)
+
+// silent is a provider whose answers to the first marks are lost after the effect.
+
+type silent struct {
+	reconciler.Provider
+	mu   *sync.Mutex
+	left int
+}
+
+func (s *silent) MarkTransactionPeriod(ctx context.Context, q seqr.MarkTransactionPeriod) (string, error) {
+	id, err := s.Provider.MarkTransactionPeriod(ctx, q)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left--; s.left >= 0 {
+		return "", &seqr.Error{Operation: "markTransactionPeriod", Sent: seqr.MaybeSent, Err: errors.New("connection reset")}
+	}
+	return id, err
+}
+
+func TestLostMarkIsExplainedAndNotHidden(t *testing.T) {
+	w := newWorld(t)
+	ers := w.sold("acme", "1", "10")
+	w.work(&silent{w.provider(), &sync.Mutex{}, 1})
+	p := w.close("acme", "1")
+	w.expect(p, events.PeriodMismatched, "missing_there "+ers)
+	if p.Mark != (events.MarkAttempts{Count: 2, InDoubt: 1}) {
+		t.Errorf("attempts %+v", p.Mark)
+	}
+	if !strings.Contains(p.Lines[0].Text, "a period whose id was lost") || !strings.Contains(reconciler.Summary(p), "note: an earlier mark") {
+		t.Errorf("not explained:\n%s", reconciler.Summary(p))
+	}
+	if n := len(w.sandbox.Ledger().Periods); n != 2 {
+		t.Errorf("the provider has %d periods, expected the lost one and ours", n)
+	}
+	w.sold("acme", "2", "5")
+	w.expect(w.close("acme", "2"), events.PeriodReconciled)
+}
+
+func TestMarkThatNeverHappenedLeavesNoDoubt(t *testing.T) {
+	w := newWorld(t)
+	w.sold("acme", "1", "10")
+	if err := w.sandbox.SetFaults(map[string][]sandbox.Fault{"markTransactionPeriod": {{Kind: sandbox.FaultResultCode, Code: int(seqr.SystemBusy), Count: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.work(w.provider())
+	p := w.close("acme", "1")
+	w.expect(p, events.PeriodReconciled)
+	if p.Mark != (events.MarkAttempts{Count: 2}) || len(p.Notes) != 0 {
+		t.Errorf("attempts %+v, notes %q", p.Mark, p.Notes)
+	}
+}
+
+func TestCrashBetweenMarkAndItsRecordIsDetected(t *testing.T) {
+	w := newWorld(t)
+	ers := w.sold("acme", "1", "10")
+	k := w.ask("acme", "1")
+	// A worker records its intent, marks, and dies before it can record the answer.
+	if _, err := w.bus.UpdatePeriod(t.Context(), reconciler.Name, k, func(p events.Period) (events.Period, error) {
+		return p.Marking(terminal, 2, w.fact("intent"))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.client.MarkTransactionPeriod(t.Context(), seqr.MarkTransactionPeriod{
+		As: w.shops["acme"].as, Parameters: map[string]string{seqr.ParamTerminalID: terminal},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.work(w.provider())
+	p := w.closed(k)
+	w.expect(p, events.PeriodMismatched, "missing_there "+ers)
+	if p.Mark != (events.MarkAttempts{Count: 2, InDoubt: 1}) || !strings.Contains(p.Lines[0].Text, "id was lost") {
+		t.Errorf("attempts %+v, line %q", p.Mark, p.Lines[0].Text)
+	}
+}
+
+func TestRefusedMarkIsParkedAndReplayed(t *testing.T) {
+	w := newWorld(t)
+	w.sold("acme", "1", "10")
+	good := w.shops["acme"]
+	w.shops["acme"] = account{seqr.ResellerUser("demo-reseller", "9900", "wrong-secret"), terminal}
+	stop := w.work(w.provider())
+	k := w.ask("acme", "1")
+	parked := w.parked(k)
+	if !strings.Contains(parked.Reason, "AUTHENTICATION_FAILED") || strings.Contains(parked.Reason, "wrong-secret") {
+		t.Errorf("reason %q", parked.Reason)
+	}
+	stop()
+	w.shops["acme"] = good
+	w.work(w.provider())
+	if err := w.bus.Replay(t.Context(), events.ParkedSubject(reconciler.Name, k.Shop, k.Period), parked, 1); err != nil {
+		t.Fatal(err)
+	}
+	p := w.closed(k)
+	w.expect(p, events.PeriodReconciled)
+	if p.Mark.InDoubt != 0 {
+		t.Errorf("a refused mark is in doubt: %+v", p.Mark)
+	}
+}
+
+func TestShopWithoutCredentialsIsParked(t *testing.T) {
+	w := newWorld(t)
+	w.work(w.provider())
+	if p := w.parked(w.ask("nobody", "1")); !strings.Contains(p.Reason, `no credentials for closing "nobody"`) {
+		t.Errorf("reason %q", p.Reason)
+	}
+}
+
+func TestClosingsOfOneTerminalAtOnceAllReconcile(t *testing.T) {
+	w := newWorld(t)
+	for i := range 6 {
+		w.sold("acme", fmt.Sprint(i), "10")
+	}
+	for range 3 { // several copies
+		w.work(w.provider())
+	}
+	var keys []events.PeriodKey
+	for i := range 4 {
+		keys = append(keys, w.ask("acme", fmt.Sprint("p", i)), w.ask("beta", fmt.Sprint("p", i)))
+	}
+	rows := 0
+	for _, k := range keys {
+		p := w.closed(k)
+		w.expect(p, events.PeriodReconciled)
+		rows += p.Rows
+		if p.Mark.InDoubt != 0 {
+			t.Errorf("%s: attempts %+v", k, p.Mark)
+		}
+	}
+	if n := len(w.sandbox.Ledger().Periods); rows != 6 || n != len(keys) {
+		t.Errorf("%d rows in %d provider periods, expected 6 in %d", rows, n, len(keys))
+	}
+}
+
+// away is a provider that cannot be reached for a while.
+
+type away struct {
+	reconciler.Provider
+	mu          *sync.Mutex
+	mark, fetch int
+}
+
+func (a *away) gone(left *int, operation string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if *left--; *left >= 0 {
+		return &seqr.Error{Operation: operation, Sent: seqr.NotSent, Err: errors.New("connection refused")}
+	}
+	return nil
+}
+
+func (a *away) MarkTransactionPeriod(ctx context.Context, q seqr.MarkTransactionPeriod) (string, error) {
+	if err := a.gone(&a.mark, "markTransactionPeriod"); err != nil {
+		return "", err
+	}
+	return a.Provider.MarkTransactionPeriod(ctx, q)
+}
+
+func (a *away) ExecuteReport(ctx context.Context, q seqr.ExecuteReport) (seqr.Report, error) {
+	if err := a.gone(&a.fetch, "executeReport"); err != nil {
+		return seqr.Report{}, err
+	}
+	return a.Provider.ExecuteReport(ctx, q)
+}
+
+func TestProviderThatIsAwayIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.sold("acme", "1", "10")
+	w.work(&away{w.provider(), &sync.Mutex{}, 20, 20})
+	p := w.close("acme", "1")
+	w.expect(p, events.PeriodReconciled)
+	if p.Mark != (events.MarkAttempts{Count: 21}) {
+		t.Errorf("attempts %+v, expected 21 and no doubt", p.Mark)
+	}
+	if said := reconciler.Summary(p); !strings.Contains(said, "period 1 of acme: reconciled") || strings.Contains(said, "note:") {
+		t.Errorf("summary:\n%s", said)
+	}
+}

@@ -1,0 +1,239 @@
+package reconciler
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// What one period's event keeps for the next.
+const (
+	maxEarly            = 5000
+	maxEarlyBytes       = 300 << 10
+	maxOutstanding      = 1000
+	maxOutstandingBytes = 200 << 10
+	maxByAmount         = 100
+)
+
+// conclude ends the comparison once all rows are taken. The doubts are refunds of ours that may or may
+// not have happened. An error means that the sums are beyond what an exact decimal holds.
+func (c *comparison) conclude(doubts []events.LedgerEntry) (events.Comparison, error) {
+	early, left := c.explain(doubts)
+	for _, r := range left {
+		c.missingHere(r)
+		early = append(early, openRow(r))
+	}
+	early = append(early, c.ahead()...)
+	outstanding := c.missingThere()
+	out := events.Comparison{Rows: c.rows, Matched: c.matched}
+	out.Differences, out.Kinds, out.Lines = c.lines.total, c.lines.counts(), c.lines.first()
+	out.Early, out.EarlyOmitted = atMost(append(early, c.stillEarly()...), maxEarly, maxEarlyBytes, c.books.EarlyOmitted)
+	out.Outstanding, out.OutstandingOmitted = atMost(outstanding, maxOutstanding, maxOutstandingBytes, c.books.OutstandingOmitted)
+	out.Notes = c.notes(out)
+	var err error
+	out.Totals, err = c.totals.list()
+	return out, err
+}
+
+// explain holds rows that look like refunds against refunds of ours whose reference is not known. It
+// gives the rows that it explained, for the next period, and those that are left.
+func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyRow, left []row) {
+	var done []*item
+	for _, it := range c.items {
+		if it.IsRefund() && it.ErsReference == "" && !it.found {
+			done = append(done, it)
+		}
+	}
+	done = c.settleUnreferenced(done)
+	doubts = slices.Clone(doubts)
+	for _, r := range c.unmatched {
+		fits := slices.IndexFunc(done, func(it *item) bool { return it.Signed().Decimal().Cmp(r.Amount) == 0 })
+		inDoubt := slices.IndexFunc(doubts, func(e events.LedgerEntry) bool { return e.Signed().Decimal().Cmp(r.Amount) == 0 })
+		switch {
+		case fits >= 0:
+			it := done[fits]
+			n := countFits(done, func(it *item) events.LedgerEntry { return it.LedgerEntry }, r)
+			if n == 1 && alike(c.unmatched, r) == 1 {
+				c.byAmount = append(c.byAmount, fmt.Sprintf("refund %.64q of %s/%.64q is %s here: we had no reference of it, and nothing else has its amount",
+					it.RefundID, it.Shop, it.InvoiceID, r.Ref))
+				c.matched++
+				c.totals.theirs(it.Currency, r.Amount)
+			} else {
+				c.refundLine(r, it.LedgerEntry, n, "we know that this refund was done but not its reference; the amount of this row fits it")
+			}
+			it.found = true
+			done = slices.Delete(done, fits, fits+1)
+			if it.Seq > c.books.LedgerBefore {
+				early = append(early, openRow(r)) // the next period has the entry, and no row for it
+			}
+		case inDoubt >= 0:
+			n := countFits(doubts, func(e events.LedgerEntry) events.LedgerEntry { return e }, r)
+			c.refundLine(r, doubts[inDoubt], n, "this refund is in doubt, and the amount of this row fits it: it was probably done under this reference; "+
+				"settle it with: seqrflow refunds resolve")
+			doubts = slices.Delete(doubts, inDoubt, inDoubt+1)
+			early = append(early, openRow(r))
+		default:
+			left = append(left, r)
+		}
+	}
+	return early, left
+}
+
+// settleUnreferenced takes out the refunds that a row of an earlier report fits: it was reported then.
+func (c *comparison) settleUnreferenced(done []*item) []*item {
+	return slices.DeleteFunc(done, func(it *item) bool {
+		for _, e := range c.books.Early {
+			known := c.early[e.ErsReference]
+			if known.Amount != nil && known.Amount.Cmp(it.Signed()) == 0 {
+				it.found, it.before, known.Amount = true, true, nil
+				known.recorded = it.Seq <= c.books.LedgerBefore
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func countFits[T any](list []T, entry func(T) events.LedgerEntry, r row) (n int) {
+	for _, e := range list {
+		if entry(e).Signed().Decimal().Cmp(r.Amount) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// alike counts the rows with the amount of this one.
+func alike(rows []row, r row) (n int) {
+	for _, other := range rows {
+		if other.Amount.Cmp(r.Amount) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *comparison) refundLine(r row, e events.LedgerEntry, candidates int, text string) {
+	if candidates > 1 {
+		text += fmt.Sprintf(" (one of %d that it fits)", candidates)
+	}
+	theirs := events.AmountOf(r.Amount)
+	d := lineOf(e)
+	d.Kind, d.ErsReference, d.Theirs, d.Text = events.RefundDiffers, r.Ref, &theirs, text
+	c.totals.theirs(e.Currency, r.Amount)
+	c.lines.add(d)
+}
+
+func openRow(r row) events.EarlyRow {
+	a := events.AmountOf(r.Amount)
+	return events.EarlyRow{ErsReference: r.Ref, Amount: &a}
+}
+
+func (c *comparison) missingHere(r row) {
+	theirs := events.AmountOf(r.Amount)
+	text := "the report has a payment that we have not recorded since the previous closing"
+	if r.Amount.Sign() < 0 {
+		text = "the report has a refund that fits none that we have recorded since the previous closing"
+	}
+	if r.Terminal != "" && r.Terminal != c.books.Terminal {
+		text += fmt.Sprintf("; it is of terminal %.64q", r.Terminal)
+	}
+	if n := c.books.OutstandingOmitted; n > 0 {
+		text += fmt.Sprintf("; it may be one of %d that earlier reports lacked and that are not listed", n)
+	}
+	c.totals.theirs(r.Currency, r.Amount)
+	c.lines.add(events.Difference{Kind: events.MissingHere, ErsReference: r.Ref, Currency: r.Currency, Theirs: &theirs, Text: text})
+}
+
+// missingThere notes what the report should have and has not, and gives all that no report has had yet.
+func (c *comparison) missingThere() []events.LedgerEntry {
+	var fresh, old []events.LedgerEntry
+	for _, it := range c.items {
+		switch {
+		case it.before || !it.found && it.Seq > c.books.LedgerBefore:
+			continue // an earlier report had it, or the next must have it
+		case it.found:
+			c.totals.ours(it.LedgerEntry)
+			continue
+		case it.outstanding:
+			old = append(old, it.LedgerEntry)
+			continue
+		}
+		c.totals.ours(it.LedgerEntry)
+		fresh = append(fresh, it.LedgerEntry)
+		d := lineOf(it.LedgerEntry)
+		d.Kind, d.Text = events.MissingThere, c.absence(it)
+		c.lines.add(d)
+	}
+	return append(fresh, old...)
+}
+
+func (c *comparison) absence(it *item) string {
+	what := "payment"
+	if it.IsRefund() {
+		what = "refund"
+	}
+	text := fmt.Sprintf("we recorded this %s before the mark (message %d of %s), and the report does not have it", what, it.Seq, events.InvoicesStream)
+	switch other := c.byRef[it.ErsReference]; {
+	case it.ErsReference == "":
+		text = fmt.Sprintf("we recorded this %s without a reference (message %d of %s), and no row fits it", what, it.Seq, events.InvoicesStream)
+	case other != it:
+		text += fmt.Sprintf("; we have its reference also for invoice %.64q", other.InvoiceID)
+	}
+	if c.books.Doubt != "" {
+		text += "; " + c.books.Doubt
+	}
+	if n := c.books.EarlyOmitted; n > 0 {
+		text += fmt.Sprintf("; it may be one of %d rows of earlier reports that are not listed", n)
+	}
+	return text
+}
+
+// ahead are the entries of this report that we recorded after the mark was asked for: the next report
+// will not have them.
+func (c *comparison) ahead() []events.EarlyRow {
+	var out []events.EarlyRow
+	for _, it := range c.items {
+		if it.found && !it.before && it.Seq > c.books.LedgerBefore && it.ErsReference != "" {
+			out = append(out, events.EarlyRow{ErsReference: it.ErsReference})
+		}
+	}
+	return out
+}
+
+// stillEarly are the rows of earlier reports that we have yet to record.
+func (c *comparison) stillEarly() []events.EarlyRow {
+	var out []events.EarlyRow
+	for _, e := range c.books.Early {
+		if known := c.early[e.ErsReference]; !known.recorded {
+			out = append(out, known.EarlyRow)
+		}
+	}
+	return out
+}
+
+func (c *comparison) notes(out events.Comparison) []string {
+	var notes []string
+	note := func(n int, format string) {
+		if n > 0 {
+			notes = append(notes, fmt.Sprintf(format, n))
+		}
+	}
+	if c.books.Doubt != "" {
+		notes = append(notes, c.books.Doubt)
+	}
+	if c.books.RefundsUnreported {
+		notes = append(notes, "refunds are not compared: the settings say that this provider's reports leave them out")
+	}
+	notes = append(notes, c.byAmount[:min(len(c.byAmount), maxByAmount)]...)
+	note(c.late, "%d of the rows are of earlier periods, whose reports lacked them")
+	note(len(out.Early)+out.EarlyOmitted, "%d rows of the reports so far were not in our ledger when their period was marked; the next closing accounts for them")
+	note(len(out.Outstanding)+out.OutstandingOmitted, "%d entries of our ledger have been in no report so far")
+	return notes
+}
+
+func atMost[T any](list []T, most, bytes, omitted int) ([]T, int) {
+	n := fitting(list, most, bytes)
+	return list[:n], omitted + len(list) - n
+}

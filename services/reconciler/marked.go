@@ -1,0 +1,161 @@
+package reconciler
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/calls"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// marked fetches the report of a marked period and holds it against our ledger. The periods of one
+// terminal are compared in their order: each leaves to the next what is still open.
+func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey) bus.Outcome {
+	p, err := w.Bus.LoadPeriod(ctx, k)
+	switch {
+	case unreadable(err):
+		return bus.Park(err)
+	case err != nil:
+		return bus.Hold(err)
+	case p.State != events.PeriodMarked:
+		return bus.Done
+	case !d.Redelivered && !d.Replayed:
+		return bus.HoldFor(w.Pauses.Report, errors.New("the provider needs a moment to make the report"))
+	}
+	as, _, err := w.accounts(p.Shop)
+	if err != nil {
+		return bus.Park(err)
+	}
+	b, wait, err := w.books(ctx, p.Period)
+	switch {
+	case wait != nil:
+		return bus.HoldFor(w.Pauses.Previous, wait)
+	case err != nil:
+		return unlessUnreadable(err)
+	}
+	begun := time.Now()
+	report, err := w.Provider.ExecuteReport(ctx, seqr.ExecuteReport{As: as, ReportID: seqr.ReportTerminalTransaction, Parameters: map[string]string{
+		seqr.ParamTerminalID: p.Terminal, seqr.ParamTransactionPeriodID: p.TransactionPeriodID,
+	}})
+	if seqr.Classify(err) == seqr.TryLater {
+		return bus.HoldFor(w.Pauses.NotReady, err)
+	} else if err != nil {
+		return calls.Repeatable(err)
+	}
+	call := calls.Of("executeReport", begun, nil)
+	return w.compare(ctx, d.Seq, p.Period, b, report, call)
+}
+
+// books collects what the report is to be held against; wait says that the previous period's
+// comparison comes first.
+func (w *Worker) books(ctx context.Context, p events.Period) (b books, wait, err error) {
+	b = books{LedgerBefore: p.LedgerBefore, Terminal: p.Terminal, RefundsUnreported: w.RefundsUnreported}
+	if p.Mark.InDoubt > 0 {
+		b.Doubt = markInDoubt(p.Mark.InDoubt)
+	}
+	if p.Previous == nil {
+		return b, nil, nil
+	}
+	previous, err := w.Bus.LoadPeriod(ctx, p.Previous.Key())
+	if err != nil {
+		return b, nil, err
+	}
+	if previous.State.Ended() {
+		b.Since = *previous.MarkedAt
+		b.Early, b.EarlyOmitted = previous.Early, previous.EarlyOmitted
+		b.Outstanding, b.OutstandingOmitted = previous.Outstanding, previous.OutstandingOmitted
+		return b, nil, nil
+	}
+	_, parked, err := w.Bus.PeriodParked(ctx, previous.Key)
+	if err != nil {
+		return b, nil, err
+	}
+	if !parked {
+		return b, fmt.Errorf("the previous period %s is not compared yet", previous.Key), nil
+	}
+	unknown := fmt.Sprintf("the previous period %s is parked before its comparison: what its report had is not known here", previous.Key)
+	if b.Doubt != "" {
+		unknown = b.Doubt + "; " + unknown
+	}
+	b.Doubt = unknown
+	return b, nil, nil
+}
+
+// compare holds the report against the books and our ledger as it is by now, and records the outcome.
+func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b books, report seqr.Report, call *events.Call) bus.Outcome {
+	var err error
+	if b.Ledger, err = w.ledger(ctx, p.Terminal, p.LedgerAfter); err != nil {
+		return unlessUnreadable(err)
+	}
+	c := compareWith(b)
+	if err := readInto(c, report, p); err != nil {
+		return bus.Retry(err)
+	}
+	if n := c.unexplained(); n > 0 {
+		if pause, again := w.lookAgain(seq); again {
+			return bus.HoldFor(pause, fmt.Errorf("%d rows are not recorded here, or not yet", n))
+		}
+	}
+	w.looked(seq)
+	doubts, err := w.doubts(ctx, p.Terminal)
+	if err != nil {
+		return unlessUnreadable(err)
+	}
+	settled, err := w.settle(ctx, p, settlements(doubts, c.unmatched, b, *p.MarkedAt))
+	switch {
+	case err != nil:
+		return bus.Hold(err)
+	case settled:
+		return bus.HoldFor(w.Pauses.Previous, errors.New("the report settled refunds that were in doubt; comparing anew"))
+	}
+	result, err := c.conclude(entriesOf(doubts))
+	if err != nil {
+		return bus.Park(fmt.Errorf("report of %s: %w", p.TransactionPeriodID, err))
+	}
+	fact := events.Fact{At: w.Bus.Now(), Why: verdict(result), Call: call}
+	_, err = w.Bus.UpdatePeriod(ctx, Name, p.Key(), func(p events.Period) (events.Period, error) {
+		if p.State != events.PeriodMarked {
+			return p, bus.ErrNothing
+		}
+		return p.Compared(result, fact)
+	})
+	return bus.Recorded(err)
+}
+
+// readInto gives the report's rows to the comparison, and makes sure that it is the report asked for.
+func readInto(c *comparison, report seqr.Report, p events.Period) error {
+	meta, err := seqr.ParseTransactionDetails(bytes.NewReader(report.Content), func(r seqr.ReportRow) error {
+		c.row(row{Ref: r.ErsReference, Amount: r.SalesAmount.Trim(0), Terminal: r.TerminalID})
+		return nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("the report of %s: %w", p.TransactionPeriodID, err)
+	case meta.TransactionPeriodID != "" && meta.TransactionPeriodID != p.TransactionPeriodID:
+		return fmt.Errorf("asked for the report of %s, got that of %.64q", p.TransactionPeriodID, meta.TransactionPeriodID)
+	case meta.TerminalID != "" && meta.TerminalID != p.Terminal:
+		return fmt.Errorf("asked for the report of terminal %s, got that of %.64q", p.Terminal, meta.TerminalID)
+	}
+	return nil
+}
+
+func verdict(c events.Comparison) string {
+	if c.Differences == 0 {
+		return fmt.Sprintf("all %d rows agree with our ledger", c.Rows)
+	}
+	return fmt.Sprintf("%d differences, %d of %d rows agree with our ledger", c.Differences, c.Matched, c.Rows)
+}
+
+// unlessUnreadable waits for the broker, and parks for a person what waiting does not mend.
+func unlessUnreadable(err error) bus.Outcome {
+	var event errUnreadable
+	if errors.As(err, &event) || unreadable(err) {
+		return bus.Park(err)
+	}
+	return bus.Hold(err)
+}

@@ -1,0 +1,158 @@
+// Package reconciler closes periods and holds the provider's report against our own ledger.
+//
+//	consumes  periods.*.*.closing, periods.*.*.marked
+//	calls     markTransactionPeriod (repeated, it ends another and shorter period: every attempt is recorded before it is made)
+//	          executeReport (may be repeated)
+//	appends   closing (the attempts), marked, reconciled, mismatched
+//
+// Our ledger is the paid and refunded events of INVOICES that belong to the shop's terminal, in the order
+// of the stream. A period begins where the terminal's previous one ended: at the last sequence before
+// its mark. What we recorded up to there was at the provider before the mark, so its report has it, or
+// an earlier report had.
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// Name of the worker.
+const Name = "reconciler"
+
+// Provider is the two calls this worker makes; *seqr.Client implements it.
+type Provider interface {
+	MarkTransactionPeriod(context.Context, seqr.MarkTransactionPeriod) (string, error)
+	ExecuteReport(context.Context, seqr.ExecuteReport) (seqr.Report, error)
+}
+
+// Shops gives who closes a shop's periods, a reseller's user or the terminal itself, and the terminal
+// whose periods they are.
+type Shops interface {
+	Credentials(shop string) (as seqr.Principal, terminal string, ok bool)
+}
+
+// Config of the worker.
+type Config struct {
+	Bus      *bus.Bus
+	Provider Provider
+	Shops    Shops
+	Only     []string // takes only these shops' periods; empty takes all
+	Log      zerolog.Logger
+
+	// RefundsUnreported leaves refunds out of the comparison, for a provider whose reports do not show them.
+	RefundsUnreported bool
+	Pauses            Pauses
+	Backoff           bus.Backoff // between failing attempts; zero is the bus's own
+}
+
+// Pauses of the worker; a zero one has a default.
+type Pauses struct {
+	Report   time.Duration // before the first report after a mark: 3 s
+	NotReady time.Duration // before asking for a report that was not ready: 3 s
+	Previous time.Duration // while another closing of the terminal is on: 1 s
+
+	// LookAgain are the pauses before looking once more for rows that we have not recorded: 2 s for a
+	// poller that is about to, then 20 s, after which the provider has taken back what nobody fetched.
+	LookAgain []time.Duration
+}
+
+func (p Pauses) withDefaults() Pauses {
+	for _, d := range []struct {
+		of *time.Duration
+		is time.Duration
+	}{{&p.Report, 3 * time.Second}, {&p.NotReady, 3 * time.Second}, {&p.Previous, time.Second}} {
+		if *d.of == 0 {
+			*d.of = d.is
+		}
+	}
+	if p.LookAgain == nil {
+		p.LookAgain = []time.Duration{2 * time.Second, 20 * time.Second}
+	}
+	return p
+}
+
+const (
+	// concurrency bounds memory: each handler may hold a whole report.
+	concurrency = 2
+	// attempts are few: each mark whose answer is lost may end one more period at the provider.
+	attempts = 5
+)
+
+// Worker closes and reconciles. Any number of copies may run.
+type Worker struct {
+	Config
+
+	mu    sync.Mutex
+	looks map[uint64]int // how often a delivery was put off for rows that we have not recorded
+}
+
+// New worker.
+func New(c Config) *Worker {
+	c.Pauses = c.Pauses.withDefaults()
+	return &Worker{Config: c, looks: map[uint64]int{}}
+}
+
+// Run until ctx ends.
+func (w *Worker) Run(ctx context.Context) error {
+	return w.Bus.Work(ctx, bus.Consumer{
+		Worker: Name, Name: Name, Stream: events.PeriodsStream, Filters: []string{"periods.*.*.closing", "periods.*.*.marked"},
+		Shops: w.Only, Concurrency: concurrency, Attempts: attempts, Backoff: w.Backoff,
+	}, w.handle)
+}
+
+func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
+	p, err := bus.DecodePeriod(d.Body)
+	if err != nil {
+		return bus.Park(err)
+	}
+	a, err := events.ParseSubject(d.Subject)
+	if err != nil {
+		return bus.Park(err)
+	}
+	k := events.PeriodKey{Shop: a.Shop, Period: a.ID}
+	if p.Key() != k {
+		return bus.Park(fmt.Errorf("data: expected shop and period of the subject %s, got %q and %q", d.Subject, p.Shop, p.Period))
+	}
+	if events.PeriodEvent(a.Event) == events.EventMarked {
+		return w.marked(ctx, d, k)
+	}
+	if p.Change.From != events.PeriodNone {
+		return bus.Done // an attempt, recorded by a reconciler
+	}
+	return w.closing(ctx, p)
+}
+
+func (w *Worker) accounts(shop string) (seqr.Principal, string, error) {
+	as, terminal, ok := w.Shops.Credentials(shop)
+	if !ok {
+		return as, terminal, fmt.Errorf("shop: no credentials for closing %q in the settings", shop)
+	}
+	return as, terminal, nil
+}
+
+// lookAgain counts how often the delivery was put off, and gives the pause until the next look.
+func (w *Worker) lookAgain(seq uint64) (time.Duration, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.looks[seq]
+	if n >= len(w.Pauses.LookAgain) {
+		return 0, false
+	}
+	w.looks[seq] = n + 1
+	return w.Pauses.LookAgain[n], true
+}
+
+// looked forgets the count: the comparison is made as things are.
+func (w *Worker) looked(seq uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.looks, seq)
+}
