@@ -1,0 +1,157 @@
+package app
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func names(t *testing.T, targets ...string) []string {
+	t.Helper()
+	chosen, err := choose(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, c := range chosen {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+func TestTargetsBringWhatTheyNeedInTheTablesOrder(t *testing.T) {
+	if got, want := names(t, "receipter", "poller"), []string{"bus", "provider", "poller", "receipter"}; !slices.Equal(got, want) {
+		t.Errorf("%v; want %v", got, want)
+	}
+	if got := names(t, All); len(got) != len(table()) {
+		t.Errorf("all is %v", got)
+	}
+	if _, err := choose([]string{"pooler"}); err == nil || !strings.Contains(err.Error(), "poller") {
+		t.Errorf("%v does not tell what there is", err)
+	}
+}
+
+func settings() Settings {
+	free := "127.0.0.1:0"
+	return Settings{Replicas: 1, PollInterval: time.Second, ValidFor: time.Minute, HTTPListen: free, GatewayListen: free, ClientID: "t", ClientReference: "t", ProviderTimeout: time.Second}
+}
+
+func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
+	s := settings()
+	s.PollInterval, s.ValidFor, s.NotifyURL, s.HTTPListen = time.Minute, 0, "ftp://x", "8686"
+	err := s.Validate()
+	for _, flag := range []string{"--poll-interval", "--valid-for", "--notify-url", "--http-listen"} {
+		if err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%v does not tell of %s", err, flag)
+		}
+	}
+}
+
+func TestStackIsReadyAndStopsAndLeavesNothing(t *testing.T) {
+	s, err := Start(t.Context(), Options{Settings: settings(), Targets: []string{All}, NATSListen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"/healthz": "alive", "/readyz": "ready", "/metrics": "seqrflow_parked_open 0"} {
+		res, err := http.Get(s.HTTPURL() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: HTTP %d, %v, without %q", path, res.StatusCode, err, want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTakenPortIsToldWithItsFlag(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	o := Options{Settings: settings(), Targets: []string{"natsd", "sandbox", "http"}, NATSListen: "", SandboxListen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.Nop()}
+	o.HTTPListen = l.Addr().String()
+	if _, err := Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "--http-listen") || !strings.Contains(err.Error(), l.Addr().String()) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestStartGivesUpWhenTheContextEnds(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	o := Options{Settings: settings(), Targets: []string{"invoicer"}, Log: zerolog.Nop()}
+	o.NATS = "nats://127.0.0.1:1"
+	if _, err := Start(ctx, o); err == nil || !strings.Contains(err.Error(), "no broker at nats://127.0.0.1:1") {
+		t.Errorf("%v", err)
+	}
+}
+
+func write(t *testing.T, name, body string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestShops(t *testing.T) {
+	secret := write(t, "secret", "from-a-file\n")
+	shops, err := LoadShops(write(t, "shops.yaml", `
+shops:
+  acme: {terminal: t1, password: p1, reseller: r1, reseller_user: "9900", reseller_password: p2}
+  "*": {terminal: t2, password_file: `+secret+`}
+`), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if as, ok := shops.Terminal("acme"); !ok || as.ID != "t1" || as.Password.Reveal() != "p1" {
+		t.Errorf("acme: %+v", as)
+	}
+	if as, ok := shops.Terminal("any other"); !ok || as.ID != "t2" || as.Password.Reveal() != "from-a-file" {
+		t.Errorf("another: %+v", as)
+	}
+	if as, terminal, ok := shops.Credentials("acme"); !ok || terminal != "t1" || as.ID != "r1" || as.UserID != "9900" {
+		t.Errorf("closing acme: %+v %s", as, terminal)
+	}
+	if as, terminal, _ := shops.Credentials("any other"); terminal != "t2" || as.ID != "t2" {
+		t.Errorf("closing another: %+v %s", as, terminal)
+	}
+	if _, ok := (ShopList{}).Terminal("acme"); ok {
+		t.Error("a shop that is not there has credentials")
+	}
+}
+
+func TestBadShopsAreNamedAndTheirSecretsAreNot(t *testing.T) {
+	for body, want := range map[string]string{
+		"shops: {acme: {password: hunter2}}":                            "shops.acme.terminal: missing",
+		"shops: {acme: {terminal: t1}}":                                 "shops.acme.password: missing",
+		"shops: {acme: {terminal: t1, password_file: /nowhere/at/all}}": "shops.acme.password_file:",
+		"shops: {acme: [hunter2]}":                                      "shops:",
+		"other: 1":                                                      "names no shop",
+		"shops: {acme: {terminal: t1, password: hunter2, reseller_password_file: /nowhere/at/all}}": "shops.acme.reseller_password_file:",
+	} {
+		_, err := LoadShops(write(t, "shops.yaml", body), "")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v; want %q", body, err, want)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+)
+
+// flags by which the listen addresses are set, for the message that one is taken.
+var listenFlags = map[string]string{"sandbox": "--sandbox-listen", "gateway": "--gateway-listen", "http": "--http-listen"}
+
+func listen(name, addr string) (net.Listener, string, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, "", fmt.Errorf("cannot listen on %s (choose another address with %s): %w", addr, listenFlags[name], err)
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return nil, "", errors.Join(err, l.Close())
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return l, "http://" + net.JoinHostPort(host, port), nil
+}
+
+// serve answers requests until it is ended; requests in hand are given a moment to finish.
+func (s *Stack) serve(l net.Listener, h http.Handler) (end func() error) {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		err := srv.Shutdown(ctx)
+		if err != nil {
+			err = srv.Close()
+		}
+		<-done
+		return err
+	}
+}
+
+func startHTTP(_ context.Context, s *Stack) (func() error, error) {
+	l, url, err := listen("http", s.opts.HTTPListen)
+	if err != nil {
+		return nil, err
+	}
+	s.urls["http"] = url
+	s.registry.MustRegister(bus.NewParkedGauge(s.bus))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.bus.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	return s.serve(l, mux), nil
+}

@@ -1,0 +1,172 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// Settings that every long-running command shares. A flag wins over the environment, the environment
+// over the settings file.
+type Settings struct {
+	NATS      string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" help:"The broker."`
+	NATSCreds string `name:"nats-creds" env:"SEQRFLOW_NATS_CREDS" type:"path" help:"NATS credentials file."`
+	Replicas  int    `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream: 1, or 3 on a cluster."`
+
+	Provider        string        `env:"SEQRFLOW_PROVIDER" default:"http://127.0.0.1:8585/extclientproxy/service/v2" help:"The provider's SOAP endpoint."`
+	ProviderHTTP    bool          `name:"provider-http" env:"SEQRFLOW_PROVIDER_HTTP" help:"Allow http to a provider that is not on this machine (a sandbox on a private network)."`
+	ProviderTest    bool          `env:"SEQRFLOW_PROVIDER_TEST" help:"The provider is a test system: links open the test version of the buyer's app."`
+	ProviderTimeout time.Duration `env:"SEQRFLOW_PROVIDER_TIMEOUT" default:"10s" help:"Longest wait for one answer of the provider."`
+	ClientID        string        `env:"SEQRFLOW_CLIENT_ID" default:"seqrflow" help:"Your company's name, as the provider's certification asks for."`
+	ClientReference string        `env:"SEQRFLOW_CLIENT_REFERENCE" default:"seqrflow" help:"Your system's name and version, at most 32 characters."`
+	ShopsFile       string        `env:"SEQRFLOW_SHOPS_FILE" type:"path" help:"YAML file with the shops' credentials, if not under shops: in the settings file."`
+
+	Shops           []string      `env:"SEQRFLOW_SHOPS" help:"Take only these shops' messages. All unless given."`
+	PollInterval    time.Duration `env:"SEQRFLOW_POLL_INTERVAL" default:"1s" help:"How often each open invoice's status is asked for (100ms to 5s)."`
+	ValidFor        time.Duration `env:"SEQRFLOW_VALID_FOR" default:"15m" help:"How long a buyer may take when the order does not say."`
+	ReceiptTemplate string        `env:"SEQRFLOW_RECEIPT_TEMPLATE" type:"path" help:"HTML template that replaces the built-in receipt."`
+	NotifyURL       string        `env:"SEQRFLOW_NOTIFY_URL" help:"Where the provider reaches the gateway, e.g. https://pay.example.com. Without it the poller gets no hints."`
+
+	RecordExchanges bool `env:"SEQRFLOW_RECORD_EXCHANGES" help:"Keep every exchange with the provider for 30 days, secrets masked, for \"show --exchanges\"; polls that say ISSUED are left out."`
+
+	HTTPListen    string `name:"http-listen" env:"SEQRFLOW_HTTP_LISTEN" default:"127.0.0.1:8686" help:"Health and metrics."`
+	GatewayListen string `name:"gateway-listen" env:"SEQRFLOW_GATEWAY_LISTEN" default:"127.0.0.1:8787" help:"The gateway, for the provider's notifications."`
+
+	LogLevel  string `env:"SEQRFLOW_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	LogFormat string `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json, console, or auto: console on a terminal."`
+
+	// ShopList is filled by LoadShops, or by a command that brings shops of its own.
+	ShopList ShopList `kong:"-"`
+}
+
+// AnyShop is the entry of a shop list that serves every shop without one of its own.
+const AnyShop = "*"
+
+// Shop is one shop's credentials at the provider.
+type Shop struct {
+	Terminal     string      `yaml:"terminal"`
+	Password     seqr.Secret `yaml:"password"`
+	PasswordFile string      `yaml:"password_file"`
+
+	Reseller             string      `yaml:"reseller"`
+	ResellerUser         string      `yaml:"reseller_user"`
+	ResellerPassword     seqr.Secret `yaml:"reseller_password"`
+	ResellerPasswordFile string      `yaml:"reseller_password_file"`
+}
+
+// ShopList is the shops by the ids that orders name them by.
+type ShopList map[string]Shop
+
+// LoadShops reads the shops' credentials from the shops file, or from shops: in the settings file.
+func LoadShops(shopsFile, settingsFile string) (ShopList, error) {
+	file := shopsFile
+	if file == "" {
+		file = settingsFile
+	}
+	if file == "" {
+		return nil, nil
+	}
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("shops: %w", err)
+	}
+	var f struct {
+		Shops ShopList `yaml:"shops"`
+	}
+	if err := yaml.Unmarshal(body, &f); err != nil {
+		return nil, fmt.Errorf("shops: %s: %s", file, unquoted(err))
+	}
+	if shopsFile != "" && len(f.Shops) == 0 {
+		return nil, fmt.Errorf("shops: %s names no shop under its key shops", file)
+	}
+	return f.Shops, f.Shops.resolve()
+}
+
+// unquoted is what a YAML error says without the value that it quotes, which may be a password.
+func unquoted(err error) string {
+	out, rest, found := strings.Cut(err.Error(), " `")
+	for found {
+		if _, after, closed := strings.Cut(rest, "`"); closed {
+			rest = after
+		}
+		var more string
+		more, rest, found = strings.Cut(rest, " `")
+		out += more
+	}
+	return out
+}
+
+// resolve reads the secrets that are kept in files of their own, and checks every entry.
+func (l ShopList) resolve() error {
+	var errs []error
+	for id, s := range l {
+		var err error
+		if s.Password, err = secret(s.Password, s.PasswordFile); err != nil {
+			errs = append(errs, fmt.Errorf("shops.%s.password_file: %w", id, err))
+		}
+		if s.ResellerPassword, err = secret(s.ResellerPassword, s.ResellerPasswordFile); err != nil {
+			errs = append(errs, fmt.Errorf("shops.%s.reseller_password_file: %w", id, err))
+		}
+		if s.Terminal == "" {
+			errs = append(errs, fmt.Errorf("shops.%s.terminal: missing", id))
+		}
+		if s.Password == "" && s.PasswordFile == "" {
+			errs = append(errs, fmt.Errorf("shops.%s.password: missing (or give password_file)", id))
+		}
+		l[id] = s
+	}
+	return errors.Join(errs...)
+}
+
+func secret(given seqr.Secret, file string) (seqr.Secret, error) {
+	if file == "" {
+		return given, nil
+	}
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	return seqr.Secret(strings.TrimRight(string(body), "\r\n")), nil
+}
+
+// Of finds a shop's entry, or the one for any shop.
+func (l ShopList) Of(shop string) (Shop, bool) {
+	if s, ok := l[shop]; ok {
+		return s, true
+	}
+	s, ok := l[AnyShop]
+	return s, ok
+}
+
+// Validate reports every setting that is wrong, at once.
+func (s Settings) Validate() error {
+	var errs []error
+	wrong := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("--%s: %s", name, fmt.Sprintf(format, args...)))
+	}
+	if s.PollInterval < 100*time.Millisecond || s.PollInterval > 5*time.Second {
+		wrong("poll-interval", "expected 100ms to 5s, got %s", s.PollInterval)
+	}
+	if s.ValidFor < time.Second || s.ValidFor > 30*24*time.Hour {
+		wrong("valid-for", "expected 1s to 720h, got %s", s.ValidFor)
+	}
+	if s.NotifyURL != "" {
+		if u, err := url.Parse(s.NotifyURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			wrong("notify-url", "expected an http or https URL, got %q", s.NotifyURL)
+		}
+	}
+	for name, listen := range map[string]string{"http-listen": s.HTTPListen, "gateway-listen": s.GatewayListen} {
+		if _, _, err := net.SplitHostPort(listen); err != nil {
+			wrong(name, "expected host:port, got %q", listen)
+		}
+	}
+	return errors.Join(errs...)
+}

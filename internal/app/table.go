@@ -1,0 +1,222 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/exchanges"
+	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/canceler"
+	"github.com/seqrflow/seqrflow/services/gateway"
+	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/poller"
+	"github.com/seqrflow/seqrflow/services/receipter"
+	"github.com/seqrflow/seqrflow/services/reconciler"
+	"github.com/seqrflow/seqrflow/services/refunder"
+)
+
+// component is one row of the table. start returns when it is ready, with what ends it.
+type component struct {
+	name  string
+	about string // "" for what is only needed by others
+	needs []string
+	start func(context.Context, *Stack) (end func() error, err error)
+}
+
+// isWorker: it consumes messages, and has to be drained while the broker and the provider are there.
+func (c component) isWorker() bool { return slices.Contains(c.needs, "provider") }
+
+// table is every component in the order in which they start.
+func table() []component {
+	worker := []string{"bus", "provider"}
+	return []component{
+		{"natsd", "the embedded NATS server", nil, startNATS},
+		{"sandbox", "the provider's stand-in", nil, startSandbox},
+		{"bus", "", nil, startBus},
+		{"provider", "", []string{"bus"}, startProvider},
+		{"http", "health and metrics", []string{"bus"}, startHTTP},
+		{"gateway", "takes the provider's notifications", []string{"bus"}, startGateway},
+		{"invoicer", "turns placed orders into invoices", worker, run(newInvoicer)},
+		{"poller", "watches open invoices until they are paid or over", worker, run(newPoller)},
+		{"receipter", "sends receipts", worker, run(newReceipter)},
+		{"canceler", "cancels, and ends what is overdue", worker, run(newCanceler)},
+		{"refunder", "pays back", worker, run(newRefunder)},
+		{"reconciler", "closes periods and compares ledgers", worker, run(newReconciler)},
+	}
+}
+
+// runner is a worker: it blocks until ctx ends.
+type runner interface {
+	Run(context.Context) error
+}
+
+func run(make func(*Stack) (runner, error)) func(context.Context, *Stack) (func() error, error) {
+	return func(_ context.Context, s *Stack) (func() error, error) {
+		w, err := make(s)
+		if err != nil {
+			return nil, err
+		}
+		return s.background(w.Run), nil
+	}
+}
+
+// background runs f until it is ended; an error before that fails the stack.
+func (s *Stack) background(f func(context.Context) error) (end func() error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
+	done := make(chan error, 1)
+	go func() {
+		err := f(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.failed <- err
+		}
+		done <- err
+	}()
+	return func() error {
+		cancel()
+		t := time.NewTimer(drainTime)
+		defer t.Stop()
+		select {
+		case err := <-done:
+			if errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		case <-t.C:
+			return errors.New("not drained in time; what was in hand will be taken up again")
+		}
+	}
+}
+
+func startNATS(_ context.Context, s *Stack) (func() error, error) {
+	n, err := natsd.Start(natsd.Config{Listen: s.opts.NATSListen, Data: s.opts.Data})
+	if err != nil {
+		return nil, err
+	}
+	s.natsd = n
+	return func() error { n.Close(); return nil }, nil
+}
+
+func startBus(ctx context.Context, s *Stack) (func() error, error) {
+	cfg := bus.Config{URL: s.opts.NATS, Name: "seqrflow", Replicas: s.opts.Replicas, Log: s.log, Metrics: s.registry}
+	if s.opts.NATSCreds != "" {
+		cfg.Options = append(cfg.Options, nats.UserCredentials(s.opts.NATSCreds))
+	}
+	if s.natsd != nil {
+		cfg.Options = append(cfg.Options, s.natsd.InProcess())
+	}
+	b, err := bus.Connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.EnsureStreams(ctx); err != nil {
+		b.Close()
+		return nil, err
+	}
+	s.bus = b
+	return func() error { b.Close(); return nil }, nil
+}
+
+func startSandbox(_ context.Context, s *Stack) (func() error, error) {
+	l, url, err := listen("sandbox", s.opts.SandboxListen)
+	if err != nil {
+		return nil, err
+	}
+	cfg := s.opts.Sandbox
+	cfg.BaseURL, cfg.Log = url, s.log
+	if cfg.Data == "" && s.opts.Data != "" {
+		cfg.Data = s.opts.Data + "/sandbox"
+	}
+	sb, err := sandbox.New(cfg)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	s.sandbox, s.urls["sandbox"] = sb, url
+	end := s.serve(l, sb)
+	return func() error { return errors.Join(end(), sb.Close()) }, nil
+}
+
+func startProvider(ctx context.Context, s *Stack) (func() error, error) {
+	recorder, closeRecorder, err := s.recorder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := seqr.New(seqr.Config{
+		Endpoint: s.ProviderURL(), AllowHTTP: s.opts.ProviderHTTP || s.SandboxURL() != "", ClientID: s.opts.ClientID,
+		ClientReference: s.opts.ClientReference, Timeout: s.opts.ProviderTimeout, Recorder: recorder,
+	})
+	if err != nil {
+		closeRecorder()
+		return nil, err
+	}
+	s.client = c
+	return func() error { c.CloseIdle(); closeRecorder(); return nil }, nil
+}
+
+// recorder is the one that the command brought, or the one that keeps exchanges on a stream.
+func (s *Stack) recorder(ctx context.Context) (r seqr.Recorder, end func(), err error) {
+	if s.opts.Recorder != nil || !s.opts.RecordExchanges {
+		return s.opts.Recorder, func() {}, nil
+	}
+	kept, err := exchanges.Start(ctx, s.bus.JetStream(), s.opts.Replicas, s.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return kept, kept.Close, nil
+}
+
+func startGateway(_ context.Context, s *Stack) (func() error, error) {
+	l, url, err := listen("gateway", s.opts.GatewayListen)
+	if err != nil {
+		return nil, err
+	}
+	s.urls["gateway"] = url
+	return s.serve(l, gateway.Handler(s.bus, s.log)), nil
+}
+
+func newInvoicer(s *Stack) (runner, error) {
+	notify := s.opts.NotifyURL
+	if notify == "" && s.sandbox != nil {
+		notify = s.GatewayURL()
+	}
+	return invoicer.New(invoicer.Config{
+		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, ValidFor: s.opts.ValidFor,
+		NotifyURL: notify, DebugLink: s.opts.ProviderTest || s.sandbox != nil, Log: s.log,
+	}), nil
+}
+
+func newPoller(s *Stack) (runner, error) {
+	return poller.New(poller.Config{
+		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Interval: s.opts.PollInterval, Metrics: s.registry, Log: s.log,
+	}), nil
+}
+
+func newReceipter(s *Stack) (runner, error) {
+	cfg := receipter.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops}
+	if s.opts.ReceiptTemplate != "" {
+		t, err := receipter.LoadTemplate(s.opts.ReceiptTemplate)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Template = t
+	}
+	return receipter.New(cfg), nil
+}
+
+func newCanceler(s *Stack) (runner, error) {
+	return canceler.New(canceler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops}), nil
+}
+
+func newRefunder(s *Stack) (runner, error) {
+	return refunder.New(refunder.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops}), nil
+}
+
+func newReconciler(s *Stack) (runner, error) {
+	return reconciler.New(reconciler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Log: s.log}), nil
+}

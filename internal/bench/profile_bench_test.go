@@ -1,0 +1,36 @@
+package bench_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/bench"
+)
+
+// BenchmarkLifecycle is `seqrflow bench lifecycle` where a profile can be taken of it; one operation is one order.
+func BenchmarkLifecycle(b *testing.B) {
+	const orders = 1000
+	for b.Loop() {
+		r, err := bench.Lifecycle{Config: bench.Config{Data: b.TempDir(), Log: zerolog.Nop()}, Orders: orders}.Run(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(r.PerSec, "orders/s")
+	}
+}
+
+// BenchmarkPoll is `seqrflow bench poll` where a profile can be taken of it; one operation is ten seconds.
+func BenchmarkPoll(b *testing.B) {
+	const invoices = 2000
+	for b.Loop() {
+		r, err := bench.Poll{Config: bench.Config{Data: b.TempDir(), Log: zerolog.Nop()}, Invoices: invoices, Seconds: 10}.Run(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(r.PerSec, "polls/s")
+		b.ReportMetric(float64(r.Lateness.P99)/float64(time.Millisecond), "p99-ms")
+		b.ReportMetric(r.CPUs*1e6/r.PerSec, "µs-cpu/poll")
+	}
+}

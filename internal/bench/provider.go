@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/poller"
+)
+
+// watched is the provider as the poller sees it, with a note of when each invoice's status was last
+// answered. It times what really went over the wire, apart from what the poller says of itself.
+type watched struct {
+	poller.Provider
+
+	mu    sync.Mutex
+	last  map[string]time.Time // by reference
+	polls int
+	gap   time.Duration // the longest between two answers about one invoice
+	more  chan struct{} // closed when another invoice was answered about for the first time
+}
+
+func watch(p poller.Provider) *watched {
+	return &watched{Provider: p, last: map[string]time.Time{}, more: make(chan struct{})}
+}
+
+// GetPaymentStatus asks, and notes the answer.
+func (w *watched) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	st, err := w.Provider.GetPaymentStatus(ctx, q)
+	if err == nil {
+		w.answered(q.InvoiceReference, st.Status == seqr.StatusIssued)
+	}
+	return st, err
+}
+
+func (w *watched) answered(reference string, open bool) {
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.polls++
+	before, known := w.last[reference]
+	if known {
+		w.gap = max(w.gap, now.Sub(before))
+	}
+	if w.last[reference] = now; !open {
+		delete(w.last, reference)
+	}
+	if !known && open {
+		close(w.more)
+		w.more = make(chan struct{})
+	}
+}
+
+// held waits until so many open invoices have been answered about.
+func (w *watched) held(ctx context.Context, n int) error {
+	for {
+		w.mu.Lock()
+		now, more := len(w.last), w.more
+		w.mu.Unlock()
+		if now >= n {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// start counts from now on.
+func (w *watched) start() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	for reference := range w.last {
+		w.last[reference] = now
+	}
+	w.polls, w.gap = 0, 0
+}
+
+// stop gives the answers since start and the longest time that an invoice went without one, up to now.
+func (w *watched) stop() (polls int, gap time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	gap = w.gap
+	for _, at := range w.last {
+		gap = max(gap, now.Sub(at))
+	}
+	return w.polls, gap
+}

@@ -1,0 +1,194 @@
+package certify
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/govalues/decimal"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/canceler"
+	"github.com/seqrflow/seqrflow/services/receipter"
+	"github.com/seqrflow/seqrflow/services/refunder"
+)
+
+// writes replaces what matches in the requests of one operation, or of all.
+func writes(operation, pattern, instead string) sabotage {
+	re := regexp.MustCompile(pattern)
+	return sabotage{wire: func(op string, request []byte) []byte {
+		if operation != "" && op != operation {
+			return request
+		}
+		return re.ReplaceAll(request, []byte(instead))
+	}}
+}
+
+// firstVersion always sends 0.
+type firstVersion struct{ *seqr.Client }
+
+func (c firstVersion) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	r.Version = 0
+	return c.Client.GetPaymentStatus(ctx, r)
+}
+
+// slow asks about an invoice once, and again when the provider has long stopped waiting.
+type slow struct {
+	*seqr.Client
+	pause time.Duration
+	mu    *sync.Mutex
+	asked map[string]time.Time
+}
+
+var errNotNow = &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.NotSent, Err: errors.New("not now")}
+
+func (c slow) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	c.mu.Lock()
+	last, before := c.asked[r.InvoiceReference]
+	if before && time.Since(last) < c.pause {
+		c.mu.Unlock()
+		return seqr.PaymentStatus{}, errNotNow
+	}
+	c.asked[r.InvoiceReference] = time.Now()
+	c.mu.Unlock()
+	return c.Client.GetPaymentStatus(ctx, r)
+}
+
+// forgetful never asks again about the second invoice of the test that waits for it.
+type forgetful struct {
+	*seqr.Client
+	mu    *sync.Mutex
+	sent  map[string]int // by the reference: which of the test's invoices it is
+	count *int
+}
+
+func (c forgetful) SendInvoice(ctx context.Context, r seqr.SendInvoice) (seqr.SentInvoice, error) {
+	sent, err := c.Client.SendInvoice(ctx, r)
+	if r.Invoice.Title == "Certification test getPaymentStatus" {
+		c.mu.Lock()
+		*c.count++
+		c.sent[sent.Reference] = *c.count
+		c.mu.Unlock()
+	}
+	return sent, err
+}
+
+func (c forgetful) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	c.mu.Lock()
+	over := c.sent[r.InvoiceReference] == 2
+	c.mu.Unlock()
+	if over {
+		return seqr.PaymentStatus{}, errNotNow
+	}
+	return c.Client.GetPaymentStatus(ctx, r)
+}
+
+// stingy pays back half.
+type stingy struct{ *seqr.Client }
+
+func (c stingy) RefundPayment(ctx context.Context, r seqr.RefundPayment) (seqr.Refunded, error) {
+	r.Invoice.Total.Value = decimal.One
+	return c.Client.RefundPayment(ctx, r)
+}
+
+// impatient takes "not ready" for a refusal.
+type impatient struct{ *seqr.Client }
+
+func (c impatient) ExecuteReport(ctx context.Context, r seqr.ExecuteReport) (seqr.Report, error) {
+	report, err := c.Client.ExecuteReport(ctx, r)
+	if seqr.Classify(err) == seqr.TryLater {
+		err = &seqr.Error{Operation: "executeReport", Sent: seqr.Answered, Code: seqr.RejectedBusinessLogic}
+	}
+	return report, err
+}
+
+const (
+	testPoll     = 250 * time.Millisecond
+	testPatience = 12 * time.Second
+)
+
+func broken() map[string]struct {
+	sabotage
+	fails []string
+} {
+	var mu sync.Mutex
+	calls := func(f func(*seqr.Client) provider) sabotage { return sabotage{client: f} }
+	type one = struct {
+		sabotage
+		fails []string
+	}
+	every := []string{"sendInvoice", "getPaymentStatus", "submitPaymentReceipt", "cancelInvoice", "refundPayment", "markTransactionPeriod"}
+	return map[string]one{
+		"nothing": {sabotage{}, nil},
+
+		"no clientReference with sendInvoice":   {writes("sendInvoice", `<clientReference>.*</clientReference>`, ""), every[:1]},
+		"no clientReference anywhere":           {writes("", `<clientReference>.*</clientReference>`, ""), every},
+		"no itemQuantity":                       {writes("sendInvoice", `<itemQuantity>[^<]*</itemQuantity>`, ""), every[:1]},
+		"clientRequestTimeout 1 for status":     {writes("getPaymentStatus", `<clientRequestTimeout>0`, `<clientRequestTimeout>1`), every[1:2]},
+		"invoiceVersion always 0":               {calls(func(c *seqr.Client) provider { return firstVersion{c} }), every[1:2]},
+		"status asked too late":                 {calls(func(c *seqr.Client) provider { return slow{c, 24 * testPoll, &mu, map[string]time.Time{}} }), every[1:2]},
+		"status not asked after the wait":       {calls(func(c *seqr.Client) provider { return forgetful{c, &mu, map[string]int{}, new(int)} }), every[1:2]},
+		"mimeType that does not exist":          {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/plain`), every[2:3]},
+		"mimeType of something else":            {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/xml`), every[2:3]},
+		"no receipt":                            {sabotage{without: receipter.Name}, every[2:3]},
+		"no cancellation":                       {sabotage{without: canceler.Name}, every[3:4]},
+		"no clientId with cancelInvoice":        {writes("cancelInvoice", `<clientId>.*</clientId>`, ""), every[3:4]},
+		"no refund":                             {sabotage{without: refunder.Name}, every[4:5]},
+		"half a refund":                         {calls(func(c *seqr.Client) provider { return stingy{c} }), every[4:5]},
+		"clientReference too long for a refund": {writes("refundPayment", `(<clientReference>)`, `${1}123456789-123456789-1234567`), every[4:5]},
+		"report not asked for again":            {calls(func(c *seqr.Client) provider { return impatient{c} }), every[5:]},
+		"report asked for at once":              {sabotage{hasty: true}, every[5:]},
+		"report of no period":                   {writes("executeReport", `<entry><key>transactionPeriodId</key>.*?</entry>`, ""), every[5:]},
+		"no channel with executeReport":         {writes("executeReport", `<channel>.*</channel>`, ""), every[5:]},
+	}
+}
+
+// TestABrokenIntegrationFailsExactlyThatTest runs all of them at once, a few at a time: they mostly wait.
+func TestABrokenIntegrationFailsExactlyThatTest(t *testing.T) {
+	t.Parallel()
+	var g errgroup.Group
+	g.SetLimit(6)
+	var mu sync.Mutex
+	reports := map[string]Report{}
+	cases := broken()
+	for name, c := range cases {
+		g.Go(func() error {
+			rep, err := Run(t.Context(), Config{Procedure: Webshop, ClientID: "Rig AB", ClientReference: "rig 1.0", Patience: testPatience,
+				Log: zerolog.Nop(), start: c.start, poll: testPoll})
+			mu.Lock()
+			reports[name] = rep
+			mu.Unlock()
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var failed []string
+			for _, test := range reports[name].Tests {
+				if !test.Passed {
+					failed = append(failed, test.Name)
+					t.Log(failures(test))
+				}
+			}
+			if !slices.Equal(failed, c.fails) {
+				t.Errorf("failed: %q, expected %q", failed, c.fails)
+			}
+			if reports[name].Passed != (len(c.fails) == 0) || len(reports[name].Tests) != 6 {
+				t.Errorf("passed %v, %d tests", reports[name].Passed, len(reports[name].Tests))
+			}
+		})
+	}
+}
+
+func failures(test Test) []Step {
+	return slices.DeleteFunc(slices.Clone(test.Steps), func(s Step) bool { return s.Passed })
+}

@@ -1,0 +1,201 @@
+package certify
+
+import (
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Where the parts of the evidence are in its folder.
+const (
+	reportJSON      = "report.json"
+	reportHTML      = "report.html"
+	exchangesFolder = "exchanges"
+)
+
+func exchangeOf(x *recorded) Exchange {
+	e := Exchange{
+		N: x.n, Operation: x.Operation, At: x.At.UTC(), Millis: x.Duration.Milliseconds(), HTTPStatus: x.HTTPStatus,
+		Outcome: x.Sent.String(), Status: x.response.word("status"), Reference: x.reference(), Error: x.Err,
+		RequestFile: fmt.Sprintf("%s/%03d-%s-request.xml", exchangesFolder, x.n, x.Operation), call: x,
+	}
+	if x.Code != nil {
+		code := int(*x.Code)
+		e.Code = &code
+	}
+	if len(x.Response) > 0 {
+		e.ResponseFile = fmt.Sprintf("%s/%03d-%s-response.xml", exchangesFolder, x.n, x.Operation)
+	}
+	return e
+}
+
+// Prepare makes the folder that evidence is to be written to, so that a run is not made in vain.
+func Prepare(folder string) error { return os.MkdirAll(filepath.Join(folder, exchangesFolder), 0o755) }
+
+// Write keeps the evidence in the folder, in place of what an earlier run has left there.
+func (r Report) Write(folder string) error {
+	if err := Prepare(folder); err != nil {
+		return err
+	}
+	if err := forget(filepath.Join(folder, exchangesFolder)); err != nil {
+		return err
+	}
+	for _, e := range r.Exchanges {
+		if err := write(folder, e.RequestFile, e.call.Request); err != nil {
+			return err
+		}
+		if e.ResponseFile == "" {
+			continue
+		}
+		if err := write(folder, e.ResponseFile, e.call.Response); err != nil {
+			return err
+		}
+	}
+	body, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	page, err := r.html()
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(folder, reportJSON, append(body, '\n')), write(folder, reportHTML, page))
+}
+
+func write(folder, name string, body []byte) error {
+	return os.WriteFile(filepath.Join(folder, filepath.FromSlash(name)), body, 0o644)
+}
+
+var ours = regexp.MustCompile(`^\d{3,}-[A-Za-z]+-(request|response)\.xml$`)
+
+// forget removes an earlier run's exchanges, and nothing that a person has put there.
+func forget(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !ours.MatchString(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(folder, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+//go:embed report.html
+var page string
+
+// section is a test with the texts of what it rests on.
+type section struct {
+	Test
+	Texts []text
+}
+
+type text struct {
+	Exchange
+	Request, Response string
+}
+
+// html renders the report as one page that needs nothing beside it.
+func (r Report) html() ([]byte, error) {
+	t, err := template.New("report").Funcs(template.FuncMap{"lines": lines}).Parse(page)
+	if err != nil {
+		return nil, err
+	}
+	data := struct {
+		Report
+		Sections []section
+	}{Report: r}
+	for _, test := range r.Tests {
+		data.Sections = append(data.Sections, r.section(test))
+	}
+	var b strings.Builder
+	err = t.Execute(&b, data)
+	return []byte(b.String()), err
+}
+
+// section gathers the exchanges that a test's steps name, each once.
+func (r Report) section(t Test) section {
+	s := section{Test: t}
+	seen := map[int]bool{}
+	for _, step := range t.Steps {
+		for _, n := range step.Exchanges {
+			if seen[n] || n < 1 || n > len(r.Exchanges) {
+				continue
+			}
+			seen[n] = true
+			e := r.Exchanges[n-1]
+			s.Texts = append(s.Texts, text{e, indented(e.call.Request), indented(e.call.Response)})
+		}
+	}
+	return s
+}
+
+// line is one row of the list of all exchanges: equal ones in a row are counted.
+type line struct {
+	Exchange
+	To, Times int
+}
+
+func lines(all []Exchange) []line {
+	var out []line
+	for _, e := range all {
+		if n := len(out) - 1; n >= 0 && alike(out[n].Exchange, e) {
+			out[n].To, out[n].Times = e.N, out[n].Times+1
+			continue
+		}
+		out = append(out, line{e, e.N, 1})
+	}
+	return out
+}
+
+func alike(a, b Exchange) bool {
+	code := func(e Exchange) int {
+		if e.Code == nil {
+			return -1
+		}
+		return *e.Code
+	}
+	return a.Operation == b.Operation && a.Reference == b.Reference && a.Status == b.Status && code(a) == code(b) && a.Error == b.Error
+}
+
+// longestText is how much of one element's text the page shows; the files have all of it.
+const longestText = 240
+
+// indented renders a message for reading, or as it is where it is no XML.
+func indented(message []byte) string {
+	root, err := parse(message)
+	if err != nil {
+		return string(message[:min(len(message), longestText)])
+	}
+	var b strings.Builder
+	root.indent(&b, 0)
+	return b.String()
+}
+
+func (n *node) indent(b *strings.Builder, depth int) {
+	pad := strings.Repeat("  ", depth)
+	if len(n.kids) == 0 {
+		shown := strings.TrimSpace(n.text)
+		if r := []rune(shown); len(r) > longestText {
+			shown = fmt.Sprintf("%s… (%d characters)", string(r[:longestText]), len(r))
+		}
+		fmt.Fprintf(b, "%s<%s>%s</%s>\n", pad, n.name, shown, n.name)
+		return
+	}
+	fmt.Fprintf(b, "%s<%s>\n", pad, n.name)
+	for _, k := range n.kids {
+		k.indent(b, depth+1)
+	}
+	fmt.Fprintf(b, "%s</%s>\n", pad, n.name)
+}

@@ -1,0 +1,97 @@
+package certify
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+const (
+	// makingReport is longer than the provider takes to make a report; leastPause is how soon it may be asked again.
+	makingReport = 5 * time.Second
+	leastPause   = 2 * time.Second
+)
+
+// markTransactionPeriod: the shop closes, and the report of the period is fetched.
+func markTransactionPeriod(e *exam, ctx context.Context) {
+	k := events.PeriodKeyOf(shop, "certify-"+e.id)
+	_, err := e.bus.RequestClose(ctx, "certify", shop, k.Period, "certification procedure")
+	if !e.did("the shop closes its period", err, k.Period) {
+		return
+	}
+	stuck := func() error { return e.tape.stuck("periods", k.Shop, k.Period) }
+	mark, err := e.call(ctx, func(x *recorded) bool { return x.Operation == "markTransactionPeriod" && x.answered(seqr.Success) }, stuck)
+	if !e.did("markTransactionPeriod is accepted", e.because(err, "markTransactionPeriod"), "", mark) {
+		return
+	}
+	id := mark.response.word("transactionPeriodId")
+	e.step("it gives a transactionPeriodId", id != "", quoted(id), mark)
+	e.rules(contextRules([]*recorded{mark}), mark)
+	e.report(ctx, mark, id, stuck)
+}
+
+// report follows executeReport until the report is there.
+func (e *exam) report(ctx context.Context, mark *recorded, id string, stuck func() error) {
+	about := func(x *recorded) bool { return x.Operation == "executeReport" && x.n > mark.n }
+	early, err := e.call(ctx, func(x *recorded) bool { return about(x) && x.Code != nil }, stuck)
+	if err == nil && early.answered(seqr.ReportNotReady) {
+		if e.own != nil {
+			err = e.wait(ctx, makingReport)
+		}
+		e.waits("waiting for the report of the period")
+	}
+	var done *recorded
+	if err == nil {
+		done, err = e.call(ctx, func(x *recorded) bool { return about(x) && x.answered(seqr.Success) }, stuck)
+	}
+	calls := e.tape.list(about)
+	if !e.did("executeReport is asked until the report is ready", e.because(err, "executeReport"), list(calls), append([]*recorded{mark}, calls...)...) {
+		return
+	}
+	named := done.request.parameter(seqr.ParamTransactionPeriodID)
+	e.step("it names the period that was marked", named != "" && named == id, seqr.ParamTransactionPeriodID+" "+quoted(named), done)
+	terminal := mark.request.parameter(seqr.ParamTerminalID)
+	e.step("both calls are about the same terminal", terminal == done.request.parameter(seqr.ParamTerminalID), quoted(terminal), mark, done)
+	e.rules(contextRules(calls), done)
+	pause, ok := e.pauses(calls)
+	e.step("the provider is given time between two questions", ok, pause, calls...)
+	rows, err := reportIn(done)
+	e.did("the report can be read", err, rows, done)
+}
+
+func (e *exam) pauses(calls []*recorded) (string, bool) {
+	if len(calls) < 2 {
+		return "asked once", true
+	}
+	least := calls[1].At.Sub(calls[0].ended())
+	for i := range calls[2:] {
+		least = min(least, calls[i+2].At.Sub(calls[i+1].ended()))
+	}
+	return fmt.Sprintf("at least %.1f s", least.Seconds()), least >= leastPause
+}
+
+// reportIn reads the report's document out of the answer.
+func reportIn(x *recorded) (string, error) {
+	r := x.response.at("report")
+	content := []byte(r.word("contentString"))
+	if data := r.word("content"); data != "" {
+		var err error
+		if content, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data), "")); err != nil {
+			return "", fmt.Errorf("content: %w", err)
+		}
+	}
+	if len(content) == 0 {
+		return "", errors.New("the answer has no report")
+	}
+	doc, err := parse(content)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %s, %d rows", r.word("title"), doc.name, len(doc.all("Row"))), nil
+}

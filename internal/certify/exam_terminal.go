@@ -1,0 +1,49 @@
+package certify
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// registerTerminal makes the cash register that the other tests are done with.
+func registerTerminal(e *exam, ctx context.Context) {
+	password := seqr.Secret(rand.Text())
+	id, err := e.client.RegisterTerminal(ctx, seqr.RegisterTerminal{
+		As: e.Provider.Reseller, ExternalTerminalID: "certify-" + e.id, Password: password, Name: "Certification " + e.id,
+	})
+	if err == nil {
+		e.terminal = seqr.Terminal(id, password)
+	}
+	if x, ok := e.administered("registerTerminal", err, "terminalId "+quoted(id)); ok {
+		who := x.request.word("context", "initiatorPrincipalId", "type")
+		e.step("a reseller's user asks for it", who == string(seqr.Reseller), quoted(who), x)
+	}
+}
+
+// assignSeqrID ties the code on the till to the terminal.
+func assignSeqrID(e *exam, ctx context.Context) {
+	if e.terminal.ID == "" {
+		noTerminal(e, ctx)
+		return
+	}
+	err := e.client.AssignSeqrID(ctx, seqr.AssignSeqrID{As: e.terminal, SeqrID: e.Provider.SeqrID})
+	e.administered("assignSeqrId", err, "the till's code is "+codeOf(e.Provider.SeqrID))
+}
+
+// unregisterTerminal takes the cash register out of use again.
+func unregisterTerminal(e *exam, ctx context.Context) {
+	err := e.client.UnregisterTerminal(ctx, seqr.UnregisterTerminal{As: e.terminal})
+	e.administered("unregisterTerminal", err, "terminal "+e.terminal.ID)
+}
+
+// administered judges a call that no worker makes.
+func (e *exam) administered(operation string, err error, detail string) (*recorded, bool) {
+	calls := e.tape.list(func(x *recorded) bool { return x.Operation == operation })
+	if !e.did(operation+" is accepted", err, detail, calls...) {
+		return nil, false
+	}
+	e.rules(contextRules(calls), calls...)
+	return calls[0], true
+}

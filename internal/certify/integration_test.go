@@ -1,0 +1,151 @@
+package certify
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/canceler"
+	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/poller"
+	"github.com/seqrflow/seqrflow/services/receipter"
+	"github.com/seqrflow/seqrflow/services/reconciler"
+	"github.com/seqrflow/seqrflow/services/refunder"
+)
+
+// provider is every call that the workers make.
+type provider interface {
+	invoicer.Provider
+	poller.Provider
+	receipter.Provider
+	canceler.Provider
+	refunder.Provider
+	reconciler.Provider
+}
+
+// sabotage is one thing that is wrong with an integration.
+type sabotage struct {
+	wire    func(operation string, request []byte) []byte // what it writes instead
+	client  func(*seqr.Client) provider                   // how it calls
+	without string                                        // the worker that it lacks
+	hasty   bool                                          // it asks for a report again at once
+}
+
+// integration is workers with something wrong about them.
+type integration struct {
+	server *natsd.Server
+	bus    *bus.Bus
+	client *seqr.Client
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func (i *integration) Bus() *bus.Bus { return i.bus }
+func (i *integration) Wait() error   { return nil }
+
+func (i *integration) Stop() error {
+	i.cancel()
+	err := <-i.done
+	i.client.CloseIdle()
+	i.bus.Close()
+	i.server.Close()
+	return err
+}
+
+func (s sabotage) start(ctx context.Context, o app.Options) (workers, error) {
+	server, err := natsd.Start(natsd.Config{Data: o.Data})
+	if err != nil {
+		return nil, err
+	}
+	b, err := bus.Connect(ctx, bus.Config{Name: "broken", Options: []nats.Option{server.InProcess()}, Log: o.Log})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.EnsureStreams(ctx); err != nil {
+		return nil, err
+	}
+	if s.wire == nil {
+		s.wire = func(_ string, request []byte) []byte { return request }
+	}
+	transport := &http.Transport{}
+	client, err := seqr.New(seqr.Config{Endpoint: o.Provider, ClientID: o.ClientID, ClientReference: o.ClientReference,
+		Transport: forger{transport, s.wire}, Recorder: witness{o.Recorder, s.wire}})
+	if err != nil {
+		return nil, err
+	}
+	var p provider = client
+	if s.client != nil {
+		p = s.client(client)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	i := &integration{server: server, bus: b, client: client, cancel: cancel, done: make(chan error, 1)}
+	var g errgroup.Group
+	for name, w := range s.workers(b, p, o) {
+		if name != s.without {
+			g.Go(func() error { return w.Run(ctx) })
+		}
+	}
+	go func() {
+		err := g.Wait()
+		transport.CloseIdleConnections()
+		i.done <- err
+	}()
+	return i, nil
+}
+
+type worker interface{ Run(context.Context) error }
+
+func (s sabotage) workers(b *bus.Bus, p provider, o app.Options) map[string]worker {
+	pauses := reconciler.Pauses{Report: 10 * time.Millisecond, NotReady: leastPause + 200*time.Millisecond}
+	if s.hasty {
+		pauses.NotReady = 100 * time.Millisecond
+	}
+	return map[string]worker{
+		invoicer.Name:   invoicer.New(invoicer.Config{Bus: b, Provider: p, Shops: o.ShopList, ValidFor: o.ValidFor, Log: o.Log}),
+		poller.Name:     poller.New(poller.Config{Bus: b, Provider: p, Shops: o.ShopList, Interval: o.PollInterval, Log: o.Log}),
+		receipter.Name:  receipter.New(receipter.Config{Bus: b, Provider: p, Shops: o.ShopList}),
+		canceler.Name:   canceler.New(canceler.Config{Bus: b, Provider: p, Shops: o.ShopList}),
+		refunder.Name:   refunder.New(refunder.Config{Bus: b, Provider: p, Shops: o.ShopList}),
+		reconciler.Name: reconciler.New(reconciler.Config{Bus: b, Provider: p, Shops: o.ShopList, Log: o.Log, Pauses: pauses}),
+	}
+}
+
+var operationElement = regexp.MustCompile(`<ext:(\w+)>`)
+
+// forger puts something else on the wire than the client wrote.
+type forger struct {
+	next http.RoundTripper
+	wire func(string, []byte) []byte
+}
+
+func (f forger) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = f.wire(string(operationElement.FindSubmatch(body)[1]), body)
+	forged := r.Clone(r.Context())
+	forged.Body, forged.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return f.next.RoundTrip(forged)
+}
+
+// witness records what the forger put on the wire.
+type witness struct {
+	next seqr.Recorder
+	wire func(string, []byte) []byte
+}
+
+func (w witness) Record(x seqr.Exchange) {
+	x.Request = w.wire(x.Operation, x.Request)
+	w.next.Record(x)
+}

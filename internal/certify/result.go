@@ -1,0 +1,74 @@
+package certify
+
+import "time"
+
+// Procedure is what is certified.
+type Procedure string
+
+// The procedures: a webshop has credentials of its own, a point of sale registers its terminal first.
+const (
+	Webshop     Procedure = "webshop"
+	PointOfSale Procedure = "pos"
+)
+
+// Result is the verdict on every test of a procedure.
+type Result struct {
+	Procedure Procedure `json:"procedure"`
+	Tests     []Test    `json:"tests"`
+	Passed    bool      `json:"passed"`
+}
+
+// Test is one of the procedure's, by the operation that it is about.
+type Test struct {
+	N      int    `json:"n"`
+	Name   string `json:"name"`
+	Passed bool   `json:"passed"`
+	Steps  []Step `json:"steps"`
+}
+
+// Step is one thing that was done or looked at. Exchanges are the numbers of what it rests on.
+type Step struct {
+	Name      string `json:"name"`
+	Passed    bool   `json:"passed"`
+	Detail    string `json:"detail"`
+	Exchanges []int  `json:"exchanges,omitempty"`
+}
+
+// Report is the result with what is needed to believe it.
+type Report struct {
+	Result
+	Started         time.Time  `json:"started"`
+	Ended           time.Time  `json:"ended"`
+	Program         string     `json:"program"`
+	Endpoint        string     `json:"endpoint"`
+	Sandbox         bool       `json:"sandbox"` // the provider was a stand-in, and waits were moves of its clock
+	ClientID        string     `json:"clientId"`
+	ClientReference string     `json:"clientReference"`
+	Terminal        string     `json:"terminal"`
+	Exchanges       []Exchange `json:"exchanges"`
+}
+
+// Exchange is one call in the report; its texts are in the files.
+type Exchange struct {
+	N            int       `json:"n"`
+	Operation    string    `json:"operation"`
+	At           time.Time `json:"at"`
+	Millis       int64     `json:"ms"`
+	HTTPStatus   int       `json:"httpStatus,omitempty"`
+	Outcome      string    `json:"outcome"`
+	Code         *int      `json:"code,omitempty"`
+	Status       string    `json:"status,omitempty"`    // the invoice's, in an answer to getPaymentStatus
+	Reference    string    `json:"reference,omitempty"` // the invoice's or the payment's
+	Error        string    `json:"error,omitempty"`
+	RequestFile  string    `json:"requestFile"`
+	ResponseFile string    `json:"responseFile,omitempty"`
+
+	call *recorded
+}
+
+func (r *Result) judge() {
+	r.Passed = len(r.Tests) > 0
+	for _, t := range r.Tests {
+		r.Passed = r.Passed && t.Passed
+	}
+}

@@ -1,0 +1,186 @@
+package certify
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/govalues/decimal"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// verdict is a rule and what became of it.
+type verdict struct {
+	name   string
+	ok     bool
+	detail string
+}
+
+const longestReference = 32
+
+// contextRules are what every call owes the provider, whatever it asks.
+func contextRules(calls []*recorded) []verdict {
+	rules := []struct {
+		name string
+		hold func(context *node) (bool, string)
+	}{
+		{"clientId names the integrator", func(c *node) (bool, string) {
+			id := c.word("clientId")
+			return id != "", quoted(id)
+		}},
+		{"clientReference is there, at most 32 characters", func(c *node) (bool, string) {
+			ref := c.word("clientReference")
+			return ref != "" && utf8.RuneCountInString(ref) <= longestReference, quoted(ref)
+		}},
+		{"clientRequestTimeout is 0", func(c *node) (bool, string) {
+			t := c.word("clientRequestTimeout")
+			return t == "0", quoted(t)
+		}},
+		{"channel is WS or ClientWS", func(c *node) (bool, string) {
+			channel := c.word("channel")
+			return channel == "WS" || channel == "ClientWS", quoted(channel)
+		}},
+		{"initiatorPrincipalId says who calls", func(c *node) (bool, string) {
+			who := c.at("initiatorPrincipalId")
+			kind, id := who.word("type"), who.word("id")
+			known := kind == string(seqr.TerminalID) || kind == string(seqr.Reseller) && (who.word("userId") != "" || strings.Contains(id, "/"))
+			return known && id != "", quoted(strings.TrimSpace(kind + " " + id))
+		}},
+	}
+	var out []verdict
+	for _, r := range rules {
+		v := verdict{name: r.name, ok: len(calls) > 0}
+		for _, x := range calls {
+			ok, found := r.hold(x.request.at("context"))
+			if v.detail = found; !ok {
+				v.ok, v.detail = false, fmt.Sprintf("%s in exchange %d", found, x.n)
+				break
+			}
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return "missing"
+	}
+	return s
+}
+
+// rowRules are what an invoice owes its buyer: what each row is, how many of it, and that they add up.
+func rowRules(x *recorded) []verdict {
+	inv := x.request.at("invoice")
+	rows := inv.at("invoiceRows").all("invoiceRow")
+	fields := verdict{"each row has itemQuantity and itemTotalAmount", len(rows) > 0, fmt.Sprintf("%d rows", len(rows))}
+	sum := decimal.Zero
+	for i, r := range rows {
+		for _, path := range [][]string{{"itemQuantity"}, {"itemTotalAmount", "value"}} {
+			value, err := decimal.Parse(r.word(path...))
+			if err != nil && fields.ok {
+				fields.ok, fields.detail = false, fmt.Sprintf("row %d: %s: %s", i+1, path[0], quoted(r.word(path...)))
+			}
+			if path[0] == "itemTotalAmount" && err == nil {
+				if sum, err = sum.Add(value); err != nil {
+					fields.ok, fields.detail = false, err.Error()
+				}
+			}
+		}
+	}
+	total, err := decimal.Parse(inv.word("totalAmount", "value"))
+	adds := verdict{"the rows sum to totalAmount", err == nil && sum.Cmp(total) == 0,
+		fmt.Sprintf("%s, totalAmount %s %s", sum, quoted(inv.word("totalAmount", "value")), inv.word("totalAmount", "currency"))}
+	mode := inv.word("acknowledgmentMode")
+	return []verdict{fields, adds, {"acknowledgmentMode is said, so that the buyer's app does not wait", mode != "", quoted(mode)}}
+}
+
+// versionRule follows the invoiceVersion through all questions about one invoice: 0 at first, then the
+// version of the last answer.
+func versionRule(polls []*recorded) verdict {
+	slices.SortStableFunc(polls, func(a, b *recorded) int { return a.At.Compare(b.At) })
+	v := verdict{"invoiceVersion is 0 at first, then the last that was received", len(polls) > 0, ""}
+	var sent []string
+	for _, x := range polls {
+		got, want := x.request.word("invoiceVersion"), lastVersion(polls, x.At)
+		sent = append(sent, quoted(got))
+		if got != want {
+			v.ok, v.detail = false, fmt.Sprintf("exchange %d sends %s, expected %s", x.n, quoted(got), want)
+			return v
+		}
+	}
+	v.detail = "sent " + strings.Join(runs(sent), ", ")
+	return v
+}
+
+// lastVersion is the version of the last answer that was there at the time.
+func lastVersion(polls []*recorded, at time.Time) string {
+	last, when := "0", time.Time{}
+	for _, x := range polls {
+		if version := x.response.word("version"); x.answered(seqr.Success) && version != "" && !x.ended().After(at) && x.ended().After(when) {
+			last, when = version, x.ended()
+		}
+	}
+	return last
+}
+
+// runs shortens what repeats: "3 (7 times)".
+func runs(list []string) []string {
+	var out []string
+	for i := 0; i < len(list); {
+		n := i + 1
+		for n < len(list) && list[n] == list[i] {
+			n++
+		}
+		if n-i > 1 {
+			out = append(out, fmt.Sprintf("%s (%d times)", list[i], n-i))
+		} else {
+			out = append(out, list[i])
+		}
+		i = n
+	}
+	return out
+}
+
+// documentRules hold a receipt's mimeType against its content. A receipt may have none.
+func documentRules(x *recorded) []verdict {
+	doc := x.request.at("receiptDocument")
+	mime, data := doc.word("mimeType"), strings.Join(strings.Fields(doc.word("receiptData")), "")
+	if data == "" {
+		return []verdict{{"mimeType fits the content", true, "the receipt has no content"}}
+	}
+	content, err := base64.StdEncoding.DecodeString(data)
+	if err != nil {
+		return []verdict{{"the content is base64", false, err.Error()}}
+	}
+	ok, detail := fits(mime, content)
+	return []verdict{
+		{"the content is base64", true, strconv.Itoa(len(content)) + " bytes"},
+		{"mimeType fits the content", ok, detail},
+	}
+}
+
+func fits(mime string, content []byte) (bool, string) {
+	head := strings.ToLower(string(content[:min(len(content), 1024)]))
+	switch mime {
+	case "Base64":
+		return true, mime
+	case "text/html":
+		return strings.Contains(head, "<html") || strings.Contains(head, "<!doctype html"), mime
+	case "text/xml", "plain/xml":
+		_, err := parse(content)
+		return err == nil, mime
+	}
+	return false, quoted(mime) + ", expected Base64, text/html or text/xml"
+}
+
+// amountOf reads the value of an amount element.
+func amountOf(n *node) (decimal.Decimal, bool) {
+	d, err := decimal.Parse(n.word("value"))
+	return d, err == nil
+}

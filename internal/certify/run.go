@@ -1,0 +1,207 @@
+package certify
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// run is one procedure under way.
+type run struct {
+	Config
+	id     string // makes the orders of this run different from those of any other
+	tape   *tape
+	time   *timeline
+	wait   func(context.Context, time.Duration) error
+	asks   time.Duration // between two polls of an invoice
+	own    *ownSandbox   // nil at a provider
+	client *seqr.Client  // administers the terminal; the workers have their own
+
+	bus      *bus.Bus
+	terminal seqr.Principal
+	orders   int
+	open     []events.Key
+	tests    []Test
+}
+
+// shop is the name that orders of the procedure give.
+const shop = "certify"
+
+// part is one test of the procedure.
+type part struct {
+	name string
+	do   func(*exam, context.Context)
+}
+
+// payments are the tests that both procedures have; the workers run meanwhile.
+func payments() []part {
+	return []part{
+		{"sendInvoice", sendInvoice},
+		{"getPaymentStatus", getPaymentStatus},
+		{"submitPaymentReceipt", submitPaymentReceipt},
+		{"cancelInvoice", cancelInvoice},
+		{"refundPayment", refundPayment},
+		{"markTransactionPeriod", markTransactionPeriod},
+	}
+}
+
+// play goes through the tests in order.
+func (r *run) play(ctx context.Context) error {
+	if r.Procedure == Webshop {
+		r.terminal = r.Provider.Terminal
+		return r.withWorkers(ctx, func(ctx context.Context) { r.test(ctx, payments()) })
+	}
+	r.test(ctx, []part{{"registerTerminal", registerTerminal}, {"assignSeqrId", assignSeqrID}})
+	if r.terminal.ID == "" {
+		all := payments()
+		for i := range all {
+			all[i].do = noTerminal
+		}
+		r.test(ctx, append(all, part{"unregisterTerminal", noTerminal}))
+		return nil
+	}
+	err := r.withWorkers(ctx, func(ctx context.Context) { r.test(ctx, payments()) })
+	// Whatever became of the tests: no terminal is left behind.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Patience)
+	defer cancel()
+	r.test(ctx, []part{{"unregisterTerminal", unregisterTerminal}})
+	return err
+}
+
+func (r *run) test(ctx context.Context, parts []part) {
+	for _, p := range parts {
+		e := &exam{run: r, test: Test{N: len(r.tests) + 1, Name: p.name, Steps: []Step{}}}
+		if r.Audience != nil {
+			r.Audience.Begins(e.test)
+		}
+		p.do(e, ctx)
+		e.test.Passed = len(e.test.Steps) > 0 && !e.failed
+		r.tests = append(r.tests, e.test)
+	}
+}
+
+// withWorkers runs a broker and the workers on a fresh folder, and the tests against them. When ctx ends
+// early the tests are over, but the workers still cancel what is open.
+func (r *run) withWorkers(ctx context.Context, do func(context.Context)) (err error) {
+	folder, err := os.MkdirTemp("", "seqrflow-certify-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	living, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	stack, err := r.start(living, r.options(folder))
+	if err != nil {
+		return err
+	}
+	r.bus = stack.Bus()
+	testing, breakOff := context.WithCancelCause(ctx)
+	defer breakOff(nil)
+	failed := r.watch(living, stack, breakOff)
+	do(testing)
+	r.tidy(living)
+	end()
+	return errors.Join(failed(), stack.Stop())
+}
+
+// watch keeps the tape, and breaks off the tests when the workers fail. The function it gives waits for its end.
+func (r *run) watch(ctx context.Context, stack workers, breakOff context.CancelCauseFunc) func() error {
+	var g errgroup.Group
+	broken := func(err error) error {
+		if err != nil {
+			breakOff(err)
+		}
+		return err
+	}
+	g.Go(func() error { return broken(stack.Wait()) })
+	g.Go(func() error {
+		streams := []feed.Source{{Stream: events.InvoicesStream, All: true}, {Stream: events.ParkedStream, All: true}}
+		err := feed.Follow(ctx, r.bus, streams, nil, r.tape.take)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return broken(err)
+	})
+	return g.Wait
+}
+
+func (r *run) options(folder string) app.Options {
+	s := app.Shop{Terminal: r.terminal.ID, Password: r.terminal.Password}
+	if as := r.Provider.Reseller; as.ID != "" {
+		s.Reseller, s.ResellerUser, s.ResellerPassword = as.ID, as.UserID, as.Password
+	}
+	return app.Options{
+		Settings: app.Settings{
+			Replicas: 1, Provider: r.Provider.Endpoint, ProviderHTTP: r.Provider.AllowHTTP, ProviderTest: true, ProviderTimeout: 10 * time.Second,
+			ClientID: r.ClientID, ClientReference: r.ClientReference, PollInterval: r.asks, ValidFor: validFor(r.Patience),
+			HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", ShopList: app.ShopList{shop: s},
+		},
+		Targets: []string{"natsd", "invoicer", "poller", "receipter", "canceler", "refunder", "reconciler"},
+		Data:    folder, Recorder: r.tape, Log: r.Log,
+	}
+}
+
+// validFor is longer than any test takes, so that nothing expires under it.
+func validFor(patience time.Duration) time.Duration { return 4*patience + time.Minute }
+
+// tidyTime is how long the workers may take to cancel what the tests have left open.
+const tidyTime = 5 * time.Second
+
+// tidy cancels what nobody is to pay any more. It is no test: what does not work here has shown before.
+func (r *run) tidy(ctx context.Context) {
+	for _, k := range r.open {
+		if inv, _ := r.invoice(k); !inv.State.Final() {
+			if err := r.cancel(ctx, k); err != nil {
+				r.Log.Warn().Err(err).Str("invoice", k.Invoice).Msg("tidying up")
+			}
+		}
+	}
+	err := r.tape.await(ctx, min(tidyTime, r.Patience), func() (bool, error) {
+		for _, k := range r.open {
+			if inv, known := r.last(k); known && !inv.State.Final() {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		r.Log.Warn().Err(err).Msg("some invoices of the procedure are still open at the provider")
+	}
+}
+
+// last is an invoice as its last event has it; the tape's lock is held.
+func (r *run) last(k events.Key) (inv events.Invoice, known bool) {
+	for _, i := range r.tape.invoices {
+		if i.Key() == k {
+			inv, known = i, true
+		}
+	}
+	return inv, known
+}
+
+func (r *run) invoice(k events.Key) (events.Invoice, bool) {
+	r.tape.mu.Lock()
+	defer r.tape.mu.Unlock()
+	return r.last(k)
+}
+
+func (r *run) report(begun time.Time) Report {
+	rep := Report{
+		Result: Result{Procedure: r.Procedure, Tests: r.tests}, Started: begun.UTC(), Ended: time.Now().UTC(), Program: r.Program,
+		Endpoint: r.Provider.Endpoint, Sandbox: r.own != nil, ClientID: r.ClientID, ClientReference: r.ClientReference, Terminal: r.terminal.ID,
+	}
+	rep.judge()
+	for _, x := range r.tape.list(func(*recorded) bool { return true }) {
+		rep.Exchanges = append(rep.Exchanges, exchangeOf(x))
+	}
+	return rep
+}

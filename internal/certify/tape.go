@@ -1,0 +1,160 @@
+package certify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// recorded is one exchange, numbered and read.
+type recorded struct {
+	seqr.Exchange
+	n        int
+	request  *node // the operation's element; nil when it cannot be read
+	response *node // its return element; nil without an answer
+}
+
+func (x *recorded) ended() time.Time { return x.At.Add(x.Duration) }
+
+// answered says whether the provider's word was this code.
+func (x *recorded) answered(code seqr.ResultCode) bool { return x.Code != nil && *x.Code == code }
+
+// reference is the bill or the payment that the exchange is about.
+func (x *recorded) reference() string {
+	for _, ref := range []string{
+		x.request.word("invoiceReference"), x.response.word("invoiceReference"), x.request.word("ersReference"),
+		x.request.parameter(seqr.ParamTransactionPeriodID), x.response.word("transactionPeriodId"), x.response.word("terminalId"),
+	} {
+		if ref != "" {
+			return ref
+		}
+	}
+	return ""
+}
+
+// outcome in words.
+func (x *recorded) outcome() string {
+	switch {
+	case x.Code != nil && *x.Code == seqr.Success:
+		return "0 SUCCESS"
+	case x.Code != nil:
+		return fmt.Sprintf("%d %s", int(*x.Code), *x.Code)
+	case x.Err != "":
+		return x.Err
+	}
+	return x.Sent.String()
+}
+
+// tape keeps everything that goes over the wire and everything that the workers record.
+type tape struct {
+	mu       sync.Mutex
+	calls    []*recorded
+	invoices []events.Invoice
+	parked   map[string]events.Parked // by the subject of what was parked
+	changed  chan struct{}
+}
+
+func newTape() *tape { return &tape{parked: map[string]events.Parked{}, changed: make(chan struct{})} }
+
+// Record implements seqr.Recorder.
+func (t *tape) Record(x seqr.Exchange) {
+	r := &recorded{Exchange: x}
+	r.request, _ = payload(x.Request) // what cannot be read has no elements, and fails whatever looks for them
+	if answer, err := payload(x.Response); err == nil {
+		r.response = answer.at("return")
+	}
+	t.change(func() {
+		r.n = len(t.calls) + 1
+		t.calls = append(t.calls, r)
+	})
+}
+
+// take notes an event of the streams.
+func (t *tape) take(e feed.Entry) error {
+	switch e.Stream {
+	case events.InvoicesStream:
+		inv, err := bus.DecodeInvoice(e.Body)
+		if err != nil {
+			return err
+		}
+		t.change(func() { t.invoices = append(t.invoices, inv) })
+	case events.ParkedStream:
+		p, _, err := bus.DecodeParked(e.Body)
+		if err != nil {
+			return err
+		}
+		t.change(func() { t.parked[p.Subject] = p })
+	}
+	return nil
+}
+
+func (t *tape) change(do func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	do()
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+var errNotSeen = errors.New("it did not happen in time")
+
+// await looks at the tape whenever it changes, until look has found something, or an error.
+func (t *tape) await(ctx context.Context, patience time.Duration, look func() (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotSeen)
+	defer cancel()
+	for {
+		t.mu.Lock()
+		changed := t.changed
+		found, err := look()
+		t.mu.Unlock()
+		if found || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
+// find gives the first call that fits; the lock is held.
+func (t *tape) find(fits func(*recorded) bool) *recorded {
+	for _, x := range t.calls {
+		if fits(x) {
+			return x
+		}
+	}
+	return nil
+}
+
+// list gives all calls that fit.
+func (t *tape) list(fits func(*recorded) bool) []*recorded {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []*recorded
+	for _, x := range t.calls {
+		if fits(x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// stuck gives the reason for which a message about the id lies parked; the lock is held.
+func (t *tape) stuck(kind, shop, id string) error {
+	for subject, p := range t.parked {
+		a, err := events.ParseSubject(subject)
+		if err == nil && a.Kind == kind && a.Shop == shop && a.ID == id {
+			return fmt.Errorf("the %s has parked it: %s", p.Worker, p.Reason)
+		}
+	}
+	return nil
+}

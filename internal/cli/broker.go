@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+)
+
+// broker is how a command that only visits reaches the broker.
+type broker struct {
+	NATS      string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The broker (${default})."`
+	NATSCreds string `name:"nats-creds" env:"SEQRFLOW_NATS_CREDS" type:"path" placeholder:"FILE" help:"NATS credentials file."`
+}
+
+// patience is how long a command waits for one answer.
+const patience = 5 * time.Second
+
+// connect fails at once where nothing answers: a person is waiting.
+func (f broker) connect(c *console) (*bus.Bus, error) {
+	if err := bus.CheckAddress(f.NATS); err != nil {
+		return nil, wrongUsage("--nats: %v", err)
+	}
+	var opts []nats.Option
+	if f.NATSCreds != "" {
+		opts = append(opts, nats.UserCredentials(f.NATSCreds))
+	}
+	nc, err := nats.Connect(f.NATS, append(opts, nats.NoReconnect(), nats.Timeout(patience))...)
+	if err != nil {
+		return nil, fmt.Errorf("no broker at %s: %w\n%s", bus.Address(f.NATS), err, howToConnect(err))
+	}
+	nc.Close()
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	return bus.Connect(ctx, bus.Config{URL: f.NATS, Name: "seqrflow command", Options: opts, Log: zerolog.Nop()})
+}
+
+func howToConnect(err error) string {
+	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
+		return "Give the broker's credentials with --nats-creds or in the URL"
+	}
+	return `Start one with "seqrflow up", or say where it is with --nats or SEQRFLOW_NATS`
+}

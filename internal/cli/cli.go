@@ -1,0 +1,157 @@
+// Package cli is the command line: one file per command, each a struct whose fields are its flags.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+)
+
+// root is every command, in the order of --help.
+type root struct {
+	Config kong.ConfigFlag `env:"SEQRFLOW_CONFIG" placeholder:"FILE" help:"Settings file (YAML): any flag by its name, and shops: with the shops' credentials."`
+
+	Demo    demoCmd    `cmd:"" group:"begin" help:"Run a day of a few shops in seconds: orders, buyers, refunds, a closing balance."`
+	Up      upCmd      `cmd:"" group:"begin" help:"Run everything in this process: broker, sandbox, all workers."`
+	Run     runCmd     `cmd:"" group:"begin" help:"Run some of the workers against a broker and a provider."`
+	Sandbox sandboxCmd `cmd:"" group:"begin" help:"Run the stand-in for the provider alone."`
+
+	Order orderCmd `cmd:"" group:"orders" help:"Place, cancel or return an order."`
+	Watch watchCmd `cmd:"" group:"orders" help:"Watch events as they happen."`
+	Show  showCmd  `cmd:"" group:"orders" help:"Show the whole life of one invoice."`
+
+	Refunds refundsCmd `cmd:"" group:"operate" help:"See and settle refunds whose outcome is not known."`
+	Parked  parkedCmd  `cmd:"" group:"operate" help:"See and replay what a worker could not handle."`
+	Close   closeCmd   `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
+	Certify certifyCmd `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
+	Doctor  doctorCmd  `cmd:"" group:"operate" help:"Check the set-up and say how to mend it."`
+	Health  healthCmd  `cmd:"" group:"operate" help:"Say whether a worker or a broker is ready, for container health checks."`
+	Bench   benchCmd   `cmd:"" group:"operate" help:"Measure it on this machine: orders a second, punctuality, memory."`
+	Version versionCmd `cmd:"" group:"operate" help:"Say which version this is."`
+}
+
+const about = `Turns shop orders into SEQR invoices, watches them until the buyer has paid, sends the receipt, and cancels or refunds when the shop says so.
+
+Settings: flags win over the environment (SEQRFLOW_…), the environment over the settings file. Start with "seqrflow demo", then "seqrflow up".`
+
+// console is what a command talks to.
+type console struct {
+	ctx      context.Context
+	in       io.Reader
+	out      io.Writer
+	err      io.Writer
+	settings string // the settings file, if any
+	lines    term.Lines
+}
+
+func (c *console) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", args...) }
+
+// json prints v on a line of its own.
+func (c *console) json(v any) error { return json.NewEncoder(c.out).Encode(v) }
+
+func (c *console) paint() term.Paint { return c.lines.Paint }
+
+// usageError is a command that was not given what it needs: exit code 2.
+type usageError struct{ error }
+
+func wrongUsage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errSaid ends a command with exit code 1 when all there is to say has been printed.
+var errSaid = errors.New("failed")
+
+// exit is how kong is kept from ending the process after --help.
+type exit int
+
+// Run is the program: 0 is good, 1 is failed, 2 is wrong usage.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exit:
+			code = int(r)
+		default:
+			panic(r)
+		}
+	}()
+	var r root
+	k, err := parser(&r, stdout, stderr)
+	if err != nil {
+		fmt.Fprintf(stderr, "seqrflow: %v\n", err)
+		return 1
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := k.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "seqrflow: %v\n%s\n", err, hint(err))
+		return 2
+	}
+	c := &console{ctx: ctx, in: stdin, out: stdout, err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
+	return c.ended(parsed.Run(c))
+}
+
+func (c *console) ended(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errSaid):
+		return 1
+	case errors.As(err, &usage):
+		fmt.Fprintf(c.err, "seqrflow: %v\n", err)
+		return 2
+	}
+	fmt.Fprintf(c.err, "seqrflow: %v\n", err)
+	return 1
+}
+
+func parser(r *root, stdout, stderr io.Writer) (*kong.Kong, error) {
+	k, err := kong.New(r, kong.Name("seqrflow"), kong.Description(about), kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "begin", Title: "Run it:"},
+			{Key: "orders", Title: "Feed it and watch it:"},
+			{Key: "operate", Title: "Operate it:"},
+		}),
+		kong.Configuration(settingsFile))
+	if err != nil {
+		return nil, err
+	}
+	hide(k, "up", "nats", "nats-creds", "replicas", "provider", "provider-http")
+	return k, nil
+}
+
+// hide leaves flags of shared settings out of the help of a command that they do not concern.
+func hide(k *kong.Kong, command string, flags ...string) {
+	for _, n := range k.Model.Children {
+		if n.Name != command {
+			continue
+		}
+		for _, f := range n.Flags {
+			for _, name := range flags {
+				f.Hidden = f.Hidden || f.Name == name
+			}
+		}
+	}
+}
+
+// hint points to the help of the command that was meant.
+func hint(err error) string {
+	command := ""
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if n := parse.Context.Selected(); n != nil {
+			command = n.Path()
+		}
+	}
+	return strings.TrimSpace("Try: "+strings.TrimSpace("seqrflow "+strings.TrimPrefix(command, "seqrflow "))) + " --help"
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+type doctorCmd struct {
+	app.Settings `embed:""`
+	JSON         bool `name:"json" help:"One JSON object per finding."`
+}
+
+// Help shows an example.
+func (doctorCmd) Help() string {
+	return `Looks at settings, shops, broker, streams, clock, provider, parked messages and consumers that nobody serves. It changes nothing. Each line: ok, warn or fail, what, and how to mend it. Exit code 1 when something fails.
+
+Example:
+
+    seqrflow --config seqrflow.yaml doctor`
+}
+
+// finding is one thing that was looked at.
+type finding struct {
+	Level level  `json:"level"`
+	What  string `json:"what"`
+	Mend  string `json:"mend,omitempty"`
+}
+
+type level string
+
+const (
+	ok   level = "ok"
+	warn level = "warn"
+	fail level = "fail"
+)
+
+// Run looks at everything and prints what it finds.
+func (d doctorCmd) Run(c *console) error {
+	findings := d.settings(c)
+	findings = append(findings, d.provider(c.ctx))
+	findings = append(findings, d.atBroker(c)...)
+	failed := false
+	for _, f := range findings {
+		failed = failed || f.Level == fail
+		if d.JSON {
+			if err := c.json(f); err != nil {
+				return err
+			}
+			continue
+		}
+		c.finding(f)
+	}
+	if failed {
+		return errSaid
+	}
+	return nil
+}
+
+func (c *console) finding(f finding) {
+	colour := map[level]term.Colour{ok: term.Green, warn: term.Yellow, fail: term.Red}[f.Level]
+	line := c.paint().In(colour, term.Pad(string(f.Level), 4)) + "  " + term.Clean(f.What)
+	if f.Mend != "" {
+		line += " — " + term.Clean(f.Mend)
+	}
+	c.say("%s", line)
+}
+
+func (d doctorCmd) settings(c *console) []finding {
+	var out []finding
+	file := "no settings file"
+	if c.settings != "" {
+		file = "settings file " + c.settings
+	}
+	if err := d.Settings.Validate(); err != nil {
+		out = append(out, finding{fail, file + ": " + err.Error(), "correct the named settings"})
+	} else {
+		out = append(out, finding{ok, file + ", settings valid", ""})
+	}
+	shops, err := app.LoadShops(d.ShopsFile, c.settings)
+	switch {
+	case err != nil:
+		return append(out, finding{fail, err.Error(), "correct the shops file; see: seqrflow run --help"})
+	case len(shops) == 0:
+		return append(out, finding{warn, "no shops are named", "workers need --shops-file, or shops: in the settings file (\"up\" brings a demo shop)"})
+	}
+	return append(out, shopFindings(shops, d.Provider)...)
+}
+
+// shortest is the provider's own rule for terminal passwords.
+const shortest = 4
+
+func shopFindings(shops app.ShopList, provider string) []finding {
+	var out []finding
+	for id, s := range shops {
+		if len(s.Password.Reveal()) < shortest {
+			out = append(out, finding{fail, fmt.Sprintf("shop %q: its password has under %d characters", id, shortest), "the provider answers 21 ACCESS_DENIED; give the terminal's password"})
+		}
+		if s == demoShop() && !loopback(provider) {
+			out = append(out, finding{warn, fmt.Sprintf("shop %q has the sandbox's demo credentials", id), "a real provider refuses them; give the shop's own"})
+		}
+		if s.Reseller == "" {
+			out = append(out, finding{warn, fmt.Sprintf("shop %q has no reseller", id), "periods are closed with the terminal's credentials; some providers want a RESELLERUSER"})
+		}
+	}
+	return append(out, finding{ok, fmt.Sprintf("%d shops with credentials", len(shops)), ""})
+}
+
+// provider asks for the one operation that does nothing.
+func (d doctorCmd) provider(ctx context.Context) finding {
+	client, err := seqr.New(seqr.Config{Endpoint: d.Provider, AllowHTTP: d.ProviderHTTP, ClientID: d.ClientID, ClientReference: d.ClientReference, Timeout: patience})
+	if err != nil {
+		return finding{fail, "provider: " + err.Error(), "correct --provider (https, or http on this machine only)"}
+	}
+	defer client.CloseIdle()
+	begun := time.Now()
+	err = client.BenchmarkingNop(ctx)
+	took := time.Since(begun).Round(time.Millisecond)
+	var answer *seqr.Error
+	if err == nil || errors.As(err, &answer) && answer.Sent == seqr.Answered {
+		return finding{ok, fmt.Sprintf("provider %s answers in %s", d.Provider, took), ""}
+	}
+	return finding{fail, fmt.Sprintf("provider %s does not answer: %v", d.Provider, err), "check --provider, the network and TLS; for a sandbox: seqrflow sandbox"}
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+)
+
+func TestDoctorSeesEverySettingOfAStreamThatMatters(t *testing.T) {
+	for name, change := range map[string]func(*jetstream.StreamConfig){
+		"subjects":        func(c *jetstream.StreamConfig) { c.Subjects = []string{"orders.*"} },
+		"storage":         func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },
+		"retention":       func(c *jetstream.StreamConfig) { c.Retention = jetstream.WorkQueuePolicy },
+		"discard":         func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardOld },
+		"deny delete":     func(c *jetstream.StreamConfig) { c.DenyDelete = false },
+		"max age":         func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
+		"duplicates":      func(c *jetstream.StreamConfig) { c.Duplicates = time.Second },
+		"replicas":        func(c *jetstream.StreamConfig) { c.Replicas = 3 },
+		"max messages":    func(c *jetstream.StreamConfig) { c.MaxMsgs = 10 },
+		"max bytes":       func(c *jetstream.StreamConfig) { c.MaxBytes = 10 },
+		"max per subject": func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1 },
+		"direct get":      func(c *jetstream.StreamConfig) { c.AllowDirect = false },
+	} {
+		got := bus.Streams(1)[0]
+		change(&got)
+		if diffs := differences(bus.Streams(1)[0], got); len(diffs) != 1 || !strings.HasPrefix(diffs[0], name+" is ") {
+			t.Errorf("%s: %v", name, diffs)
+		}
+	}
+	if diffs := differences(bus.Streams(1)[0], bus.Streams(1)[0]); len(diffs) > 0 {
+		t.Errorf("a stream as it should be: %v", diffs)
+	}
+}
+
+func TestDoctorComparesClocks(t *testing.T) {
+	for _, c := range []struct {
+		ahead, took time.Duration
+		want        level
+	}{
+		{0, 0, ok}, {3 * time.Second, 4 * time.Second, ok}, {3 * time.Second, time.Millisecond, warn}, {-3 * time.Second, 0, warn}, {-time.Second, time.Minute, ok},
+	} {
+		if got := clockFinding(c.ahead, c.took); got.Level != c.want {
+			t.Errorf("%s ahead, answered in %s: %+v", c.ahead, c.took, got)
+		}
+	}
+}
+
+func TestSince(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	for text, want := range map[string]func() bool{
+		"":    func() bool { s, err := since("", now); return err == nil && !s.All && s.Seq == 0 && s.Since.IsZero() },
+		"all": func() bool { s, err := since("all", now); return err == nil && s.All },
+		"17":  func() bool { s, err := since("17", now); return err == nil && s.Seq == 17 },
+		"10m": func() bool { s, err := since("10m", now); return err == nil && s.Since.Equal(now.Add(-10*time.Minute)) },
+		"0":   func() bool { _, err := since("0", now); return err != nil },
+	} {
+		if !want() {
+			t.Errorf("--since %q is read wrongly", text)
+		}
+	}
+}
+
+func TestOnlyLoopbackIsThisMachine(t *testing.T) {
+	for endpoint, want := range map[string]bool{
+		"http://127.0.0.1:8585/x": true, "http://localhost/": true, "http://[::1]:1/": true,
+		"https://seqr.example/": false, "http://10.0.0.1/": false, "::": false,
+	} {
+		if got := loopback(endpoint); got != want {
+			t.Errorf("loopback(%q) = %v", endpoint, got)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nuid"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+type orderCmd struct {
+	Place  placeCmd  `cmd:"" help:"Take payment for an order."`
+	Cancel cancelCmd `cmd:"" help:"The order is off: cancel the invoice, or refund it if it is paid."`
+	Return returnCmd `cmd:"" help:"Refund all of a paid order or part of it."`
+}
+
+// publishing is what the order commands share.
+type publishing struct {
+	broker
+	NoCheck bool `name:"no-check" help:"Publish it as it is, valid or not; the workers park what they can't read."`
+}
+
+// source of the events that the command line publishes.
+const source = "/seqrflow/cli"
+
+// publish checks all events, and publishes all of them or none.
+func (p publishing) publish(c *console, evs []orderfile.Event) error {
+	if err := p.check(evs); err != nil {
+		return err
+	}
+	b, err := p.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	for i, e := range evs {
+		if err := store(c, b, e); err != nil {
+			return fmt.Errorf("%s: %w (%d of %d were stored before)", e.Subject(), err, i, len(evs))
+		}
+		c.say("stored  %s", e.Subject())
+	}
+	if len(evs) == 1 && term.IsTerminal(c.out) {
+		c.say("look at it: seqrflow show %s", evs[0].Key())
+	}
+	return nil
+}
+
+func (p publishing) check(evs []orderfile.Event) error {
+	if p.NoCheck {
+		return nil
+	}
+	var errs []error
+	for _, e := range evs {
+		if err := e.Check(); err != nil {
+			errs = append(errs, describe(e, err))
+		}
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("nothing was published:\n%w", errors.Join(errs...))
+	}
+	return nil
+}
+
+// describe puts each problem of an event on a line of its own.
+func describe(e orderfile.Event, err error) error {
+	where := fmt.Sprintf("%s/%s %s", e.Shop, e.Order, e.Name)
+	if e.Line > 0 {
+		where = fmt.Sprintf("line %d, %s", e.Line, where)
+	}
+	var ps events.Problems
+	if !errors.As(err, &ps) {
+		return fmt.Errorf("  %s: %w", where, err)
+	}
+	var out []error
+	for _, p := range ps {
+		out = append(out, fmt.Errorf("  %s: %w", where, p))
+	}
+	return errors.Join(out...)
+}
+
+// store publishes a CloudEvent as it is, and puts bare data into one.
+func store(c *console, b *bus.Bus, e orderfile.Event) error {
+	if e.ID != "" || !json.Valid(e.Body) {
+		return b.PublishRaw(c.ctx, e.Subject(), e.ID, e.Body)
+	}
+	return b.PublishOrder(c.ctx, source, e.Shop, e.Order, nuid.Next(), e.Name, json.RawMessage(e.Body))
+}
+
+// event makes an order event out of flags.
+func event(name events.OrderName, data any) ([]orderfile.Event, error) {
+	body, err := json.Marshal(data)
+	if err != nil {
+		return nil, err
+	}
+	e, err := orderfile.Parse(body, name)
+	return []orderfile.Event{e}, err
+}

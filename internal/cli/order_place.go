@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+type placeCmd struct {
+	publishing
+	File string `arg:"" optional:"" help:"File with one order or many, one JSON object after another; - is standard input."`
+
+	Shop      string   `placeholder:"ID" help:"The shop."`
+	Order     string   `placeholder:"ID" help:"The shop's own id of the order."`
+	Invoice   string   `placeholder:"ID" help:"Names a second try at paying the same order."`
+	Currency  string   `placeholder:"CODE" help:"ISO 4217 code, e.g. SEK."`
+	Total     string   `placeholder:"AMOUNT" help:"What the buyer pays; the rows' sum unless given."`
+	Rows      []string `name:"row" sep:"none" placeholder:"TEXT;QTY;TOTAL[;TAX]" help:"A row: description; quantity; total; VAT per cent. Repeat it for more. A negative total is a discount."`
+	Title     string   `placeholder:"TEXT" help:"What the buyer sees above the rows."`
+	BackURL   string   `name:"back-url" placeholder:"URL" help:"Opens on the buyer's phone afterwards."`
+	CashierID string   `name:"cashier" placeholder:"ID" help:"Who sold it."`
+	ValidFor  string   `name:"valid-for" placeholder:"DURATION" help:"How long the buyer may take, e.g. 15m; then the invoice expires."`
+}
+
+// Help shows examples and what a file may hold.
+func (placeCmd) Help() string {
+	return `A file holds bare order data, CloudEvents, or data with a "type" of placed, canceled or returned beside it. Everything is checked before anything is published.
+
+Examples:
+
+    seqrflow order place --shop acme --order 1001 --currency SEK \
+        --row 'Coffee, 500 g;1;99.00;12' --row 'Mug;2;150.00;25' --row 'Autumn offer;1;-20.00;25'
+
+    seqrflow order place orders.ndjson
+
+    echo '{"shop":"acme","orderId":"1002","currency":"SEK","total":"99.00",
+      "rows":[{"description":"Coffee","quantity":1,"total":"99.00"}]}' | seqrflow order place -`
+}
+
+// Run publishes the orders.
+func (p placeCmd) Run(c *console) error {
+	evs, err := p.events(c)
+	if err != nil {
+		return err
+	}
+	return p.publish(c, evs)
+}
+
+func (p placeCmd) events(c *console) ([]orderfile.Event, error) {
+	if p.File == "" {
+		return p.fromFlags()
+	}
+	if len(p.Rows) > 0 || p.Total != "" || p.Currency != "" {
+		return nil, wrongUsage("give a file or an order's flags, not both")
+	}
+	body, err := input(c, p.File)
+	if err != nil {
+		return nil, err
+	}
+	evs, err := orderfile.Read(bytes.NewReader(body), events.Placed)
+	switch {
+	case err != nil && p.NoCheck && p.Shop != "" && p.Order != "":
+		return []orderfile.Event{{Name: events.Placed, Shop: p.Shop, Order: p.Order, Invoice: p.Order, Body: body}}, nil
+	case err != nil && p.NoCheck:
+		return nil, fmt.Errorf("%s: %w\nTo publish it all the same, say where with --shop and --order", p.File, err)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", p.File, err)
+	case len(evs) == 0:
+		return nil, fmt.Errorf("%s: there is no order in it", p.File)
+	}
+	return evs, nil
+}
+
+func input(c *console, file string) ([]byte, error) {
+	if file != "-" {
+		return os.ReadFile(file)
+	}
+	if term.IsTerminal(c.in) {
+		fmt.Fprintln(c.err, "reading orders from the keyboard; end with Ctrl-D")
+	}
+	return io.ReadAll(c.in)
+}
+
+type orderData struct {
+	OrderID   string    `json:"orderId"`
+	InvoiceID string    `json:"invoiceId,omitempty"`
+	Shop      string    `json:"shop"`
+	Currency  string    `json:"currency"`
+	Total     string    `json:"total"`
+	Rows      []rowData `json:"rows"`
+	Title     string    `json:"title,omitempty"`
+	BackURL   string    `json:"backUrl,omitempty"`
+	CashierID string    `json:"cashierId,omitempty"`
+	ValidFor  string    `json:"validFor,omitempty"`
+}
+
+type rowData struct {
+	Description string `json:"description"`
+	Quantity    string `json:"quantity"`
+	Total       string `json:"total"`
+	TaxRate     string `json:"taxRate,omitempty"`
+}
+
+func (p placeCmd) fromFlags() ([]orderfile.Event, error) {
+	var missing []string
+	for _, f := range []struct{ name, value string }{{"--shop", p.Shop}, {"--order", p.Order}, {"--currency", p.Currency}, {"--row", strings.Join(p.Rows, "")}} {
+		if f.value == "" {
+			missing = append(missing, f.name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, wrongUsage("an order needs %s; or name a file (- is standard input). See: seqrflow order place --help", strings.Join(missing, ", "))
+	}
+	o := orderData{OrderID: p.Order, InvoiceID: p.Invoice, Shop: p.Shop, Currency: p.Currency, Total: p.Total,
+		Title: p.Title, BackURL: p.BackURL, CashierID: p.CashierID, ValidFor: p.ValidFor}
+	var sum events.Amount
+	for i, text := range p.Rows {
+		row, total, err := parseRow(text)
+		if err != nil {
+			return nil, wrongUsage("--row %d: %w", i+1, err)
+		}
+		sum, o.Rows = sum.Add(total), append(o.Rows, row)
+	}
+	if o.Total == "" {
+		o.Total = sum.In(o.Currency)
+	}
+	return event(events.Placed, o)
+}
+
+// parseRow reads description;quantity;total[;taxRate].
+func parseRow(text string) (rowData, events.Amount, error) {
+	f := strings.Split(text, ";")
+	for i := range f {
+		f[i] = strings.TrimSpace(f[i])
+	}
+	if len(f) < 3 || len(f) > 4 {
+		return rowData{}, events.Amount{}, fmt.Errorf("expected description;quantity;total[;taxRate], got %q", text)
+	}
+	row := rowData{Description: f[0], Quantity: f[1], Total: f[2]}
+	if len(f) == 4 {
+		row.TaxRate = f[3]
+	}
+	total, err := events.ParseAmount(row.Total)
+	if err != nil {
+		return row, total, fmt.Errorf("total: %w", err)
+	}
+	return row, total, nil
+}

@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+type parkedReplayCmd struct {
+	broker
+	Seq    []uint64 `arg:"" optional:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
+	All    bool     `help:"All that were not replayed yet."`
+	Worker string   `placeholder:"NAME" help:"With --all: only what this worker parked."`
+	DryRun bool     `name:"dry-run" help:"Only say what would happen."`
+}
+
+// Help explains what a replay does.
+func (parkedReplayCmd) Help() string {
+	return `The worker takes the original message once more, just as it was, and decides by how the invoice stands now. What cannot be handled is parked again. An order that is wrong in itself stays wrong: place a corrected one.
+
+Examples:
+
+    seqrflow parked replay 12 13 --dry-run
+    seqrflow parked replay --all --worker invoicer`
+}
+
+// Run replays, or says what a replay would do.
+func (r parkedReplayCmd) Run(c *console) error {
+	if r.All == (len(r.Seq) > 0) {
+		return wrongUsage("say which: sequence numbers from \"seqrflow parked list\", or --all")
+	}
+	if r.Worker != "" && !r.All {
+		return wrongUsage("--worker goes with --all")
+	}
+	b, err := r.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	chosen, err := r.choose(c.ctx, b)
+	if err != nil {
+		return err
+	}
+	if len(chosen) == 0 {
+		c.say("nothing to replay")
+		return nil
+	}
+	for _, p := range chosen {
+		if r.DryRun {
+			what, err := forecast(c.ctx, b, p)
+			if err != nil {
+				return err
+			}
+			c.say("would replay  %d  %s  to the %s: %s", p.Seq, term.Clean(p.Subject), p.Worker, term.Clean(what))
+			continue
+		}
+		if err := b.Replay(c.ctx, p.On, p.Parked, p.Seq); err != nil {
+			return fmt.Errorf("parked message %d: %w", p.Seq, err)
+		}
+		c.say("replayed  %d  %s  to the %s", p.Seq, term.Clean(p.Subject), p.Worker)
+	}
+	return nil
+}
+
+func (r parkedReplayCmd) choose(ctx context.Context, b *bus.Bus) ([]parked, error) {
+	if !r.All {
+		var out []parked
+		for _, seq := range r.Seq {
+			p, err := parkedAt(ctx, b, seq)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, p)
+		}
+		return out, nil
+	}
+	all, err := parkedAll(ctx, b, r.Worker)
+	var open []parked
+	for _, p := range all {
+		if p.Replayed.IsZero() {
+			open = append(open, p)
+		}
+	}
+	return open, err
+}
+
+// forecast says what the worker would meet: whether the message can be read now, and how its invoice stands.
+func forecast(ctx context.Context, b *bus.Bus, p parked) (string, error) {
+	original, err := feed.At(ctx, b, p.Stream, p.Sequence)
+	if err != nil {
+		return "", fmt.Errorf("the original of the parked message %d: %w", p.Seq, err)
+	}
+	var key events.Key
+	switch p.Stream {
+	case events.OrdersStream:
+		m := events.Message{Subject: original.Subject, Header: original.Header, Body: original.Body}
+		if err := orderfile.CheckMessage(m); err != nil {
+			return "it cannot be read and would be parked again: " + err.Error(), nil
+		}
+		key = events.KeyOf(idsOf(original))
+	case events.InvoicesStream:
+		if key, err = keyOf(original.Subject); err != nil {
+			return "it would be parked again: " + err.Error(), nil
+		}
+	default:
+		return "it is handled by how its period stands now", nil
+	}
+	inv, err := b.Load(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	if inv.Seq == 0 {
+		return fmt.Sprintf("it can be read; nothing is recorded of %s yet", key), nil
+	}
+	return fmt.Sprintf("it can be read; %s is %s since %s", key, inv.State, inv.Change.At.UTC().Format("2006-01-02 15:04:05Z")), nil
+}
+
+func idsOf(e feed.Entry) (shop, invoice string) {
+	seen := orderfile.Glance(e.Subject, e.Body)
+	return seen.Shop, seen.Invoice
+}
+
+func keyOf(subject string) (events.Key, error) {
+	a, err := events.ParseSubject(subject)
+	return a.Key(), err
+}

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+type refundsCmd struct {
+	List    refundsListCmd    `cmd:"" help:"Refunds in doubt, with what is known of each."`
+	Resolve refundsResolveCmd `cmd:"" help:"Record what was found out about a refund in doubt."`
+}
+
+// doubtful is one refund in doubt.
+type doubtful struct {
+	Shop         string        `json:"shop"`
+	InvoiceID    string        `json:"invoiceId"`
+	Currency     string        `json:"currency"`
+	ErsReference string        `json:"ersReference"`
+	Refund       events.Refund `json:"refund"`
+	Reports      []string      `json:"reports"` // what the periods' comparisons say of it
+}
+
+// refundsInDoubt finds every refund that is in doubt now, oldest first.
+func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]doubtful, error) {
+	filter := "invoices.*.*." + string(events.EventRefundUnknown)
+	if shop != "" {
+		filter = "invoices." + events.Token(shop) + ".*." + string(events.EventRefundUnknown)
+	}
+	var keys []events.Key
+	seen := map[events.Key]bool{}
+	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{filter}, HeadersOnly: true}, func(m bus.Scanned) error {
+		a, err := events.ParseSubject(m.Subject)
+		if k := a.Key(); err == nil && !seen[k] {
+			seen[k], keys = true, append(keys, k)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []doubtful
+	for _, k := range keys {
+		inv, err := b.Load(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range inv.Refunds {
+			if r.Status == events.RefundUnknown {
+				out = append(out, doubtful{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r, []string{}})
+			}
+		}
+	}
+	return out, reported(ctx, b, out)
+}
+
+// reported adds what the comparisons of closed periods say of each refund.
+func reported(ctx context.Context, b *bus.Bus, refunds []doubtful) error {
+	if len(refunds) == 0 {
+		return nil
+	}
+	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, Filters: []string{"periods.*.*." + string(events.EventMismatched)}}, func(m bus.Scanned) error {
+		p, err := bus.DecodePeriod(m.Body)
+		if err != nil {
+			return err
+		}
+		for i, r := range refunds {
+			for _, l := range p.Lines {
+				if l.Kind == events.RefundDiffers && l.Shop == r.Shop && l.InvoiceID == r.InvoiceID && l.RefundID == r.Refund.RefundID {
+					refunds[i].Reports = append(refunds[i].Reports, "period "+p.Period+": "+l.Text)
+				}
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+type refundsListCmd struct {
+	broker
+	Shop string `help:"Only this shop's."`
+	JSON bool   `name:"json" help:"One JSON object per line."`
+}
+
+// Run prints a table, and under it what the reports say.
+func (l refundsListCmd) Run(c *console) error {
+	b, err := l.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	all, err := refundsInDoubt(c.ctx, b, l.Shop)
+	if err != nil {
+		return err
+	}
+	if l.JSON {
+		for _, d := range all {
+			if err := c.json(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(all) == 0 {
+		c.say("no refund is in doubt")
+		return nil
+	}
+	var rows [][]string
+	for _, d := range all {
+		rows = append(rows, []string{d.Shop + "/" + d.InvoiceID, d.Refund.RefundID, d.Refund.Amount.In(d.Currency) + " " + d.Currency,
+			fmt.Sprint(d.Refund.Attempts), c.lines.Date(d.Refund.AskedAt), d.ErsReference, term.Clip(d.Refund.Detail, maxReason)})
+	}
+	term.Table(c.out, c.paint(), []string{"invoice", "refund", "amount", "attempts", "asked", "payment's ersReference", "why in doubt"}, rows, 2, 3)
+	for _, d := range all {
+		for _, r := range d.Reports {
+			c.say("\n%s/%s %s: %s", d.Shop, d.InvoiceID, d.Refund.RefundID, term.Clean(r))
+		}
+	}
+	c.say("\nAsk the provider whether the payment has a refund of that amount, then record it with \"seqrflow refunds resolve\".")
+	return nil
+}
+
+type refundsResolveCmd struct {
+	broker
+	Invoice      string `arg:"" placeholder:"SHOP/INVOICE" help:"As refunds list shows it."`
+	Refund       string `arg:"" placeholder:"REFUND" help:"The refund's id."`
+	Happened     bool   `xor:"what" required:"" help:"The provider has paid back."`
+	Not          bool   `name:"did-not-happen" xor:"what" required:"" help:"The provider has not paid back: the amount may be asked for again, under another refund id."`
+	ErsReference string `placeholder:"REF" help:"With --happened: the provider's reference of the refund."`
+	By           string `required:"" help:"Who says so."`
+	Note         string `help:"How it was found out."`
+}
+
+// Help of the command.
+func (refundsResolveCmd) Help() string {
+	return `Nothing is sent to the provider: the decision is recorded as an event of the invoice.
+
+Examples:
+
+    seqrflow refunds resolve acme/1001 r-17 --happened --ers-reference 2026112220235611400000002 --by 'Ann, support'
+
+    seqrflow refunds resolve acme/1001 r-17 --did-not-happen --by Ann --note 'case 4711 with the provider'`
+}
+
+// Run records the decision.
+func (r refundsResolveCmd) Run(c *console) error {
+	if r.Not && r.ErsReference != "" {
+		return wrongUsage("--ers-reference goes with --happened")
+	}
+	k, err := events.ParseKey(r.Invoice)
+	if err != nil {
+		return wrongUsage("invoice: %v", err)
+	}
+	b, err := r.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	why := r.By + " found that it was not paid back"
+	if r.Happened {
+		why = r.By + " found that it was paid back"
+	}
+	if r.Note != "" {
+		why += ": " + r.Note
+	}
+	inv, err := b.Update(c.ctx, "operator", k, func(i events.Invoice) (events.Invoice, error) {
+		return i.RefundSettled(r.Refund, r.Happened, r.ErsReference, events.Fact{At: b.Now(), Why: why, By: "operator"})
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", k, err)
+	}
+	c.say("recorded  %s  %s  %s, %s left to refund", inv.Change.Event, inv.State, why, inv.Remaining().In(inv.Currency))
+	return nil
+}

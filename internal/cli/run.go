@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+type runCmd struct {
+	Workers      []string `arg:"" name:"worker" help:"Which workers to run here; all for all of them."`
+	app.Settings `embed:""`
+}
+
+// Help lists the workers and shows examples.
+func (runCmd) Help() string {
+	var b strings.Builder
+	b.WriteString("Any number of copies of a worker may run at once, in one process or in many. Health and metrics answer at --http-listen.\n\nWorkers:\n\n")
+	for _, t := range app.Targets() {
+		if slices.Contains(workers(), t.Name) {
+			b.WriteString("    " + t.Name + strings.Repeat(" ", 12-len(t.Name)) + t.About + "\n")
+		}
+	}
+	b.WriteString(`
+Examples:
+
+    seqrflow run invoicer poller --nats nats://broker:4222 --provider https://seqr.example/extclientproxy/service/v2 --shops-file shops.yaml
+    seqrflow --config seqrflow.yaml run all
+
+A shops file:
+
+` + shopsSample)
+	return b.String()
+}
+
+const shopsSample = `    shops:
+      acme:
+        terminal: 87e791f9e24148a6892c52aa85bb0331
+        password_file: /run/secrets/acme
+      "*":                       # any other shop
+        terminal: demo-terminal
+        password: demo-secret
+        reseller: demo-reseller  # closes periods
+        reseller_user: "9900"
+        reseller_password: demo-secret
+`
+
+// workers are the targets that make sense against a broker and a provider of one's own.
+func workers() []string {
+	var names []string
+	for _, t := range app.Targets() {
+		switch t.Name {
+		case "natsd", "sandbox", "http":
+		default:
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// Run runs the workers until the context ends.
+func (r runCmd) Run(c *console) error {
+	o, err := r.options(c)
+	if err != nil {
+		return err
+	}
+	return c.serve(o, func(s *app.Stack) {
+		c.say("running %s\n  broker    %s\n  provider  %s\n  health    %s/readyz", strings.Join(r.Workers, ", "), bus.Address(s.NATSURL()), s.ProviderURL(), s.HTTPURL())
+	})
+}
+
+func (r runCmd) options(c *console) (app.Options, error) {
+	chosen := r.Workers
+	if slices.Contains(chosen, app.All) {
+		chosen = workers()
+	}
+	for _, w := range chosen {
+		if !slices.Contains(workers(), w) {
+			return app.Options{}, wrongUsage("there is no worker %q; there are %s, and all", w, strings.Join(workers(), ", "))
+		}
+	}
+	shops, err := c.shops(r.Settings)
+	if err != nil {
+		return app.Options{}, err
+	}
+	if len(shops) == 0 && !slices.Equal(chosen, []string{"gateway"}) {
+		return app.Options{}, wrongUsage("no shops: the workers need the shops' credentials at the provider. Give a file with --shops-file or SEQRFLOW_SHOPS_FILE, or put them into the settings file:\n\n%s", shopsSample)
+	}
+	o := app.Options{Settings: r.Settings, Targets: append([]string{"http"}, chosen...)}
+	o.ShopList = shops
+	return o, nil
+}
+
+func secret(s string) seqr.Secret { return seqr.Secret(s) }

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mdp/qrterminal/v3"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+type showCmd struct {
+	broker
+	Invoice string `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
+	JSON    bool   `name:"json" help:"One JSON object: the current invoice and its whole history."`
+	QR      bool   `name:"qr" help:"The QR code that the buyer scans, too."`
+
+	Exchanges bool `help:"What went over the wire, secrets masked; kept when the workers run with --record-exchanges."`
+	Reference bool `help:"Nothing but the invoiceReference, the provider's name of the bill."`
+}
+
+// Help shows examples.
+func (showCmd) Help() string {
+	return `Order events, invoice events and parked messages of one invoice in the order of time, with the provider calls they rest on; then the refunds and how things stand.
+
+Examples:
+
+    seqrflow show acme/1001
+    seqrflow show 'acme/order 7.1' --json
+    seqrflow show acme/1001 --qr`
+}
+
+// life is all there is of one invoice.
+type life struct {
+	Key     events.Key
+	Current *events.Invoice // nil when there is no event of it yet
+	History []feed.Entry
+}
+
+// MarshalJSON writes the form of --json.
+func (l life) MarshalJSON() ([]byte, error) {
+	state := events.None
+	if l.Current != nil {
+		state = l.Current.State
+	}
+	return json.Marshal(struct {
+		Shop    string          `json:"shop"`
+		Invoice string          `json:"invoice"`
+		State   events.State    `json:"state"`
+		Current *events.Invoice `json:"current"`
+		History []feed.Entry    `json:"history"`
+	}{l.Key.Shop, l.Key.Invoice, state, l.Current, l.History})
+}
+
+// Run prints the life of the invoice.
+func (s showCmd) Run(c *console) error {
+	k, err := events.ParseKey(s.Invoice)
+	if err != nil {
+		return usageError{err}
+	}
+	b, err := s.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	l, err := lifeOf(c.ctx, b, k)
+	if err != nil {
+		return err
+	}
+	if len(l.History) == 0 {
+		return fmt.Errorf("there is nothing of %s: no order event, no invoice event, nothing parked", k)
+	}
+	if s.Reference {
+		return c.showReference(l)
+	}
+	if s.JSON {
+		enc := json.NewEncoder(c.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(l)
+	}
+	c.showLife(l)
+	if s.QR {
+		if err := c.showQR(l.Current); err != nil {
+			return err
+		}
+	}
+	if s.Exchanges {
+		return c.showExchanges(b, k)
+	}
+	return nil
+}
+
+func lifeOf(ctx context.Context, b *bus.Bus, k events.Key) (life, error) {
+	l := life{Key: k}
+	order := k.Invoice
+	err := feed.Each(ctx, b, events.InvoicesStream, k.All(), 1, func(e feed.Entry) error {
+		l.History = append(l.History, e)
+		inv, err := bus.DecodeInvoice(e.Body)
+		if err != nil {
+			return err
+		}
+		l.Current, order = &inv, events.Token(inv.OrderID)
+		return nil
+	})
+	if err != nil {
+		return l, err
+	}
+	err = feed.Each(ctx, b, events.OrdersStream, "orders."+k.Shop+"."+order+".*", 1, func(e feed.Entry) error {
+		if seen := orderfile.Glance(e.Subject, e.Body); events.Token(seen.Invoice) == k.Invoice || seen.Invoice == order && order == k.Invoice {
+			l.History = append(l.History, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return l, err
+	}
+	ids := []string{k.Invoice}
+	if order != k.Invoice {
+		ids = append(ids, order)
+	}
+	for _, id := range ids {
+		err := feed.Each(ctx, b, events.ParkedStream, "parked.*."+k.Shop+"."+id, 1, func(e feed.Entry) error {
+			l.History = append(l.History, e)
+			return nil
+		})
+		if err != nil {
+			return l, err
+		}
+	}
+	slices.SortStableFunc(l.History, func(a, b feed.Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Seq, b.Seq)) })
+	return l, nil
+}
+
+func (c *console) showReference(l life) error {
+	if l.Current == nil || l.Current.InvoiceReference == "" {
+		return fmt.Errorf("%s has no invoiceReference: the provider has not issued it", l.Key)
+	}
+	c.say("%s", l.Current.InvoiceReference)
+	return nil
+}
+
+func (c *console) showQR(inv *events.Invoice) error {
+	if inv == nil || inv.QRCode == "" {
+		return errors.New("the invoice has no QR code: the provider has not issued it")
+	}
+	qrterminal.GenerateWithConfig(inv.QRCode, qrterminal.Config{Level: qrterminal.L, Writer: c.out, HalfBlocks: true, QuietZone: 2,
+		BlackChar: qrterminal.BLACK_BLACK, WhiteBlackChar: qrterminal.WHITE_BLACK, WhiteChar: qrterminal.WHITE_WHITE, BlackWhiteChar: qrterminal.BLACK_WHITE})
+	c.say("%s", inv.QRCode)
+	return nil
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// showLife prints the history, the refunds, and how things stand.
+func (c *console) showLife(l life) {
+	day := ""
+	for _, e := range l.History {
+		if d := c.lines.Date(e.Time)[:len(time.DateOnly)]; d != day {
+			day = d
+			c.say("%s", c.paint().In(term.Dim, day))
+		}
+		c.say("%s", c.step(e))
+	}
+	if l.Current == nil {
+		c.say("\n%s  %s: no worker has recorded anything of it yet", c.paint().In(term.Bold, term.Clean(term.ID(l.Key.Shop)+"/"+term.ID(l.Key.Invoice))), events.None)
+		return
+	}
+	inv := *l.Current
+	if len(inv.Refunds) > 0 {
+		c.say("")
+		term.Table(c.out, c.paint(), []string{"refund", "amount", "status", "attempts", "asked", "settled", "ersReference", "why"}, c.refunds(inv), 1, 3)
+	}
+	c.say("\n%s  %s  %s", c.paint().In(term.Bold, term.Clean(inv.Shop+"/"+inv.InvoiceID)),
+		c.paint().In(term.Mood(inv.State, ""), string(inv.State)), strings.TrimSpace(inv.Total.In(inv.Currency)+" "+inv.Currency))
+	for _, f := range c.standing(inv) {
+		if f[1] != "" {
+			c.say("  %s %s", term.Pad(f[0], 18), term.Clean(f[1]))
+		}
+	}
+}
+
+// step is one line of the history: when, what, from and to, by whom, why, and the call it rests on.
+func (c *console) step(e feed.Entry) string {
+	line := func(what, change, by, why string, colour term.Colour) string {
+		return strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", c.paint().In(term.Dim, c.lines.Clock(e.Time)), c.paint().In(colour, term.Pad(what, 14)),
+			term.Pad(change, 22), term.Pad(by, 10), term.Clean(why)), " ")
+	}
+	switch e.Stream {
+	case events.OrdersStream:
+		o := orderfile.Glance(e.Subject, e.Body)
+		details := []string{""}
+		if o.Amount != "" {
+			details[0] = strings.TrimSpace(o.Amount + " " + o.Currency)
+		}
+		if o.RefundID != "" {
+			details = append(details, "refund "+o.RefundID)
+		}
+		return line("order "+string(o.Name), "", "shop", join(append(details, o.Reason)...), term.Plain)
+	case events.ParkedStream:
+		if p, replayed, err := bus.DecodeParked(e.Body); err == nil && replayed {
+			return line("replayed", fmt.Sprintf("parked message %d", p.Replays), "operator", "the "+p.Worker+" takes it again", term.Blue)
+		} else if err == nil {
+			return line("parked", fmt.Sprintf("as message %d", e.Seq), p.Worker, p.Reason, term.Red)
+		}
+	default:
+		if inv, err := bus.DecodeInvoice(e.Body); err == nil {
+			ch := inv.Change
+			change := fmt.Sprintf("%s → %s", ch.From, inv.State)
+			if ch.From == inv.State {
+				change = string(inv.State)
+			}
+			refund := ""
+			if ch.RefundID != "" {
+				refund = "refund " + ch.RefundID + " " + term.Money(inv)
+			}
+			return line(string(ch.Event), change, ch.By, join(refund, ch.Why, callText(ch.Call)), term.Mood(inv.State, ch.Event))
+		}
+	}
+	return line("?", e.Subject, "", "cannot be read", term.Red)
+}
+
+func join(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, " · ")
+}
+
+func callText(call *events.Call) string {
+	if call == nil {
+		return ""
+	}
+	s := call.Operation
+	if call.Code != nil {
+		s += fmt.Sprintf(" → %d %s", *call.Code, call.Description)
+	} else {
+		s += " → " + call.Outcome + " " + call.Description
+	}
+	s = strings.TrimSpace(s)
+	if call.Attempt > 1 {
+		s += fmt.Sprintf(", attempt %d", call.Attempt)
+	}
+	return fmt.Sprintf("%s, %d ms", s, call.Millis)
+}
+
+func (c *console) refunds(inv events.Invoice) [][]string {
+	var rows [][]string
+	for _, r := range inv.Refunds {
+		settled := ""
+		if r.SettledAt != nil {
+			settled = c.lines.Clock(*r.SettledAt)
+		}
+		rows = append(rows, []string{r.RefundID, r.Amount.In(inv.Currency) + " " + inv.Currency, string(r.Status), fmt.Sprint(r.Attempts),
+			c.lines.Clock(r.AskedAt), settled, r.ErsReference, join(r.Reason, r.Detail)})
+	}
+	return rows
+}
+
+// standing is the current state, one fact per line.
+func (c *console) standing(inv events.Invoice) [][2]string {
+	when := func(t *time.Time) string {
+		if t == nil {
+			return ""
+		}
+		return c.lines.Date(*t)
+	}
+	late := ""
+	if inv.Late {
+		late = "yes: paid after it had ended; refunded in full"
+	}
+	money := func(a events.Amount) string {
+		if a.IsZero() {
+			return ""
+		}
+		return a.In(inv.Currency) + " " + inv.Currency
+	}
+	receipts := ""
+	if n := len(inv.Receipts); n > 0 {
+		receipts = fmt.Sprintf("%d, the last %d bytes of %s", n, inv.Receipts[n-1].Bytes, inv.Receipts[n-1].MIMEType)
+	}
+	return [][2]string{
+		{"order", inv.OrderID}, {"terminal", inv.Terminal}, {"invoiceReference", inv.InvoiceReference}, {"QR code", inv.QRCode}, {"link", inv.Link},
+		{"issued", when(inv.IssuedAt)}, {"due", when(inv.DueAt)}, {"overdue since", when(inv.OverdueAt)},
+		{"paid", when(inv.PaidAt)}, {"ersReference", inv.ErsReference}, {"late", late}, {"receipts", receipts},
+		{"refunded", money(inv.Refunded)}, {"held for refunds", money(inv.Held)}, {"ended", when(inv.EndedAt)}, {"reason", inv.Reason},
+	}
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+)
+
+// serve starts the components, tells the person about them, and runs until the context ends.
+func (c *console) serve(o app.Options, started func(*app.Stack)) error {
+	log, err := logger(c.err, o.LogLevel, o.LogFormat)
+	if err != nil {
+		return err
+	}
+	o.Log = log
+	s, err := app.Start(c.ctx, o)
+	if err != nil {
+		if c.ctx.Err() != nil {
+			return nil // told to stop while it was still starting
+		}
+		return mend(err)
+	}
+	started(s)
+	err = s.Wait()
+	log.Info().Msg("stopping: what is in hand is finished first")
+	return errors.Join(err, s.Stop())
+}
+
+// mend adds what to do about an error where the error itself does not say it.
+func mend(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) && !strings.Contains(err.Error(), "--") {
+		return fmt.Errorf("%w\nIs another seqrflow or NATS server running? Choose another address with --nats-listen", err)
+	}
+	return err
+}
+
+// shops reads the credentials; the list is nil when none are given anywhere.
+func (c *console) shops(s app.Settings) (app.ShopList, error) {
+	list, err := app.LoadShops(s.ShopsFile, c.settings)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return list, nil
+}
+
+// program is how this very program is called again from the same shell.
+func program() string {
+	self := os.Args[0]
+	if strings.Contains(self, "go-build") {
+		return "go run ./cmd/seqrflow"
+	}
+	if found, err := exec.LookPath(filepath.Base(self)); err == nil && !strings.ContainsRune(self, filepath.Separator) && found != "" {
+		return filepath.Base(self)
+	}
+	return self
+}

@@ -1,0 +1,129 @@
+package term
+
+import (
+	"encoding/base32"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// Lines renders events, one line each.
+type Lines struct {
+	Paint Paint
+	Zone  *time.Location // nil is the machine's own
+}
+
+const (
+	clock      = "15:04:05.000"
+	whereWidth = 30
+)
+
+// Clock renders an instant as the time of day.
+func (l Lines) Clock(t time.Time) string { return l.in(t).Format(clock) }
+
+// Date renders an instant with its day.
+func (l Lines) Date(t time.Time) string { return l.in(t).Format("2006-01-02 15:04:05") }
+
+func (l Lines) in(t time.Time) time.Time {
+	if l.Zone == nil {
+		return t.Local()
+	}
+	return t.In(l.Zone)
+}
+
+// Event renders any event of any stream; what cannot be read is shown by its subject.
+func (l Lines) Event(e feed.Entry) string {
+	switch e.Stream {
+	case events.InvoicesStream:
+		if inv, err := bus.DecodeInvoice(e.Body); err == nil {
+			return l.Invoice(inv)
+		}
+	case events.OrdersStream:
+		return l.order(e)
+	case events.ParkedStream:
+		if p, replayed, err := bus.DecodeParked(e.Body); err == nil {
+			return l.parked(e, p, replayed)
+		}
+	}
+	return l.line(e.Time, e.Subject, "?", "", "", "cannot be read", Red)
+}
+
+// Invoice renders the last event of an invoice.
+func (l Lines) Invoice(inv events.Invoice) string {
+	c := inv.Change
+	return l.line(c.At, inv.Shop+"/"+inv.InvoiceID, string(c.Event), string(inv.State), Money(inv), c.Why, Mood(inv.State, c.Event))
+}
+
+// Money is what the event is about: the refund's amount, or the invoice's.
+func Money(inv events.Invoice) string {
+	if inv.Currency == "" {
+		return ""
+	}
+	a := inv.Total
+	if r, ok := inv.Refund(inv.Change.RefundID); ok {
+		a = r.Amount.Neg()
+	}
+	return a.In(inv.Currency) + " " + inv.Currency
+}
+
+// Mood is the colour of an event: green where money came, red where a person should look.
+func Mood(s events.State, e events.Name) Colour {
+	switch e {
+	case events.EventRejected, events.EventFailed, events.EventRefundFailed, events.EventRefundUnknown:
+		return Red
+	case events.EventOverdue, events.EventIssued, events.EventReserved:
+		return Yellow
+	case events.EventRefunding, events.EventRefunded:
+		return Blue
+	}
+	if s.WasPaid() {
+		return Green
+	}
+	return Dim
+}
+
+func (l Lines) order(e feed.Entry) string {
+	o := orderfile.Glance(e.Subject, e.Body)
+	amount := ""
+	if o.Amount != "" {
+		amount = strings.TrimSpace(o.Amount + " " + o.Currency)
+	}
+	return l.line(e.Time, o.Shop+"/"+o.Invoice, "order "+string(o.Name), "", amount, o.Reason, Plain)
+}
+
+func (l Lines) parked(e feed.Entry, p events.Parked, replayed bool) string {
+	where := p.Subject
+	if a, err := events.ParseSubject(p.Subject); err == nil {
+		where = ID(a.Shop) + "/" + ID(a.ID)
+	}
+	if replayed {
+		return l.line(e.Time, where, "replayed", "", "", fmt.Sprintf("parked message %d goes to the %s again", p.Replays, p.Worker), Blue)
+	}
+	return l.line(e.Time, where, "parked", "", "", fmt.Sprintf("%s: %s", p.Worker, p.Reason), Red)
+}
+
+// ID is what a subject's token stands for, where that can be told from it.
+func ID(token string) string {
+	coded, ok := strings.CutPrefix(token, "x-")
+	if !ok {
+		return token
+	}
+	id, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(coded))
+	if err != nil || !utf8.Valid(id) || events.Token(string(id)) != token { // what is not text is the hash of a long id
+		return token
+	}
+	return string(id)
+}
+
+func (l Lines) line(at time.Time, where, event, state, amount, why string, c Colour) string {
+	text := fmt.Sprintf("%s  %s  %s  %s  %s  %s",
+		l.Paint.In(Dim, l.Clock(at)), Pad(Clip(Clean(where), whereWidth), whereWidth), l.Paint.In(c, Pad(Clean(event), 14)),
+		Pad(state, 9), PadLeft(amount, 14), Clean(why))
+	return strings.TrimRight(text, " ")
+}

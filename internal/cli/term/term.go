@@ -1,0 +1,119 @@
+// Package term writes for people at a terminal: colour where it is wanted, columns, and text from
+// outside made harmless.
+package term
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Colour of a piece of text; each is a terminal's escape sequence.
+type Colour string
+
+// The colours in use.
+const (
+	Plain  Colour = ""
+	Bold   Colour = "1"
+	Dim    Colour = "2"
+	Red    Colour = "31"
+	Green  Colour = "32"
+	Yellow Colour = "33"
+	Blue   Colour = "34"
+)
+
+// Paint colours text, or leaves it alone when colour is off.
+type Paint bool
+
+// PaintFor says whether what is written to w may be coloured: only on a terminal, and not where
+// NO_COLOR is set.
+func PaintFor(w io.Writer) Paint {
+	return Paint(os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && IsTerminal(w))
+}
+
+// IsTerminal says whether w is a terminal and not a file or a pipe.
+func IsTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// In gives the text in the colour.
+func (p Paint) In(c Colour, text string) string {
+	if !p || c == Plain || text == "" {
+		return text
+	}
+	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
+}
+
+// Clean makes text from outside fit for one line of a terminal: no control characters, no
+// direction overrides, no invalid UTF-8.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case !unicode.IsPrint(r):
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// Clip shortens text to at most n characters.
+func Clip(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// Pad fills text up with spaces to n characters.
+func Pad(s string, n int) string {
+	if k := utf8.RuneCountInString(s); k < n {
+		return s + strings.Repeat(" ", n-k)
+	}
+	return s
+}
+
+// PadLeft fills up on the left, for numbers.
+func PadLeft(s string, n int) string {
+	if k := utf8.RuneCountInString(s); k < n {
+		return strings.Repeat(" ", n-k) + s
+	}
+	return s
+}
+
+// Table writes rows in columns as wide as their widest cell, the head first. Cells are cleaned;
+// columns named in right are aligned to the right.
+func Table(w io.Writer, p Paint, head []string, rows [][]string, right ...int) {
+	widths := make([]int, len(head))
+	for _, row := range append([][]string{head}, rows...) {
+		for i := range row {
+			row[i] = Clean(row[i])
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	line := func(row []string) string {
+		cells := make([]string, len(row))
+		for i, c := range row {
+			cells[i] = Pad(c, widths[i])
+			for _, r := range right {
+				if r == i {
+					cells[i] = PadLeft(c, widths[i])
+				}
+			}
+		}
+		return strings.TrimRight(strings.Join(cells, "  "), " ")
+	}
+	fmt.Fprintln(w, p.In(Bold, line(head)))
+	for _, row := range rows {
+		fmt.Fprintln(w, line(row))
+	}
+}

@@ -1,0 +1,115 @@
+package term_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+func TestTextFromOutsideCannotDriveTheTerminal(t *testing.T) {
+	for in, want := range map[string]string{
+		"Räksmörgås, 日本茶":     "Räksmörgås, 日本茶",
+		"a\x1b[31mred":        "a\uFFFD[31mred",
+		"two\nlines\tand tab": "two lines and tab",
+		"right\u202eleft":     "right\uFFFDleft",
+		"bad \xff utf":        "bad \uFFFD utf",
+		"bell\a\x00":          "bell\uFFFD\uFFFD",
+	} {
+		if got := term.Clean(in); got != want {
+			t.Errorf("Clean(%q) = %q, expected %q", in, got, want)
+		}
+	}
+}
+
+func TestTableAlignsByCharactersNotBytes(t *testing.T) {
+	var b bytes.Buffer
+	term.Table(&b, false, []string{"shop", "paid"}, [][]string{{"bücher-eck", "9.95"}, {"acme", "11521.00"}}, 1)
+	want := "shop            paid\nbücher-eck      9.95\nacme        11521.00\n"
+	if b.String() != want {
+		t.Errorf("got\n%s\nexpected\n%s", b.String(), want)
+	}
+}
+
+func TestColourOnlyOnATerminal(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if term.PaintFor(f) || term.PaintFor(&bytes.Buffer{}) {
+		t.Error("a file or a buffer is coloured")
+	}
+	if got := term.Paint(false).In(term.Red, "x"); got != "x" {
+		t.Errorf("uncoloured text is %q", got)
+	}
+	if got := term.Paint(true).In(term.Red, "x"); got != "\x1b[31mx\x1b[0m" {
+		t.Errorf("coloured text is %q", got)
+	}
+}
+
+func TestTokensAreShownAsTheIdsTheyStandFor(t *testing.T) {
+	for _, id := range []string{"1001", "order 7.1", "x-mas", "bücher-eck", "x-"} {
+		if got := term.ID(events.Token(id)); got != id {
+			t.Errorf("ID(Token(%q)) = %q", id, got)
+		}
+	}
+	long := events.Token(strings.Repeat("long ", 40))
+	if got := term.ID(long); got != long {
+		t.Errorf("the token of an id that is too long is shown as %q", got)
+	}
+}
+
+func TestLines(t *testing.T) {
+	at := time.Date(2026, 11, 22, 9, 8, 7, 6e6, time.UTC)
+	l := term.Lines{Zone: time.UTC}
+	for name, c := range map[string]struct {
+		entry feed.Entry
+		want  string
+	}{
+		"issued": {
+			feed.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"order 1","state":"ISSUED","currency":"SEK","total":"149.5",
+				"change":{"event":"issued","at":"2026-11-22T09:08:07.006Z","why":"accepted"}}}`)},
+			"09:08:07.006  acme/order 1                    issued          ISSUED         149.50 SEK  accepted",
+		},
+		"refund": {
+			feed.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"1","state":"RECEIPTED","currency":"SEK","total":"149.5",
+				"refunds":[{"refundId":"r","amount":"20","status":"done"}],"change":{"event":"refunded","refundId":"r","at":"2026-11-22T09:08:07.006Z","why":"paid back"}}}`)},
+			"09:08:07.006  acme/1                          refunded        RECEIPTED      -20.00 SEK  paid back",
+		},
+		"order in an event": {
+			feed.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed",
+				Body: []byte(`{"specversion":"1.0","data":{"shop":"acme","orderId":"1","currency":"JPY","total":"1000"}}`)},
+			"09:08:07.006  acme/1                          order placed                     1000 JPY",
+		},
+		"order that is not JSON": {
+			feed.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed", Body: []byte("\x1b[2J")},
+			"09:08:07.006  acme/1                          order placed",
+		},
+		"parked": {
+			feed.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
+				Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"total: missing","subject":"orders.acme.` + events.Token("7 b") + `.placed"}}`)},
+			"09:08:07.006  acme/7 b                        parked                                     invoicer: total: missing",
+		},
+		"replayed": {
+			feed.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
+				Body: []byte(`{"type":"seqrflow.parked.replayed.v1","data":{"worker":"invoicer","replays":3,"subject":"orders.acme.7.placed"}}`)},
+			"09:08:07.006  acme/7                          replayed                                   parked message 3 goes to the invoicer again",
+		},
+		"unreadable": {
+			feed.Entry{Stream: events.InvoicesStream, Time: at, Subject: "invoices.acme.1.paid", Body: []byte("?")},
+			"09:08:07.006  invoices.acme.1.paid            ?                                          cannot be read",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := l.Event(c.entry); got != c.want {
+				t.Errorf("got\n%q\nexpected\n%q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,160 @@
+package cli_test
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seqrflow/seqrflow/internal/cli"
+)
+
+// run is one call of the program without a terminal.
+func run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Run(t.Context(), args, strings.NewReader(stdin), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// nobody is an address where nothing listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
+	noTerminal := filepath.Join(t.TempDir(), "shops.yaml")
+	if err := os.WriteFile(noTerminal, []byte("shops: {acme: {password: a-secret}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"frobnicate", "seqrflow --help"},
+		{"order place --shp acme", `did you mean "--shop"?`},
+		{"order place --shop acme", "an order needs --order, --currency, --row"},
+		{"order place - --total 5", "a file or an order's flags, not both"},
+		{"order place --shop a --order 1 --currency SEK --row Coffee;1", "--row 1: expected description;quantity;total"},
+		{"order place --shop a --order 1 --currency SEK --row Coffee;1;1e2", "--row 1: total: expected a plain decimal"},
+		{"order cancel --shop a", "--order"},
+		{"order return --shop a --order 1", "--refund"},
+		{"show 1001", "expected <shop>/<invoice>"},
+		{"watch --event payed", "there are issued, rejected"},
+		{"watch --since yesterday", "expected a time span such as 10m, a sequence number, or all"},
+		{"watch --since -5m", "--since"},
+		{"parked replay", "sequence numbers"},
+		{"parked replay 1 --all", "sequence numbers"},
+		{"parked replay 1 --worker poller", "--worker goes with --all"},
+		{"parked replay one", "seq"},
+		{"run", "<worker>"},
+		{"run mailer", "there is no worker \"mailer\"; there are"},
+		{"run poller", "--shops-file"},
+		{"run poller --shops-file " + noTerminal, "shops.acme.terminal: missing"},
+		{"run poller --poll-interval 1h", "expected 100ms to 5s"},
+		{"up --log-level loud", "--log-level"},
+		{"sandbox --clock sundial", "--clock"},
+		{"close", "--shop"},
+		{"health --url http://x --nats nats://x", "--url"},
+		{"version --config /no/such/file", "/no/such/file"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			code, stdout, stderr := run(t, "", strings.Fields(c.args)...)
+			if code != 2 || stdout != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "a-secret") {
+				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+func TestWithoutABrokerItSaysHowToStartOne(t *testing.T) {
+	nats := "nats://" + nobody(t)
+	for _, args := range [][]string{
+		{"show", "acme/1"}, {"watch"}, {"parked", "list"}, {"order", "cancel", "--shop", "a", "--order", "1"},
+	} {
+		code, stdout, stderr := run(t, "", append(args, "--nats", nats)...)
+		if code != 1 || stdout != "" || !strings.Contains(stderr, "seqrflow up") || !strings.Contains(stderr, "--nats") {
+			t.Errorf("%v: exit code %d, stderr %q", args, code, stderr)
+		}
+	}
+}
+
+func TestInvalidOrdersAreNamedAndNotPublished(t *testing.T) {
+	in := `{"shop":"acme","orderId":"1","currency":"SEK","total":"10","rows":[{"description":"a","quantity":"1","total":"10"}]}
+{"shop":"acme","orderId":"2","currency":"SEK","total":12.5,"rows":[]}
+{"type":"returned","shop":"acme","orderId":"1"}`
+	code, stdout, stderr := run(t, in, "order", "place", "-", "--nats", "nats://"+nobody(t))
+	if code != 1 || stdout != "" {
+		t.Errorf("exit code %d, stdout %q", code, stdout)
+	}
+	for _, want := range []string{"nothing was published", "line 2, acme/2 placed: total: expected a decimal string", "line 2, acme/2 placed: rows: expected at least one", "line 3, acme/1 returned: refundId: missing"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("stderr lacks %q:\n%s", want, stderr)
+		}
+	}
+	for stdin, want := range map[string]string{"": "there is no order in it", "{": "line 1: expected a JSON object"} {
+		if code, _, stderr := run(t, stdin, "order", "place", "-"); code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("%q: exit code %d, stderr %q", stdin, code, stderr)
+		}
+	}
+}
+
+func TestSettingsFlagsBeforeEnvironmentBeforeFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "seqrflow.yaml")
+	write := func(s string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(s), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nats := func(name string) string { return "nats://" + name + ".invalid:1" }
+	write("nats: " + nats("everywhere") + "\nshow: {nats: " + nats("show") + "}\nshops: {acme: {terminal: t, password: secret}}\n")
+	expect := func(name string, args ...string) {
+		t.Helper()
+		if _, _, stderr := run(t, "", append(args, "--config", file)...); !strings.Contains(stderr, "no broker at "+nats(name)) {
+			t.Errorf("%v does not go to %s: %s", args, name, stderr)
+		}
+	}
+	expect("everywhere", "parked", "list")
+	expect("show", "show", "a/b")
+	t.Setenv("SEQRFLOW_NATS", nats("environment"))
+	expect("environment", "show", "a/b")
+	expect("flag", "show", "a/b", "--nats", nats("flag"))
+
+	write("natz: x\nup: {dta: y}\nhttp-listen: 127.0.0.1:0\n")
+	if code, _, stderr := run(t, "", "version", "--config", file); code != 2 || !strings.Contains(stderr, "natz, up-dta") {
+		t.Errorf("a file with unknown names: %d %s", code, stderr)
+	}
+	write("shops: [")
+	if code, _, stderr := run(t, "", "version", "--config", file); code != 2 || !strings.Contains(stderr, "yaml") {
+		t.Errorf("a file that is not YAML: %d %s", code, stderr)
+	}
+}
+
+func TestDoctorNamesWhatIsWrong(t *testing.T) {
+	shops := filepath.Join(t.TempDir(), "shops.yaml")
+	if err := os.WriteFile(shops, []byte("shops: {acme: {terminal: t, password: abc}, ok: {terminal: t2, password: abcd, reseller: r}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := run(t, "", "doctor", "--nats", "nats://"+nobody(t), "--provider", "http://"+nobody(t)+"/", "--shops-file", shops)
+	if code != 1 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	for _, want := range []string{
+		"ok    no settings file, settings valid",
+		`fail  shop "acme": its password has under 4 characters`, `warn  shop "acme" has no reseller`, "ok    2 shops with credentials",
+		"fail  provider http://127.0.0.1", "fail  no broker at nats://127.0.0.1",
+	} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("stdout lacks %q:\n%s", want, stdout)
+		}
+	}
+	if strings.Contains(stdout, "abc") {
+		t.Errorf("a password is printed:\n%s", stdout)
+	}
+}

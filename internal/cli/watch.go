@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+type watchCmd struct {
+	broker
+	Shop    string   `placeholder:"ID" help:"Only this shop's."`
+	Invoice string   `placeholder:"ID" help:"Only this invoice's."`
+	Event   []string `placeholder:"NAME" help:"Only these events, e.g. paid,refunded."`
+	Since   string   `placeholder:"WHEN" help:"Begin earlier than now: 10m ago, at a sequence number, or all."`
+	JSON    bool     `name:"json" help:"One JSON object per line: stream, seq, time, subject, event."`
+	Orders  bool     `help:"Order events too."`
+	Parked  bool     `help:"What workers could not handle, too."`
+}
+
+// Help shows examples.
+func (watchCmd) Help() string {
+	return `Each line: time, shop/invoice, event, the state after it, the amount, why. Ends with Ctrl-C.
+
+Events: ` + eventNames() + `
+
+Examples:
+
+    seqrflow watch
+    seqrflow watch --shop acme --event paid,refunded --since 1h
+    seqrflow watch --orders --parked --since all --json
+
+The same with a plain NATS client: nats sub 'invoices.acme.*.paid'`
+}
+
+func eventNames() string {
+	var names []string
+	for _, n := range events.Names() {
+		names = append(names, string(n))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Run prints events until the context ends.
+func (w watchCmd) Run(c *console) error {
+	sources, err := w.sources(time.Now())
+	if err != nil {
+		return err
+	}
+	b, err := w.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	ready := func() { fmt.Fprintln(c.err, "watching; Ctrl-C ends it") }
+	enc := json.NewEncoder(c.out)
+	return feed.Follow(c.ctx, b, sources, ready, func(e feed.Entry) error {
+		if w.JSON {
+			return enc.Encode(e)
+		}
+		_, err := fmt.Fprintln(c.out, c.lines.Event(e))
+		return err
+	})
+}
+
+func (w watchCmd) sources(now time.Time) ([]feed.Source, error) {
+	begin, err := since(w.Since, now)
+	if err != nil {
+		return nil, err
+	}
+	shop, invoice := "*", "*"
+	if w.Shop != "" {
+		shop = events.Token(w.Shop)
+	}
+	if w.Invoice != "" {
+		invoice = events.Token(w.Invoice)
+	}
+	names, err := w.names()
+	if err != nil {
+		return nil, err
+	}
+	var out []feed.Source
+	add := func(stream string, filters ...string) {
+		s := begin
+		s.Stream, s.Filters = stream, filters
+		out = append(out, s)
+	}
+	var filters []string
+	for _, n := range names {
+		filters = append(filters, "invoices."+shop+"."+invoice+"."+n)
+	}
+	add(events.InvoicesStream, filters...)
+	if w.Orders {
+		add(events.OrdersStream, "orders."+shop+"."+invoice+".*")
+	}
+	if w.Parked {
+		add(events.ParkedStream, "parked.*."+shop+"."+invoice)
+	}
+	return out, nil
+}
+
+func (w watchCmd) names() ([]string, error) {
+	if len(w.Event) == 0 {
+		return []string{"*"}, nil
+	}
+	known := map[string]bool{}
+	for _, n := range events.Names() {
+		known[string(n)] = true
+	}
+	var out []string
+	for _, n := range w.Event {
+		if n = strings.TrimSpace(n); !known[n] {
+			return nil, wrongUsage("--event: there is no event %q; there are %s", n, eventNames())
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// since reads "all", a sequence number, or how long ago.
+func since(text string, now time.Time) (feed.Source, error) {
+	if text == "" {
+		return feed.Source{}, nil
+	}
+	if text == "all" {
+		return feed.Source{All: true}, nil
+	}
+	if seq, err := strconv.ParseUint(text, 10, 64); err == nil && seq > 0 {
+		return feed.Source{Seq: seq}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return feed.Source{Since: now.Add(-d)}, nil
+	}
+	return feed.Source{}, wrongUsage("--since: expected a time span such as 10m, a sequence number, or all; got %q", text)
+}

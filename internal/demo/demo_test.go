@@ -1,0 +1,197 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestTheBuiltInDayEndsAsItsStoriesSay(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var log bytes.Buffer
+	parked := 0
+	codes := 0
+	r, err := Run(t.Context(), Config{
+		Seed: 7, Log: zerolog.New(&log).Level(zerolog.ErrorLevel),
+		Event: func(e feed.Entry) {
+			if e.Stream == events.ParkedStream {
+				parked++
+			}
+		},
+		Issued: func(inv events.Invoice) {
+			if strings.HasPrefix(inv.QRCode, "HTTP://SEQR.SE/R") {
+				codes++
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Seconds <= 0 || r.Seconds > 30 {
+		t.Errorf("it took %v s", r.Seconds)
+	}
+	r.Seconds = 0
+	got, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"orders":30,"states":{"CANCELED":3,"EXPIRED":2,"FAILED":2,"RECEIPTED":16,"REFUNDED":5},"parked":2,"reversals":0,"unexpected":[],"balances":[` +
+		`{"shop":"bücher-eck","currency":"EUR","paid":"397.30","refunded":"232.30","net":"165.00","providerNet":"165.00","difference":"0.00"},` +
+		`{"shop":"fjellsport","currency":"NOK","paid":"11521.00","refunded":"5722.00","net":"5799.00","providerNet":"5799.00","difference":"0.00"},` +
+		`{"shop":"grönsakshandeln","currency":"SEK","paid":"1715.40","refunded":"1140.00","net":"575.40","providerNet":"575.40","difference":"0.00"},` +
+		`{"shop":"kafferosteriet","currency":"SEK","paid":"2168.80","refunded":"89.00","net":"2079.80","providerNet":"2079.80","difference":"0.00"}],"seconds":0}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+	if !r.Good() || parked != 2 || codes != 1 || log.Len() > 0 {
+		t.Errorf("good %v, %d parked seen, %d codes shown, log %s", r.Good(), parked, codes, log.String())
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "seqrflow-demo-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestTheBuiltInOrdersAreWhatAFirstLookShouldSee(t *testing.T) {
+	stories, err := builtIn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shops, buyers, currencies := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	rows, malformed := map[int]bool{}, 0
+	for _, s := range stories {
+		if s.malformed() {
+			malformed++
+			continue
+		}
+		for _, st := range s.steps {
+			if !strings.HasSuffix(st.subject, ".placed") {
+				continue
+			}
+			o, err := events.DecodeOrder(events.Message{Subject: st.subject, Body: st.body})
+			if err != nil {
+				t.Errorf("%s: %v", s.name, err)
+			}
+			shops[o.Shop], currencies[o.Currency], rows[len(o.Rows)], buyers[s.buyer] = true, true, true, true
+		}
+	}
+	if len(stories) < 24 || malformed != 2 || len(shops) < 3 || !rows[1] || !rows[12] || len(buyers) != 4 ||
+		!currencies["SEK"] || !currencies["EUR"] || !currencies["NOK"] {
+		t.Errorf("%d stories, %d malformed, shops %v, rows %v, buyers %v, currencies %v", len(stories), malformed, shops, rows, buyers, currencies)
+	}
+}
+
+const ordersFile = `{"shop":"acme","orderId":"1","currency":"SEK","total":"10.00","rows":[{"description":"a","quantity":"1","total":"10.00"}]}
+{"type":"placed","shop":"acme","orderId":"2","currency":"USD","total":"10.00","rows":[{"description":"a","quantity":"1","total":"10.00"}]}
+{"type":"returned","shop":"acme","orderId":"2","refundId":"r","amount":"4.00"}
+{"type":"order.placed","data":{"shop":"b c","orderId":"3","currency":"JPY","total":"1000","rows":[{"description":"a","quantity":1,"total":"1000"}]}}
+{"type":"canceled","shop":"b c","orderId":"4"}
+{"shop":"acme","orderId":"5","currency":"SEK","total":10,"rows":[{"description":"a","quantity":"1","total":"10.00"}]}
+`
+
+func TestAFileOfOrdersIsPlayedAsItIsWritten(t *testing.T) {
+	r, err := Run(t.Context(), Config{Orders: strings.NewReader(ordersFile), Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := map[events.State]int{events.Receipted: 3, events.Canceled: 1}
+	if !r.Good() || r.Orders != 5 || r.Parked != 1 || len(r.Balances) != 3 || cmp.Diff(states, r.States) != "" {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAFileWhoseEndIsNotCertainIsRefused(t *testing.T) {
+	for in, want := range map[string]string{
+		"":       "there is no order in it",
+		`{"a":1`: "line 1",
+		`{"type":"returned","shop":"a","orderId":"1","refundId":"r"}`:  "not placed",
+		ordersFile + `{"type":"canceled","shop":"acme","orderId":"2"}`: "canceled too",
+	} {
+		if _, err := Run(t.Context(), Config{Orders: strings.NewReader(in)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, expected %q", in, err, want)
+		}
+	}
+}
+
+func TestAnInterruptedDemoSaysSo(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Run(ctx, Config{Log: zerolog.Nop(), Issued: func(events.Invoice) { cancel() }})
+	if err == nil || !strings.Contains(err.Error(), "broken off") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAStoryEndsOnlyWhenAllOfItIsTrue(t *testing.T) {
+	at := time.Unix(1700000000, 0)
+	refund := func(id string, s events.RefundStatus) events.Refund {
+		r := events.Refund{RefundID: id, Status: s}
+		if s == events.RefundDone || s == events.RefundFailed {
+			r.SettledAt = &at
+		}
+		return r
+	}
+	inv := func(s events.State, rs ...events.Refund) events.Invoice { return events.Invoice{State: s, Refunds: rs} }
+	plain := &story{ends: []events.State{events.Receipted}}
+	returned := &story{ends: []events.State{events.Receipted}, refunds: map[string]events.RefundStatus{"a": events.RefundDone, "b": events.RefundFailed}}
+	settled := &story{ends: []events.State{events.Receipted, events.Refunded}, refunds: map[string]events.RefundStatus{"a": ""}}
+	for _, c := range []struct {
+		s    *story
+		inv  events.Invoice
+		want bool
+	}{
+		{plain, inv(events.Paid), false},
+		{plain, inv(events.Receipted), true},
+		{plain, inv(events.Receipted, refund("x", events.RefundSending)), false},
+		{returned, inv(events.Receipted), false},
+		{returned, inv(events.Receipted, refund("a", events.RefundDone)), false},
+		{returned, inv(events.Receipted, refund("a", events.RefundDone), refund("b", events.RefundDone)), false},
+		{returned, inv(events.Receipted, refund("a", events.RefundDone), refund("b", events.RefundFailed)), true},
+		{settled, inv(events.Refunded, refund("a", events.RefundUnknown)), false},
+		{settled, inv(events.Refunded, refund("a", events.RefundFailed)), true},
+		{settled, inv(events.Canceled, refund("a", events.RefundDone)), false},
+	} {
+		if got := c.s.ended(c.inv); got != c.want {
+			t.Errorf("%s with %+v: ended is %v", c.s.expected(), c.inv, got)
+		}
+	}
+}
+
+func TestWhatDoesNotEndAsToldIsNamed(t *testing.T) {
+	stories, err := fromFile(strings.NewReader(ordersFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range stories {
+		switch s.name {
+		case "acme/1":
+			s.buyer = "" // never comes, though the story says that it is paid
+		case "acme/5":
+			s.ends = []events.State{events.Receipted} // is malformed, though the story does not know
+		}
+	}
+	r, err := run(t.Context(), Config{Orders: strings.NewReader(""), Log: zerolog.Nop()}, stories, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]string{}
+	for _, u := range r.Unexpected {
+		named[u.Order], _, _ = strings.Cut(u.Got, " ")
+	}
+	want := map[string]string{"acme/1": "ISSUED", "acme/5": "NONE", "orders.acme.5.placed": "total:"}
+	if diff := cmp.Diff(want, named); diff != "" || r.Good() {
+		t.Error(diff)
+	}
+}
