@@ -1,0 +1,214 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// watch writes down every event of the shop's invoices, and wakes whoever waits for it.
+func (w *world) watch(ctx context.Context) (stop func(), err error) {
+	cons, err := w.hub.JetStream().OrderedConsumer(ctx, events.InvoicesStream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{"invoices." + w.shop + ".*.*"}, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cc, err := cons.Consume(func(m jetstream.Msg) {
+		inv, err := bus.DecodeInvoice(m.Data())
+		if err != nil {
+			w.fault("%s: %v", m.Subject(), err)
+			return
+		}
+		c := inv.Change
+		w.note("%s: %s by %s: %s → %s (%s) %s", inv.InvoiceID, c.Event, c.By, c.From, inv.State, c.Why, c.RefundID)
+		if c.Event == events.EventIssued {
+			w.shown(inv.InvoiceID, inv.InvoiceReference)
+		}
+		ch := w.signal(inv.InvoiceID, c.Event)
+		select {
+		case <-ch:
+		default:
+			close(ch)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		cc.Stop()
+		<-cc.Closed()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if info := cons.CachedInfo(); info != nil {
+			_ = w.hub.JetStream().DeleteConsumer(ctx, events.InvoicesStream, info.Name) // else it goes when it is noticed to be idle
+		}
+	}, nil
+}
+
+// shown notes the bill that the buyer of an order is shown, which no poller has asked about yet.
+func (w *world) shown(id, ref string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, known := w.polled[ref]; !known {
+		w.polled[ref] = 0
+	}
+	if w.bills[id] == "" {
+		w.bills[id] = ref
+	}
+}
+
+func (w *world) reference(id string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bills[id]
+}
+
+// say what the shop has to say, in its time.
+func (w *world) say(ctx context.Context, o order, m message) {
+	if m.After != "" {
+		select {
+		case <-w.signal(o.ID, m.After):
+		case <-w.flush:
+		case <-ctx.Done():
+			return
+		}
+	}
+	if !pause(ctx, m.Delay) {
+		return
+	}
+	times := 1
+	if m.Twice {
+		times = 2
+	}
+	for i := range times {
+		w.note("the shop says: %s %s", o.ID, m)
+		id := fmt.Sprintf("%s-%s-%s%s-%d", w.shop, o.ID, m.Name, m.RefundID, i)
+		if err := w.hub.PublishOrder(ctx, "/chaos", w.shop, o.ID, id, m.Name, w.body(o, m)); err != nil {
+			w.fault("publishing: %v", err)
+		}
+	}
+	if m.Name == events.OrderCanceled {
+		ch := w.signal(o.ID, asked)
+		select {
+		case <-ch:
+		default:
+			close(ch)
+		}
+	}
+}
+
+// asked is the signal that a cancellation was published.
+const asked events.Name = "cancellation published"
+
+func (w *world) body(o order, m message) any {
+	switch m.Name {
+	case events.Placed:
+		total := ore(o.Ore)
+		return events.Order{OrderID: o.ID, Shop: w.shop, Currency: "SEK", Total: total,
+			Rows: []events.Row{{Description: "Kaffe", Quantity: ore(100).Decimal(), Total: total}}}
+	case events.OrderCanceled:
+		return events.Cancellation{OrderID: o.ID, Shop: w.shop}
+	default:
+		r := events.Return{OrderID: o.ID, Shop: w.shop, RefundID: m.RefundID}
+		if m.Ore > 0 {
+			a := ore(m.Ore)
+			r.Amount = &a
+		}
+		return r
+	}
+}
+
+func ore(n int) events.Amount {
+	a, err := events.ParseAmount(kronor(n))
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// buy is the buyer of one order, who waits for the QR code and then for what the buyer waits for.
+func (w *world) buy(ctx context.Context, o order) {
+	if !w.await(ctx, o.ID, events.EventIssued) {
+		return
+	}
+	ref := w.reference(o.ID)
+	act := func(what string, do func(string) error) {
+		w.money.Lock()
+		err := do(ref)
+		w.money.Unlock()
+		w.note("the buyer of %s %s: %s", o.ID, what, outcome(err))
+	}
+	switch o.Buyer {
+	case pays:
+		act("pays", w.sandbox.Pay)
+	case declines:
+		act("declines", w.sandbox.Decline)
+	case late:
+		if w.await(ctx, o.ID, events.EventOverdue) {
+			act("pays late", w.sandbox.Pay)
+		}
+	case hesitates:
+		act("opens the PIN dialog", w.sandbox.Confirm)
+		pause(ctx, 60*time.Millisecond)
+		act("pays", w.sandbox.Pay)
+	case withdraws:
+		act("opens the PIN dialog", w.sandbox.Confirm)
+	case onCancel:
+		if w.await(ctx, o.ID, asked) {
+			act("pays", w.sandbox.Pay)
+		}
+	case afterwards:
+		if w.await(ctx, o.ID, events.EventCanceled) {
+			act("pays the canceled invoice", w.sandbox.Pay)
+		}
+	case neglected:
+		w.neglect(ctx, func() { act("pays", w.sandbox.Pay) })
+	}
+}
+
+// await an event, unless the end comes first.
+func (w *world) await(ctx context.Context, id string, e events.Name) bool {
+	select {
+	case <-w.signal(id, e):
+		return true
+	case <-ctx.Done():
+		return false
+	case <-w.flush:
+		return w.already(id, e)
+	}
+}
+
+func (w *world) already(id string, e events.Name) bool {
+	select {
+	case <-w.signal(id, e):
+		return true
+	default:
+		return false
+	}
+}
+
+// neglect sends all pollers away, and lets a payment be reversed before they are back.
+func (w *world) neglect(ctx context.Context, pay func()) {
+	back := make(chan struct{})
+	w.mu.Lock()
+	w.back = back
+	close(w.gone)
+	w.mu.Unlock()
+	w.note("all pollers are gone")
+	pause(ctx, 30*time.Millisecond)
+	pay()
+	w.money.Lock()
+	w.sandbox.Advance(25 * time.Second)
+	w.money.Unlock()
+	w.mu.Lock()
+	w.gone, w.back = make(chan struct{}), nil
+	w.mu.Unlock()
+	close(back)
+	w.note("the pollers are back, 25 s later")
+}

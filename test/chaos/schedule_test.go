@@ -1,0 +1,162 @@
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// schedule is one seeded world: what the shops say, what the buyers do, what goes wrong at the provider
+// and where the workers die. It is data, so that it can be printed and made smaller.
+type schedule struct {
+	Seed   uint64
+	Copies int // of each worker
+	Orders []order
+	Faults []fault
+	Deaths []death
+}
+
+// order is one order with its buyer and everything that the shop says of it.
+type order struct {
+	ID       string
+	Ore      int // the total in hundredths
+	Buyer    buyer
+	Messages []message
+}
+
+// buyer is what the buyer of an order does once its QR code is published.
+type buyer string
+
+const (
+	pays       buyer = "pays"
+	declines   buyer = "declines"
+	stays      buyer = "never comes"
+	late       buyer = "pays when the time is over"
+	hesitates  buyer = "opens the PIN dialog and then pays"
+	withdraws  buyer = "opens the PIN dialog and goes away"
+	onCancel   buyer = "pays while being canceled"
+	afterwards buyer = "pays after the invoice was recorded as canceled"
+	neglected  buyer = "pays while no poller is there for longer than a reversal takes"
+)
+
+// message is one order event. It is published a while after an event of the invoice; when that event
+// never comes, at the end.
+type message struct {
+	Name     events.OrderName
+	RefundID string
+	Ore      int // of a return; 0 asks for all that is left
+	After    events.Name
+	Delay    time.Duration
+	Twice    bool
+}
+
+// fault of the provider. Unreachable is a call that fails before anything is sent.
+type fault struct {
+	Op          string
+	Unreachable bool
+	sandbox.Fault
+}
+
+// boundary is a point in a worker's step at which it may die.
+type boundary string
+
+const (
+	beforeCall   boundary = "before the call"
+	afterCall    boundary = "after the call"
+	beforeAppend boundary = "before the append"
+	duringAppend boundary = "in the append" // written, and the answer is never read
+	beforeAck    boundary = "before the ack"
+	duringAck    boundary = "in the ack"
+)
+
+// death of a worker, the Nth time that any copy of it comes to the boundary. With Blip it only loses the
+// broker for a while.
+type death struct {
+	Worker string
+	At     boundary
+	Nth    int
+	Blip   time.Duration
+}
+
+func (s schedule) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d, %d of each worker\n", s.Seed, s.Copies)
+	for _, o := range s.Orders {
+		fmt.Fprintf(&b, "  order %s of %s, whose buyer %s\n", o.ID, kronor(o.Ore), o.Buyer)
+		for _, m := range o.Messages {
+			fmt.Fprintf(&b, "    %s\n", m)
+		}
+	}
+	for _, f := range s.Faults {
+		fmt.Fprintf(&b, "  fault: %s\n", f)
+	}
+	for _, d := range s.Deaths {
+		fmt.Fprintf(&b, "  %s\n", d)
+	}
+	return b.String()
+}
+
+func (m message) String() string {
+	text := string(m.Name)
+	if m.Name == events.Returned {
+		text += " " + m.RefundID + " of all that is left"
+		if m.Ore > 0 {
+			text = fmt.Sprintf("%s %s of %s", m.Name, m.RefundID, kronor(m.Ore))
+		}
+	}
+	if m.Twice {
+		text += ", twice"
+	}
+	after := "the start"
+	if m.After != "" {
+		after = string(m.After)
+	}
+	return fmt.Sprintf("%s, %s after %s", text, m.Delay, after)
+}
+
+func (f fault) String() string {
+	kind := string(f.Kind)
+	if f.Unreachable {
+		kind = "unreachable"
+	}
+	if f.Code != 0 {
+		kind += fmt.Sprintf(" %d", f.Code)
+	}
+	if f.Delay != 0 {
+		kind += " " + f.Delay.String()
+	}
+	return fmt.Sprintf("%s: %s, %d times after %d calls", f.Op, kind, f.Count, f.Skip)
+}
+
+func (d death) String() string {
+	what := "dies"
+	if d.Blip > 0 {
+		what = "loses the broker for " + d.Blip.String()
+	}
+	return fmt.Sprintf("%s %s %s, time %d", d.Worker, what, d.At, d.Nth)
+}
+
+func kronor(ore int) string { return fmt.Sprintf("%d.%02d", ore/100, ore%100) }
+
+// has says whether the shop says this of the order.
+func (o order) has(name events.OrderName) bool {
+	for _, m := range o.Messages {
+		if m.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// neglects says that the schedule means to have reversals.
+func (s schedule) neglects() bool {
+	for _, o := range s.Orders {
+		if o.Buyer == neglected {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,74 @@
+package chaos
+
+import (
+	"slices"
+	"time"
+)
+
+// tries is how often a smaller schedule is carried out before it counts as one that works: what runs at
+// the same time is not in a schedule's hands.
+const tries = 3
+
+// shrink drops one part of a failing schedule after another, as long as it goes on failing.
+func shrink(r result, limit time.Duration, run func(schedule) result) result {
+	deadline := time.Now().Add(limit)
+	for smaller := true; smaller; {
+		smaller = false
+		for _, s := range r.schedule.parts() {
+			if time.Now().After(deadline) {
+				return r
+			}
+			if again, failed := failing(s, run); failed {
+				r, smaller = again, true
+				break
+			}
+		}
+	}
+	return r
+}
+
+func failing(s schedule, run func(schedule) result) (result, bool) {
+	for range tries {
+		if r := run(s); len(r.problems) > 0 {
+			return r, true
+		}
+	}
+	return result{}, false
+}
+
+// parts are all schedules with one element less.
+func (s schedule) parts() (all []schedule) {
+	if len(s.Orders) > 1 {
+		for i := range s.Orders {
+			t := s
+			t.Orders = without(s.Orders, i)
+			all = append(all, t)
+		}
+	}
+	for i := range s.Deaths {
+		t := s
+		t.Deaths = without(s.Deaths, i)
+		all = append(all, t)
+	}
+	for i := range s.Faults {
+		t := s
+		t.Faults = without(s.Faults, i)
+		all = append(all, t)
+	}
+	for i, o := range s.Orders {
+		for j := range o.Messages {
+			t := s
+			t.Orders = slices.Clone(s.Orders)
+			t.Orders[i].Messages = without(o.Messages, j)
+			all = append(all, t)
+		}
+	}
+	if s.Copies > 1 {
+		t := s
+		t.Copies = 1
+		all = append(all, t)
+	}
+	return all
+}
+
+func without[T any](list []T, i int) []T { return slices.Delete(slices.Clone(list), i, i+1) }

@@ -1,0 +1,195 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+const (
+	// Real time. A message that a dead worker held comes again after ackWait.
+	ackWait   = 500 * time.Millisecond
+	pollEvery = 30 * time.Millisecond
+	quiet     = ackWait + 150*time.Millisecond
+	lookEvery = 100 * time.Millisecond
+	patience  = 2 * time.Minute
+
+	// The provider's time, which is also the workers'. It runs some twenty times as fast.
+	validFor  = 10 * time.Minute
+	lifetime  = 2 * time.Hour // after which the provider ends a bill that nobody pays
+	tick      = 400 * time.Millisecond
+	tickEvery = 20 * time.Millisecond
+	unfetched = 5 * time.Second // time stands still while a payment waits for longer than this to be fetched
+)
+
+// world is one schedule being carried out, in a shop of its own on a broker that others share.
+type world struct {
+	schedule schedule
+	shop     string
+	broker   nats.InProcessConnProvider
+	makers   makers
+	patience time.Duration
+	begun    time.Time
+
+	hub     *bus.Bus // the shop's own connection, which is never cut
+	sandbox *sandbox.Sandbox
+	server  *httptest.Server
+	client  *seqr.Client
+	calls   calls
+
+	active  atomic.Int64 // when something last happened
+	births  atomic.Int64
+	nanos   atomic.Int64
+	closing chan struct{}
+	graves  sync.WaitGroup // the dead whose Run has not returned
+	crew    sync.WaitGroup
+	steps   sync.WaitGroup // the shop's messages and the buyers
+	money   sync.Mutex     // nobody pays while time jumps
+
+	mu          sync.Mutex
+	visits      map[string]int
+	strokes     map[string]int    // the same by worker and boundary
+	polled      map[string]int64  // when a poller last had an answer about a bill
+	bills       map[string]string // that buyers were shown, by order
+	unreachable []fault
+	mercy       bool // nobody dies any more
+	gone, back  chan struct{}
+	seen        map[string]chan struct{} // by order and event, closed when it was recorded
+	flush       chan struct{}
+	trace       []string
+	faults      []string // of the world itself
+}
+
+func newWorld(s schedule, b nats.InProcessConnProvider, shop string, m makers, patience time.Duration) (*world, error) {
+	w := &world{
+		schedule: s, shop: shop, broker: b, makers: m, patience: patience, begun: time.Now(), closing: make(chan struct{}), flush: make(chan struct{}),
+		visits: map[string]int{}, polled: map[string]int64{}, bills: map[string]string{}, strokes: map[string]int{}, seen: map[string]chan struct{}{}, gone: make(chan struct{}),
+	}
+	for _, f := range s.Faults {
+		if f.Unreachable {
+			w.unreachable = append(w.unreachable, f)
+		}
+	}
+	var err error
+	w.sandbox, err = sandbox.New(sandbox.Config{ManualClock: true, Lifetime: lifetime, Seed: s.Seed, Log: zerolog.Nop()})
+	if err != nil {
+		return nil, err
+	}
+	if err := w.sandbox.SetFaults(s.sandboxFaults()); err != nil {
+		return nil, err
+	}
+	w.server = httptest.NewServer(w.sandbox)
+	w.client, err = seqr.New(seqr.Config{Endpoint: w.server.URL + "/extclientproxy/service/v2", ClientID: "Chaos AB", ClientReference: "chaos/1"})
+	if err != nil {
+		return nil, err
+	}
+	w.hub, err = bus.Connect(context.Background(), w.busConfig("shop", nats.InProcessServer(b)))
+	w.touch()
+	return w, err
+}
+
+func (w *world) busConfig(name string, options ...nats.Option) bus.Config {
+	return bus.Config{
+		Name: name, Options: options, Log: zerolog.Nop(), Now: w.now, AckWait: ackWait,
+		Backoff: bus.Backoff{First: 5 * time.Millisecond, Most: 50 * time.Millisecond},
+	}
+}
+
+// now is the provider's time, and never the same twice, as on a real clock.
+func (w *world) now() time.Time { return w.sandbox.Now().Add(time.Duration(w.nanos.Add(1))) }
+
+func (w *world) touch() { w.active.Store(int64(time.Since(w.begun))) }
+
+// note what happened.
+func (w *world) note(format string, args ...any) {
+	w.touch()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trace = append(w.trace, fmt.Sprintf("%7.3f %s", time.Since(w.begun).Seconds(), fmt.Sprintf(format, args...)))
+}
+
+// fault of the world itself: something did not happen that should.
+func (w *world) fault(format string, args ...any) {
+	w.note(format, args...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = append(w.faults, fmt.Sprintf(format, args...))
+}
+
+// signal of an event of an order: closed once it was recorded.
+func (w *world) signal(id string, e events.Name) chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k := id + " " + string(e)
+	if w.seen[k] == nil {
+		w.seen[k] = make(chan struct{})
+	}
+	return w.seen[k]
+}
+
+// live carries the schedule out to its end.
+func (w *world) live() {
+	ctx, cancel := context.WithTimeout(context.Background(), w.patience)
+	defer cancel()
+	stopWatching, err := w.watch(ctx)
+	if err != nil {
+		w.fault("watching: %v", err)
+		return
+	}
+	defer stopWatching()
+	var clock sync.WaitGroup
+	clock.Go(w.runClock)
+	for name, made := range w.makers {
+		if made == nil {
+			continue
+		}
+		for range w.schedule.Copies {
+			w.crew.Go(func() { w.keep(name) })
+		}
+	}
+	for _, o := range w.schedule.Orders {
+		for _, m := range o.Messages {
+			w.steps.Go(func() { w.say(ctx, o, m) })
+		}
+		w.steps.Go(func() { w.buy(ctx, o) })
+	}
+	w.end(ctx)
+	cancel()
+	close(w.closing)
+	w.crew.Wait()
+	w.steps.Wait()
+	clock.Wait()
+}
+
+// close what the world was made of, once the dead are gone too.
+func (w *world) close() {
+	w.graves.Wait()
+	w.forget()
+	w.hub.Close()
+	w.client.CloseIdle()
+	w.server.CloseClientConnections()
+	w.server.Close()
+	_ = w.sandbox.Close() // it keeps nothing
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

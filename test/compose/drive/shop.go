@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// What the shop sells, and what becomes of it. Orders are numbered from 1.
+const (
+	shopID         = "acme"
+	orders         = 10
+	abandoned      = 9  // nobody pays; the shop cancels
+	regretted      = 10 // paid, then canceled: all of it is refunded
+	returned       = 2  // paid, then a part is returned
+	returnedAmount = "49.90"
+)
+
+var (
+	firstHalf  = []int{1, 2, 3, 4, 5}
+	secondHalf = []int{6, 7, 8, 10}
+)
+
+func orderID(n int) string { return fmt.Sprintf("c-%02d", n) }
+func total(n int) string   { return strconv.Itoa(100*n) + ".50" }
+
+// shop speaks to the broker as a person does, with the program's own commands.
+type shop struct{ program, nats string }
+
+func (s shop) run(ctx context.Context, stdin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.program, args...)
+	cmd.Env = append(cmd.Environ(), "SEQRFLOW_NATS="+s.nats)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("seqrflow %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+func (s shop) place(ctx context.Context) error {
+	var lines strings.Builder
+	for n := 1; n <= orders; n++ {
+		fmt.Fprintf(&lines, `{"shop":%q,"orderId":%q,"currency":"SEK","total":%q,"rows":[`+
+			`{"description":"Kaffebryggare %d","quantity":"1","total":%q,"taxRate":"25"},`+
+			`{"description":"Rabatt","quantity":"1","total":"-10.00","taxRate":"25"}]}`+"\n",
+			shopID, orderID(n), total(n), n, strconv.Itoa(100*n+10)+".50")
+	}
+	_, err := s.run(ctx, lines.String(), "order", "place", "-")
+	return err
+}
+
+func (s shop) cancel(ctx context.Context, n int) error {
+	_, err := s.run(ctx, "", "order", "cancel", "--shop", shopID, "--order", orderID(n), "--reason", "customer regrets")
+	return err
+}
+
+func (s shop) giveBack(ctx context.Context, n int, amount string) error {
+	_, err := s.run(ctx, "", "order", "return", "--shop", shopID, "--order", orderID(n), "--refund", "r-1", "--amount", amount)
+	return err
+}
+
+// look asks for one life and for the dead letters, as an operator would.
+func (s shop) look(ctx context.Context) error {
+	if _, err := s.run(ctx, "", "show", shopID+"/"+orderID(returned)); err != nil {
+		return err
+	}
+	_, err := s.run(ctx, "", "parked", "list")
+	return err
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Brings deploy/compose.yaml up as a user would, sends orders through it, kills a poller's container midway, and
+# compares the broker's events with the provider's ledger. Leaves nothing behind.
+#
+# Needs a Docker daemon, Go, and busybox (static). COMPOSE names the Compose command to use, e.g. "docker-compose".
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+id=seqrflow-test-$$-$RANDOM
+work=$(mktemp -d)
+read -ra tool <<<"$("$here/compose-tool.sh")"
+
+compose() {
+	"${tool[@]}" --env-file "$work/env" -p "$id" -f "$root/deploy/compose.yaml" "$@"
+}
+
+cleanup() {
+	local status=$?
+	trap - EXIT
+	set +e
+	if ((status != 0)) && [[ -f $work/env ]]; then
+		echo "--- the stack as it was when the test failed"
+		compose ps
+		compose logs --no-color --tail=40
+	fi
+	[[ -f $work/env ]] && compose down --volumes --remove-orphans --timeout 20 >"$work/down.log" 2>&1
+	docker image rm --force "$id/seqrflow" "$id/nats" >/dev/null 2>&1
+	rm -rf "$work"
+	exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 143' INT TERM
+
+# Only what is written here configures the stack: no setting of the person who runs the test.
+while read -r name; do unset "$name"; done < <(compgen -e SEQRFLOW_ || true)
+unset NATS_IMAGE NATS_PORT SANDBOX_PORT GATEWAY_PORT SHOPS_FILE SECRETS_DIR COMPOSE_FILE COMPOSE_PROJECT_NAME
+
+echo "compose: ${tool[*]}, $("${tool[@]}" version --short)"
+"$here/images.sh" "$work" "$id/seqrflow" "$id/nats"
+cat >"$work/env" <<END
+SEQRFLOW_IMAGE=$id/seqrflow
+NATS_IMAGE=$id/nats
+NATS_PORT=0
+SANDBOX_PORT=0
+GATEWAY_PORT=0
+SEQRFLOW_LOG_LEVEL=debug
+END
+
+compose up -d --no-build
+(cd "$root" && go build -buildvcs=false -o "$work/drive" ./test/compose/drive)
+"$work/drive" -seqrflow "$work/image/seqrflow" \
+	-nats "nats://$(compose port nats 4222)" -sandbox "http://$(compose port sandbox 8585)" \
+	-- "${tool[@]}" --env-file "$work/env" -p "$id" -f "$root/deploy/compose.yaml"

@@ -1,0 +1,217 @@
+// Package lifecycle runs whole lives of invoices through all workers: real broker, real sandbox.
+package lifecycle
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/canceler"
+	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/poller"
+	"github.com/seqrflow/seqrflow/services/receipter"
+	"github.com/seqrflow/seqrflow/services/refunder"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// provider is all calls that the workers make.
+type provider interface {
+	invoicer.Provider
+	poller.Provider
+	receipter.Provider
+	canceler.Provider
+	refunder.Provider
+}
+
+var _ provider = (*seqr.Client)(nil)
+
+type worker interface{ Run(context.Context) error }
+
+// workers of one process.
+func workers(r *rig.Rig, p provider) map[string]worker {
+	return map[string]worker{
+		invoicer.Name:  invoicer.New(invoicer.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}, ValidFor: time.Minute, Log: r.Log}),
+		poller.Name:    poller.New(poller.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}, Interval: 100 * time.Millisecond, Log: r.Log}),
+		receipter.Name: receipter.New(receipter.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}}),
+		canceler.Name:  canceler.New(canceler.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}}),
+		refunder.Name:  refunder.New(refunder.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}}),
+	}
+}
+
+func startAll(r *rig.Rig) {
+	for _, w := range workers(r, r.Client) {
+		r.Run(w)
+	}
+}
+
+func pay(t *testing.T, r *rig.Rig, id string) {
+	t.Helper()
+	if err := r.Sandbox.Pay(r.Wait(id, events.EventIssued).InvoiceReference); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func expectHistory(t *testing.T, r *rig.Rig, id string, want ...events.Name) {
+	t.Helper()
+	if got := r.History(id); !slices.Equal(got, want) {
+		t.Errorf("%s: %v; want %v", id, got, want)
+	}
+}
+
+func TestPaidOrderIsReceipted(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "149.50"))
+	pay(t, r, "1001")
+	inv := r.Wait("1001", events.EventReceipted)
+	if inv.State != events.Receipted || inv.ErsReference == "" || inv.QRCode != "HTTP://SEQR.SE/R"+inv.InvoiceReference {
+		t.Errorf("%+v", inv)
+	}
+	expectHistory(t, r, "1001", events.EventIssued, events.EventPaid, events.EventReceipted)
+	l := r.Sandbox.Ledger()
+	if len(l.Reversals) != 0 || len(l.Receipts) != 1 || l.Receipts[0].MimeType != "Base64" {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestSameOrderTwiceIsOneInvoice(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	for range 3 {
+		r.Place(rig.Order("1001", "10"))
+	}
+	pay(t, r, "1001")
+	r.Wait("1001", events.EventReceipted)
+	r.Idle()
+	if n := len(r.Sandbox.Ledger().Invoices); n != 1 || r.Parked() != 0 {
+		t.Errorf("%d invoices, %d parked", n, r.Parked())
+	}
+}
+
+func TestAnotherOrderUnderTheSameIDIsParked(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "10"))
+	r.Wait("1001", events.EventIssued)
+	r.Place(rig.Order("1001", "11"))
+	r.WaitParked("invoicer", "1001")
+	second := rig.Order("1001", "11")
+	second.InvoiceID = "1001-b"
+	r.Place(second)
+	pay(t, r, "1001-b")
+	r.Wait("1001-b", events.EventReceipted)
+}
+
+func TestCancelBeforePaying(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "10"))
+	r.Wait("1001", events.EventIssued)
+	r.Cancel("1001")
+	r.Wait("1001", events.EventCanceled)
+	r.Idle()
+	expectHistory(t, r, "1001", events.EventIssued, events.EventCanceled)
+}
+
+func TestCancelBeforePlaced(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Cancel("1001")
+	r.Wait("1001", events.EventCanceled)
+	r.Place(rig.Order("1001", "10"))
+	r.Idle()
+	expectHistory(t, r, "1001", events.EventCanceled)
+	if n := len(r.Sandbox.Ledger().Invoices); n != 0 {
+		t.Errorf("%d invoices at the provider", n)
+	}
+}
+
+func TestCancelAfterPayingRefunds(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "10"))
+	pay(t, r, "1001")
+	r.Wait("1001", events.EventReceipted)
+	r.Cancel("1001")
+	inv := r.Wait("1001", events.EventRefunded)
+	if inv.State != events.Refunded || inv.Refunds[0].RefundID != "cancel" {
+		t.Errorf("%+v", inv)
+	}
+	r.Idle()
+}
+
+func TestReturnedBeforePaid(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Return("1001", "r1", "4")
+	r.Place(rig.Order("1001", "10"))
+	pay(t, r, "1001")
+	inv := r.Wait("1001", events.EventRefunded)
+	if inv.Refunded.String() != "4" {
+		t.Errorf("%+v", inv)
+	}
+	r.Idle()
+}
+
+func TestPartialReturnsUpToThePaidSum(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "10"))
+	pay(t, r, "1001")
+	r.Wait("1001", events.EventReceipted)
+	r.Return("1001", "r1", "4")
+	r.Return("1001", "r2", "5")
+	r.Return("1001", "r1", "4")
+	r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.Refunded.String() == "9" })
+	r.Return("1001", "r3", "2")
+	if inv := r.Wait("1001", events.EventRefundFailed); inv.State != events.Receipted || inv.Change.RefundID != "r3" {
+		t.Errorf("%+v", inv)
+	}
+	r.Return("1001", "r4", "")
+	if inv := r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.State == events.Refunded }); inv.Refunded.String() != "10" {
+		t.Errorf("%+v", inv)
+	}
+	r.Return("1001", "r5", "1")
+	r.WaitFor("1001", events.EventRefundFailed, func(i events.Invoice) bool { return i.Change.RefundID == "r5" && i.State == events.Refunded })
+	r.Idle()
+	if n := len(r.Sandbox.Ledger().Refunds); n != 3 || r.Parked() != 0 {
+		t.Errorf("%d refunds at the provider, %d parked", n, r.Parked())
+	}
+}
+
+func TestDeclinedOrderFails(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "10"))
+	if err := r.Sandbox.Decline(r.Wait("1001", events.EventIssued).InvoiceReference); err != nil {
+		t.Fatal(err)
+	}
+	r.Wait("1001", events.EventFailed)
+	r.Idle()
+}
+
+func TestUnpaidOrderExpires(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	o := rig.Order("1001", "10")
+	o.ValidFor = events.Duration(time.Second)
+	r.Place(o)
+	r.Wait("1001", events.EventExpired)
+	r.Idle()
+	expectHistory(t, r, "1001", events.EventIssued, events.EventOverdue, events.EventExpired)
+}
+
+// allShops serves every shop with the demo terminal.
+type allShops struct{}
+
+func (allShops) Terminal(string) (seqr.Principal, bool) {
+	return seqr.Terminal("demo-terminal", "demo-secret"), true
+}

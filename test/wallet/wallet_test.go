@@ -1,0 +1,119 @@
+// Package wallet looks at the sandbox's wallet page with a real browser, Chromium, at the size of a phone: what
+// the buyer reads, what the buttons do, and what the shop gets to know of it.
+package wallet
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// patience is how long the page may take to show something. It is never how long anything takes.
+const patience = 30 * time.Second
+
+// TestWallet plays each scenario on a phone of its own, all in one browser.
+func TestWallet(t *testing.T) {
+	browser := launch(t)
+	for name, scenario := range map[string]func(*phone){
+		"pay": pay, "decline": decline, "reversal": reversal, "expiry": expiry, "shop is faster": shopIsFaster, "static code": staticCode,
+	} {
+		t.Run(name, func(t *testing.T) { scenario(open(t, browser)) })
+	}
+}
+
+func pay(b *phone) {
+	p := b.checkout()
+	p.reads("#shop", "Demo shop")
+	p.reads("#rows", "Kaffe & bröd <färskt>")
+	p.reads("#total", "149.50 SEK")
+	p.reads("#status", "Waiting for you to pay")
+	p.keep("issued")
+
+	p.click("#scan")
+	p.reads("#status", "Confirm to pay")
+	p.gone("#scan")
+	p.click("#pay")
+	p.reads("#pin-dialog", "149.50 SEK")
+	if err := p.cancel(); codeOf(err) != seqr.CannotCancelInvoiceInProgress {
+		b.t.Errorf("with the PIN dialog open, cancelInvoice: %v", err)
+	}
+	p.keep("pin")
+	p.typeIn("#pin", "12")
+	p.click("#pin-ok")
+	p.reads("#pin-dialog", "Enter your PIN") // two digits are no PIN: the dialog stays
+	p.typeIn("#pin", "34")
+	p.click("#pin-ok")
+	p.reads("#status", "Paid: the shop is being told")
+	p.keep("paying")
+	p.is(seqr.StatusPaid)
+	p.readsExactly("#status", "Paid")
+	p.reads("#back", "Back to the shop")
+	p.gone("#pay")
+	p.gone("#decline")
+	p.keep("paid")
+}
+
+func decline(b *phone) {
+	p := b.checkout()
+	p.click("#scan")
+	p.click("#decline")
+	p.reads("#status", "Declined")
+	p.gone("#pay")
+	p.keep("declined")
+	p.is(seqr.StatusFailed)
+}
+
+// reversal: the buyer sees that the money is back, and why.
+func reversal(b *phone) {
+	p := b.checkout()
+	p.click("#pay")
+	p.typeIn("#pin", "0000")
+	p.click("#pin-ok")
+	p.reads("#status", "Paid: the shop is being told")
+	b.srv.Advance(25 * time.Second)
+	p.reads("#status", "Reversed: your money is back")
+	p.reads("#reason", "did not fetch PAID within 20s")
+	p.keep("reversed")
+	p.is(seqr.StatusCanceled)
+}
+
+func expiry(b *phone) {
+	p := b.checkout()
+	p.click("#scan")
+	p.click("#pay")
+	p.visible("#pin-dialog")
+	b.srv.Advance(10 * time.Minute)
+	p.reads("#status", "Expired")
+	p.reads("#reason", "obody paid in time")
+	p.gone("#pin-dialog")
+	p.gone("#pay")
+	p.keep("expired")
+	p.is(seqr.StatusExpired)
+}
+
+// shopIsFaster: what the shop does shows on the page by itself.
+func shopIsFaster(b *phone) {
+	p := b.checkout()
+	p.reads("#status", "Waiting for you to pay")
+	if err := p.cancel(); err != nil {
+		b.t.Fatal(err)
+	}
+	p.reads("#status", "Canceled")
+	p.reads("#reason", "shop canceled it")
+	p.gone("#pay")
+	p.keep("canceled")
+}
+
+// staticCode: a till's own code waits for its invoice, and then opens it.
+func staticCode(b *phone) {
+	till := seqr.Terminal(b.register("Kassa 1", "TILL1"), "till-secret")
+	p := b.visit("/QTILL1")
+	p.reads("#status", "Waiting for the shop")
+	p.keep("till")
+	p.as = till
+	p.issue()
+	p.visible("#total") // survives the page's move to the invoice, which polling does not
+	p.reads("#total", "149.50 SEK")
+	p.reads("#shop", "Kassa 1")
+}
