@@ -89,6 +89,7 @@ func (p *page) visible(selector string) {
 const (
 	holds = `(selector, text) => { const e = document.querySelector(selector); return !!e && e.checkVisibility() && e.innerText.includes(text) }`
 	equal = `(selector, text) => { const e = document.querySelector(selector); return !!e && e.checkVisibility() && e.innerText.trim() === text }`
+	idle  = `selector => { const e = document.querySelector(selector); return !!e && e.disabled }`
 	none  = `selector => { const e = document.querySelector(selector); return !e || !e.checkVisibility() }`
 )
 
@@ -105,6 +106,23 @@ func (p *page) readsExactly(selector, text string) {
 
 // gone waits until the buyer can't see it.
 func (p *page) gone(selector string) { p.t.Helper(); p.await(selector+" to go", none, selector) }
+
+// unusable waits until the button does nothing any more.
+func (p *page) unusable(selector string) {
+	p.t.Helper()
+	p.await(selector+" to be disabled", idle, selector)
+}
+
+// top is how far down the page something begins, in CSS pixels.
+func (p *page) top(selector string) float64 {
+	p.t.Helper()
+	y, err := chromedp.Run(p.tab, chromedp.PollFunction[float64](`selector => document.querySelector(selector).getBoundingClientRect().top`,
+		chromedp.WithPollingArgs(selector), chromedp.WithPollingTimeout(patience)))
+	if err != nil {
+		p.t.Fatalf("where %s is: %v", selector, err)
+	}
+	return y
+}
 
 func (p *page) await(what, function string, args ...any) {
 	p.t.Helper()

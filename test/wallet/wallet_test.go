@@ -30,9 +30,13 @@ func pay(b *phone) {
 	p.reads("#status", "Waiting for you to pay")
 	p.keep("issued")
 
+	pay, decline := p.top("#pay"), p.top("#decline")
 	p.click("#scan")
 	p.reads("#status", "Confirm to pay")
-	p.gone("#scan")
+	p.unusable("#scan")
+	if p.top("#pay") != pay || p.top("#decline") != decline {
+		b.t.Errorf("after the scan Pay moved from %v to %v, Decline from %v to %v", pay, p.top("#pay"), decline, p.top("#decline"))
+	}
 	p.click("#pay")
 	p.reads("#pin-dialog", "149.50 SEK")
 	if err := p.cancel(); codeOf(err) != seqr.CannotCancelInvoiceInProgress {
