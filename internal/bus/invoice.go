@@ -84,6 +84,18 @@ func (b *Bus) Update(ctx context.Context, worker string, k events.Key, decide De
 	return b.UpdateFrom(ctx, worker, l, decide)
 }
 
+// Insist records what the provider has answered and would not answer again: while the broker fails it tries
+// again, as long as it would to publish, and after the end of ctx no more.
+func (b *Bus) Insist(ctx context.Context, record func(context.Context) error) error {
+	for deadline := time.Now().Add(publishPatience); ; {
+		err := record(context.WithoutCancel(ctx))
+		if err == nil || errors.Is(err, nats.ErrConnectionClosed) || time.Now().After(deadline) || !pause(ctx, reconnectWait) {
+			return err
+		}
+		b.log.Warn().Err(err).Msg("an answer of the provider is not recorded yet")
+	}
+}
+
 // UpdateFrom is Update from an invoice that is already loaded.
 func (b *Bus) UpdateFrom(ctx context.Context, worker string, l Loaded, decide Decide) (events.Invoice, error) {
 	for range maxConflicts {

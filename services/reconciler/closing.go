@@ -93,16 +93,19 @@ func (w *Worker) withdraw(ctx context.Context, k events.PeriodKey, call *events.
 func (w *Worker) record(ctx context.Context, k events.PeriodKey, id string, n neighbours, call *events.Call) bus.Outcome {
 	now := w.Bus.Now()
 	overtaken := false
-	_, err := w.Bus.UpdatePeriod(ctx, Name, k, func(p events.Period) (events.Period, error) {
-		if overtaken = p.State != events.PeriodClosing; overtaken {
-			return p, bus.ErrNothing
-		}
-		m := events.Marked{TransactionPeriodID: id, Previous: n.previous, LedgerAfter: n.ledgerAfter, InDoubt: n.inDoubt}
-		why := fmt.Sprintf("the provider closed its period %s", id)
-		if doubtful := p.Mark.InDoubt + n.inDoubt; doubtful > 0 {
-			why += "; " + markInDoubt(doubtful)
-		}
-		return p.MarkedAs(m, events.Fact{At: now, Why: why, Call: call})
+	err := w.Bus.Insist(ctx, func(ctx context.Context) error {
+		_, err := w.Bus.UpdatePeriod(ctx, Name, k, func(p events.Period) (events.Period, error) {
+			if overtaken = p.State != events.PeriodClosing; overtaken {
+				return p, bus.ErrNothing
+			}
+			m := events.Marked{TransactionPeriodID: id, Previous: n.previous, LedgerAfter: n.ledgerAfter, InDoubt: n.inDoubt}
+			why := fmt.Sprintf("the provider closed its period %s", id)
+			if doubtful := p.Mark.InDoubt + n.inDoubt; doubtful > 0 {
+				why += "; " + markInDoubt(doubtful)
+			}
+			return p.MarkedAs(m, events.Fact{At: now, Why: why, Call: call})
+		})
+		return err
 	})
 	if err == nil && overtaken {
 		w.Log.Error().Str("shop", k.Shop).Str("period", k.Period).Str("transactionPeriodId", id).

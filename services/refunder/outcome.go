@@ -99,18 +99,26 @@ func repeatable(inv events.Invoice, r events.Refund) bool {
 	return r.Amount.Cmp(inv.Total.Sub(inv.Refunded)) == 0
 }
 
-// then records and gives the outcome that follows; when nothing could be recorded, the delivery comes
-// again and finds the refund without an outcome.
+// then records and gives the outcome that follows. It holds on to the answer while the broker fails; when
+// nothing could be recorded all the same, the delivery comes again and finds the refund without an outcome.
 func (w *Worker) then(ctx context.Context, k events.Key, o bus.Outcome, next bus.Decide) bus.Outcome {
-	_, err := w.Bus.Update(ctx, Name, k, func(i events.Invoice) (events.Invoice, error) {
-		after, err := next(i)
-		if errors.Is(err, events.ErrNotAllowed) {
-			return i, bus.ErrNothing
-		}
-		return after, err
+	err := w.Bus.Insist(ctx, func(ctx context.Context) error {
+		_, err := w.Bus.Update(ctx, Name, k, allowed(next))
+		return err
 	})
 	if err != nil {
 		return bus.Hold(err)
 	}
 	return o
+}
+
+// allowed is the decision, with nothing to record where the table of states does not allow it any more.
+func allowed(next bus.Decide) bus.Decide {
+	return func(i events.Invoice) (events.Invoice, error) {
+		after, err := next(i)
+		if errors.Is(err, events.ErrNotAllowed) {
+			return i, bus.ErrNothing
+		}
+		return after, err
+	}
 }

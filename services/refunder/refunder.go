@@ -197,7 +197,7 @@ func (w *Worker) call(ctx context.Context, inv events.Invoice, want events.Retur
 	done, err := w.Provider.RefundPayment(seqr.WithAbout(ctx, want.Key().String()), seqr.RefundPayment{As: as, ErsReference: inv.ErsReference, Invoice: refundInvoice(inv, want, r)})
 	end := ending{r: r, call: calls.Of("refundPayment", begun, err), err: err, ersReference: done.ErsReference}
 	end.call.Attempt = r.Attempts
-	return w.settle(context.WithoutCancel(ctx), want.Key(), end)
+	return w.settle(ctx, want.Key(), end)
 }
 
 func refundInvoice(inv events.Invoice, want events.Return, r events.Refund) seqr.Invoice {
@@ -215,12 +215,6 @@ func refundInvoice(inv events.Invoice, want events.Return, r events.Refund) seqr
 }
 
 func (w *Worker) record(ctx context.Context, inv bus.Loaded, next bus.Decide) bus.Outcome {
-	_, err := w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
-		after, err := next(i)
-		if errors.Is(err, events.ErrNotAllowed) {
-			return i, bus.ErrNothing
-		}
-		return after, err
-	})
+	_, err := w.Bus.UpdateFrom(ctx, Name, inv, allowed(next))
 	return bus.Recorded(err)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,24 +166,59 @@ func (g *gated) Write(p []byte) (int, error) {
 	return g.Conn.Write(p)
 }
 
-// behind makes connections that have the gate before them.
+// unanswered turns requests for an invoice, while there are any to turn, to a subject that nobody answers.
+type unanswered struct {
+	net.Conn
+	left *atomic.Int32
+}
+
+func (u *unanswered) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("PUB $JS.API.")) && bytes.Contains(p, []byte(".GET.INVOICES")) && u.left.Add(-1) >= 0 {
+		return u.Conn.Write(bytes.Replace(p, []byte("PUB $JS.API."), []byte("PUB $JS.OFF."), 1))
+	}
+	return u.Conn.Write(p)
+}
+
+// behind makes connections that have something before them.
 type behind struct {
 	broker nats.InProcessConnProvider
-	gate   gate
+	put    func(net.Conn) net.Conn
 }
 
 func (b behind) InProcessConn() (net.Conn, error) {
 	c, err := b.broker.InProcessConn()
-	return &gated{c, b.gate}, err
+	return b.put(c), err
 }
 
-func (g gate) before(t *testing.T, r *rig.Rig) nats.Option {
+// before puts something before the broker.
+func before(t *testing.T, r *rig.Rig, put func(net.Conn) net.Conn) nats.Option {
 	t.Helper()
 	var o nats.Options
 	if err := r.NATS.InProcess()(&o); err != nil {
 		t.Fatal(err)
 	}
-	return nats.InProcessServer(behind{o.InProcessServer, g})
+	return nats.InProcessServer(behind{o.InProcessServer, put})
+}
+
+// An answer that came while the broker failed is not forgotten: a part that was paid back would be in doubt.
+func TestAnswerIsHeldWhileTheBrokerFails(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startWith(r, r.Client, refunder.Name)
+	var left atomic.Int32
+	_, w := process(t, r, hooked{Client: r.Client, refund: func(ctx context.Context, p seqr.RefundPayment) (seqr.Refunded, error) {
+		defer left.Store(2)
+		return r.Client.RefundPayment(ctx, p)
+	}}, before(t, r, func(c net.Conn) net.Conn { return &unanswered{c, &left} }))
+	r.Run(w)
+	paidOrder(t, r, "1001", "10")
+	r.Return("1001", "r1", "4")
+	r.Wait("1001", events.EventRefunded)
+	r.Idle()
+	if left.Load() > 0 {
+		t.Error("the broker did not fail")
+	}
+	expectHistory(t, r, "1001", events.EventIssued, events.EventPaid, events.EventReceipted, events.EventRefunding, events.EventRefunded)
+	expectRefunds(t, r, "4")
 }
 
 // The schedule of seed 43 found that a refund which the provider had certainly not made was put in doubt:
@@ -205,7 +241,7 @@ func TestAnswerOfOneCopyIsNotOverruledByAnother(t *testing.T) {
 
 	atGate, sayAtGate := signal()
 	g := gate{sayAtGate, make(chan struct{})}
-	_, second := process(t, r, r.Client, g.before(t, r))
+	_, second := process(t, r, r.Client, before(t, r, func(c net.Conn) net.Conn { return &gated{c, g} }))
 	r.Run(second)
 	r.Return("1001", "r1", "4")
 	<-atGate
