@@ -216,6 +216,7 @@ func TestWhatCannotBeReadIsParkedShownAndReplayed(t *testing.T) {
 }
 
 func TestUpResumesItsDataAndSharesItWithNobody(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "kept")
 	s, nats, _ := resume(t, data)
 	good(t, "order", "place", "--nats", nats, "--shop", "acme", "--order", "1", "--currency", "SEK", "--row", "Kaffe;1;99.00")
