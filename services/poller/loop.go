@@ -16,18 +16,22 @@ type loop struct {
 	w        *Worker
 	arrivals chan bus.Held
 	hints    chan events.Key
+	answered chan *watch // have their answer, and record it
 	finished chan *watch
 	stopped  chan struct{}
 	inHand   context.Context // of the polls under way
 	abandon  context.CancelFunc
 
-	held  map[events.Key]*watch
-	early map[events.Key]time.Time // hints for invoices that are not held yet
-	ring  *ring
-	due   queue
-	beats [beatSlots][]*watch // one turn of the ring is the heartbeat's interval
-	beatN int64
-	busy  int
+	held      map[events.Key]*watch
+	accounts  map[string]*account
+	early     map[events.Key]time.Time // hints for invoices that are not held yet
+	ring      *ring
+	due       queues
+	beats     [beatSlots][]*watch // one turn of the ring is the heartbeat's interval
+	beatN     int64
+	busy      int           // polls that wait for their answer
+	recording int           // polls whose answer is being recorded
+	records   chan struct{} // bounds what is recorded at once
 }
 
 const (
@@ -38,8 +42,10 @@ const (
 func newLoop(w *Worker) *loop {
 	inHand, abandon := context.WithCancel(context.Background())
 	return &loop{
-		inHand: inHand, abandon: abandon, w: w, arrivals: make(chan bus.Held, waiting), hints: make(chan events.Key, waiting), finished: make(chan *watch, w.Concurrency),
-		stopped: make(chan struct{}), held: map[events.Key]*watch{}, early: map[events.Key]time.Time{}, ring: newRing(time.Now()),
+		inHand: inHand, abandon: abandon, w: w, arrivals: make(chan bus.Held, waiting), hints: make(chan events.Key, waiting),
+		answered: make(chan *watch, w.Concurrency), finished: make(chan *watch, w.Concurrency), stopped: make(chan struct{}),
+		held: map[events.Key]*watch{}, accounts: map[string]*account{}, early: map[events.Key]time.Time{}, ring: newRing(time.Now()),
+		due: newQueues(w.Concurrency), records: make(chan struct{}, w.Concurrency),
 	}
 }
 
@@ -82,6 +88,9 @@ func (l *loop) run(ctx context.Context) {
 			l.take(h)
 		case k := <-l.hints:
 			l.hurry(k)
+		case w := <-l.answered:
+			l.free(w)
+			l.recording++
 		case w := <-l.finished:
 			l.after(w)
 		case <-tick.C:
@@ -118,7 +127,7 @@ func (l *loop) take(h bus.Held) {
 	}
 	now := time.Now()
 	w := &watch{
-		held: h, key: k, slot: none, place: none, as: as, reference: inv.InvoiceReference,
+		held: h, key: k, slot: none, place: none, as: as, reference: inv.InvoiceReference, account: l.account(as.ID),
 		ctx: bus.WithTrace(seqr.WithAbout(l.inHand, k.String()), h.TraceParent()),
 	}
 	if inv.DueAt != nil {
@@ -142,6 +151,15 @@ func (l *loop) take(h bus.Held) {
 	}
 	w.due = now
 	l.due.add(w)
+}
+
+func (l *loop) account(id string) *account {
+	a := l.accounts[id]
+	if a == nil {
+		a = new(account)
+		l.accounts[id] = a
+	}
+	return a
 }
 
 // renew takes the newer delivery as the one to acknowledge.
@@ -173,10 +191,13 @@ func (l *loop) hasten(w *watch) {
 	l.due.add(w)
 }
 
-// dispatch asks about those who are due while there is room, the nearest to a reversal first.
+// dispatch asks about those who are due while there is room.
 func (l *loop) dispatch() {
-	for l.busy < l.w.Concurrency && len(l.due) > 0 {
-		w := l.due.first()
+	for l.busy < l.w.Concurrency {
+		w := l.due.next(time.Since(l.w.started))
+		if w == nil {
+			return
+		}
 		w.busy = true
 		l.busy++
 		late := max(0, time.Since(w.due))
@@ -185,16 +206,35 @@ func (l *loop) dispatch() {
 			l.w.Observe(late)
 		}
 		go func() {
-			l.w.poll(w)
+			if record := l.w.ask(w); record != nil {
+				l.answered <- w
+				l.w.record(w, l.records, record)
+			}
 			l.finished <- w
 		}()
 	}
 }
 
+// free gives up the poll's slot.
+func (l *loop) free(w *watch) {
+	l.busy--
+	w.freed = true
+	l.due.over(w)
+}
+
+// settle takes back what was lent to a poll that is over.
+func (l *loop) settle(w *watch) {
+	if w.freed {
+		l.recording--
+	} else {
+		l.free(w)
+	}
+	w.busy, w.freed = false, false
+}
+
 // after puts an invoice back into the timetable, or lets go of it.
 func (l *loop) after(w *watch) {
-	w.busy = false
-	l.busy--
+	l.settle(w)
 	w.renew()
 	switch {
 	case w.gone:
@@ -250,11 +290,15 @@ func (l *loop) survey(now time.Time) {
 func (l *loop) release() {
 	defer l.abandon()
 	defer time.AfterFunc(grace, l.abandon).Stop()
-	for l.busy > 0 {
-		w := <-l.finished
-		l.busy--
-		if w.gone {
-			delete(l.held, w.key)
+	for l.busy > 0 || l.recording > 0 {
+		select {
+		case w := <-l.answered:
+			l.free(w)
+			l.recording++
+		case w := <-l.finished:
+			if l.settle(w); w.gone {
+				delete(l.held, w.key)
+			}
 		}
 	}
 	for _, w := range l.held {

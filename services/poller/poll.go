@@ -12,38 +12,51 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// maxUnknown is how often the provider may deny an invoice before it is parked: about a minute. One
+// maxUnknown is how often the provider may deny an invoice before it is parked: about three minutes. One
 // denial may be a fault of the moment; an invoice that is paid and denied cannot be taken anyway.
 const maxUnknown = 60
 
-// poll asks once and does what follows. It sets w.gone when the invoice need not be held any more.
-func (p *Worker) poll(w *watch) {
+// step records what follows from an answer.
+type step func(context.Context) error
+
+// ask asks once. What is to be recorded is returned; nil when nothing is.
+func (p *Worker) ask(w *watch) step {
 	ctx, cancel := context.WithTimeout(w.ctx, callTimeout)
 	defer cancel()
 	asked, begun := time.Now(), p.Bus.Now()
 	st, err := p.Provider.GetPaymentStatus(ctx, seqr.GetPaymentStatus{As: w.as, InvoiceReference: w.reference, Version: w.version})
 	if err != nil {
-		p.failed(w, err)
-		return
+		return p.failed(w, err)
 	}
-	w.failures, w.unknown, w.version = 0, 0, st.Version
+	w.failures, w.unknown, w.silent, w.version = 0, 0, false, st.Version
 	answered := int64(asked.Sub(p.started))
 	p.metrics.gap.Observe(time.Duration(answered - w.answered.Swap(answered)).Seconds())
 	p.metrics.polls.WithLabelValues(label(st.Status)).Inc()
-	fact := events.Fact{At: p.Bus.Now(), Why: "the provider says " + string(st.Status), Call: calls.Of("getPaymentStatus", begun, nil)}
-	if err := p.follow(w, st, fact); err != nil {
+	return p.follow(w, st, events.Fact{At: p.Bus.Now(), Why: "the provider says " + string(st.Status), Call: calls.Of("getPaymentStatus", begun, nil)})
+}
+
+// record takes the step, with as many others at once as there is room for. When that fails, the next poll
+// gets the same answer and tries again.
+func (p *Worker) record(w *watch, room chan struct{}, take step) {
+	ctx, cancel := context.WithTimeout(w.ctx, recordTimeout)
+	defer cancel()
+	select {
+	case room <- struct{}{}:
+		defer func() { <-room }()
+	case <-ctx.Done():
+		return
+	}
+	if err := take(ctx); err != nil {
 		p.Log.Error().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).
-			Str("status", string(st.Status)).Msg("not recorded yet; the next poll tries again")
+			Msg("not recorded yet; the next poll tries again")
 	}
 }
 
-// follow does what the status asks for.
-func (p *Worker) follow(w *watch, st seqr.PaymentStatus, fact events.Fact) error {
+// follow gives what the status asks for.
+func (p *Worker) follow(w *watch, st seqr.PaymentStatus, fact events.Fact) step {
 	switch st.Status {
 	case seqr.StatusPaid:
-		return p.end(w, func(inv events.Invoice) (events.Invoice, error) {
-			return inv.PaidWith(st.ErsReference, Name, fact)
-		})
+		return p.paid(w, st, fact)
 	case seqr.StatusCanceled:
 		return p.end(w, canceled(fact))
 	case seqr.StatusFailed:
@@ -57,6 +70,18 @@ func (p *Worker) follow(w *watch, st seqr.PaymentStatus, fact events.Fact) error
 		return p.overdue(w, fact)
 	}
 	return nil
+}
+
+// paid records the payment. Without its ersReference it could be neither receipted nor refunded, so an answer
+// that lacks it is asked for again; the provider will not reverse what has been fetched.
+func (p *Worker) paid(w *watch, st seqr.PaymentStatus, fact events.Fact) step {
+	if st.ErsReference == "" {
+		if w.nameless++; w.nameless <= maxNameless {
+			return nil
+		}
+		fact.Why += ", and does not name the payment"
+	}
+	return p.end(w, func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith(st.ErsReference, Name, fact) })
 }
 
 func ended(e events.Name, fact events.Fact) bus.Decide {
@@ -77,37 +102,43 @@ func canceled(fact events.Fact) bus.Decide {
 }
 
 // end records the last thing that will happen to the bill and lets go of it.
-func (p *Worker) end(w *watch, next bus.Decide) error {
-	if err := p.record(w, next); err != nil {
-		return err
+func (p *Worker) end(w *watch, next bus.Decide) step {
+	return func(ctx context.Context) error {
+		if err := p.update(ctx, w, next); err != nil {
+			return err
+		}
+		w.held.Done(context.WithoutCancel(ctx))
+		w.gone = true
+		return nil
 	}
-	w.held.Done(context.WithoutCancel(w.ctx))
-	w.gone = true
-	return nil
 }
 
 // overdue records that the buyer's time is over. The canceler acts on it; polling goes on until the
 // provider says how it ended.
-func (p *Worker) overdue(w *watch, fact events.Fact) error {
+func (p *Worker) overdue(w *watch, fact events.Fact) step {
 	fact.Why, fact.Call = fmt.Sprintf("not paid by %s", w.dueAt.UTC().Format(time.RFC3339)), nil
-	err := p.record(w, func(inv events.Invoice) (events.Invoice, error) { return inv.Overdue(fact) })
-	w.overdue = err == nil
-	return err
+	return func(ctx context.Context) error {
+		err := p.update(ctx, w, func(inv events.Invoice) (events.Invoice, error) { return inv.Overdue(fact) })
+		w.overdue = err == nil
+		return err
+	}
 }
 
 // reserved records the reservation and commits it, which turns it into a payment.
-func (p *Worker) reserved(w *watch, fact events.Fact) error {
-	if err := p.record(w, func(inv events.Invoice) (events.Invoice, error) { return inv.ReservedBy(Name, fact) }); err != nil {
-		return err
+func (p *Worker) reserved(w *watch, fact events.Fact) step {
+	return func(ctx context.Context) error {
+		if err := p.update(ctx, w, func(inv events.Invoice) (events.Invoice, error) { return inv.ReservedBy(Name, fact) }); err != nil {
+			return err
+		}
+		call, cancel := context.WithTimeout(w.ctx, callTimeout)
+		defer cancel()
+		return p.Provider.CommitReservation(call, seqr.CommitReservation{As: w.as, InvoiceReference: w.reference})
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, callTimeout)
-	defer cancel()
-	return p.Provider.CommitReservation(ctx, seqr.CommitReservation{As: w.as, InvoiceReference: w.reference})
 }
 
-// record appends one event; an invoice in which it is not allowed has moved on, and that is well.
-func (p *Worker) record(w *watch, next bus.Decide) error {
-	_, err := p.Bus.Update(w.ctx, Name, w.key, func(inv events.Invoice) (events.Invoice, error) {
+// update appends one event; an invoice in which it is not allowed has moved on, and that is well.
+func (p *Worker) update(ctx context.Context, w *watch, next bus.Decide) error {
+	_, err := p.Bus.Update(ctx, Name, w.key, func(inv events.Invoice) (events.Invoice, error) {
 		after, err := next(inv)
 		if errors.Is(err, events.ErrNotAllowed) {
 			return inv, bus.ErrNothing
@@ -118,9 +149,10 @@ func (p *Worker) record(w *watch, next bus.Decide) error {
 }
 
 // failed counts a poll without a status. Only an invoice that the provider keeps denying is given up.
-func (p *Worker) failed(w *watch, err error) {
+func (p *Worker) failed(w *watch, err error) step {
 	w.failures++
 	code, answered := seqr.CodeOf(err)
+	w.silent = !answered
 	p.metrics.polls.WithLabelValues("error").Inc()
 	log := p.Log.Debug()
 	if w.failures == 1 || calls.Credentials(err) {
@@ -129,13 +161,17 @@ func (p *Worker) failed(w *watch, err error) {
 	log.Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).Int("failures", w.failures).Msg("poll")
 	if !answered || code != seqr.InvalidInvoiceReference {
 		w.unknown = 0
-		return
+		return nil
 	}
 	if w.unknown++; w.unknown < maxUnknown {
-		return
+		return nil
 	}
-	if err := w.held.Park(w.ctx, err); err == nil {
+	return func(ctx context.Context) error {
+		if err := w.held.Park(ctx, err); err != nil {
+			return err
+		}
 		w.gone = true
+		return nil
 	}
 }
 

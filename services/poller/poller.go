@@ -80,6 +80,9 @@ type watch struct {
 	again    bool         // a hint came while it was
 	gone     bool         // no longer held
 	worried  bool         // its age has been logged
+	account  *account
+	line     *line // whose slot the poll has; nil for one of everybody's
+	freed    bool  // the poll's slot has been given up; its answer is being recorded
 
 	// poll
 	ctx       context.Context // carries the trace of the order
@@ -88,7 +91,9 @@ type watch struct {
 	version   int
 	dueAt     time.Time // validFor is over
 	overdue   bool      // that is recorded
-	failures  int       // polls in a row without an answer
+	failures  int       // polls in a row without a status
+	silent    bool      // the provider did not answer the last poll at all
+	nameless  int       // answers in a row that say PAID without the payment's ersReference
 	unknown   int       // answers in a row that the provider knows no such invoice
 }
 

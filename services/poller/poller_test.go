@@ -264,3 +264,84 @@ func TestLatePaymentIsRecordedAsLate(t *testing.T) {
 		t.Errorf("%+v", inv)
 	}
 }
+
+// nameless says PAID without the payment's name the first time.
+type nameless struct {
+	*seqr.Client
+	asked int
+}
+
+func (n *nameless) GetPaymentStatus(context.Context, seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	st := seqr.PaymentStatus{Status: seqr.StatusPaid}
+	if n.asked++; n.asked > 1 {
+		st.ErsReference = "ers"
+	}
+	return st, nil
+}
+
+func TestPaidWithoutTheNameOfThePaymentIsAskedAgain(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	record(t, r, "1", "ref")
+	r.Run(poller.New(config(r, &nameless{Client: r.Client})))
+	if inv := r.Wait("1", events.EventPaid); inv.ErsReference != "ers" {
+		t.Errorf("recorded as final without an ersReference: %+v", inv)
+	}
+}
+
+// open counts the questions about one invoice; every invoice is unpaid.
+type open struct {
+	*seqr.Client
+	reference string
+	asked     chan struct{}
+}
+
+func (o *open) GetPaymentStatus(_ context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	if r.InvoiceReference == o.reference {
+		select {
+		case o.asked <- struct{}{}:
+		default:
+		}
+	}
+	return seqr.PaymentStatus{Status: seqr.StatusIssued}, nil
+}
+
+// A broker that is full answers, and stores nothing: what cannot be recorded must not keep the others from being polled.
+func TestPollingOutlastsABrokerThatTakesNothing(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	for i := range 20 {
+		o := rig.Order(fmt.Sprint("due", i), "10")
+		if _, err := r.Bus.Update(t.Context(), "invoicer", o.Key(), func(v events.Invoice) (events.Invoice, error) {
+			return v.IssuedAs(o, events.Bill{Terminal: "demo-terminal", Reference: o.OrderID, ValidFor: time.Millisecond}, events.Fact{At: r.Bus.Now(), Why: "test"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(t, r, "open", "open")
+	full(t, r)
+	p := &open{Client: r.Client, reference: "open", asked: make(chan struct{})}
+	c := config(r, p)
+	c.Concurrency = 4
+	r.Run(poller.New(c))
+	patience := time.After(rig.Patience)
+	for n := range 30 {
+		select {
+		case <-p.asked:
+		case <-patience:
+			t.Fatalf("polled %d times, and then no more", n)
+		}
+	}
+}
+
+// full makes the broker refuse every further event of an invoice.
+func full(t *testing.T, r *rig.Rig) {
+	t.Helper()
+	s, err := r.Bus.JetStream().Stream(t.Context(), events.InvoicesStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.CachedInfo().Config
+	cfg.MaxMsgs = int64(s.CachedInfo().State.Msgs)
+	if _, err := r.Bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+}

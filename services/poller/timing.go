@@ -17,8 +17,16 @@ const (
 	worrying = 10 * time.Second
 	// maxFailing bounds the pause after polls that failed: a provider that comes back is found in time.
 	maxFailing = 3 * time.Second
+	// recordTimeout bounds what an answer may cost while the broker fails: the next poll gets the same answer.
+	recordTimeout = 2 * time.Second
 	// callTimeout leaves room for more polls before a reversal when one is not answered.
 	callTimeout = 5 * time.Second
+	// silentAccount is after how many calls in a row without any answer a shop's invoices are suspects, but for
+	// those that were answered about within trusted.
+	silentAccount = 3
+	trusted       = 3 * time.Second
+	// maxNameless is how often a PAID that does not name the payment is asked about again.
+	maxNameless = 30
 	// earlyHint is how long a hint is remembered for an invoice that is not held yet.
 	earlyHint = 2 * time.Second
 	// grace is how long polls under way may take once the worker is to stop.
@@ -104,3 +112,107 @@ func (q *queue) add(w *watch) {
 }
 
 func (q *queue) first() *watch { return heap.Pop(q).(*watch) }
+
+// account is what is known of a shop's credentials: a provider may be silent to one terminal only.
+type account struct{ silent int }
+
+// doubted is an invoice of a shop that the provider does not answer at present.
+func (w *watch) doubted(now time.Duration) bool {
+	return w.account.silent >= silentAccount && now-time.Duration(w.answered.Load()) > trusted
+}
+
+// line is a queue for those whom the provider may not answer. It has a part of the slots, so that who waits in
+// vain keeps nobody else from an answer. Who has been due for longest comes first.
+type line struct {
+	due  []*watch
+	busy int
+	room int
+}
+
+func (l *line) add(w *watch) {
+	w.place = queued
+	l.due = append(l.due, w)
+}
+
+func (l *line) first() *watch {
+	w := l.due[0]
+	l.due[0] = nil
+	l.due = l.due[1:]
+	w.place, w.line = none, l
+	l.busy++
+	return w
+}
+
+// may says that somebody waits and that there is room up to the limit.
+func (l *line) may(limit int) bool { return len(l.due) > 0 && l.busy < limit }
+
+// queued is the place of an invoice that waits in a line.
+const queued = 0
+
+// queues says who is asked next: the nearest to a reversal of those whom the provider answers; of a silent shop's
+// invoices as many as leave the others a quarter of the slots; and of those it did not answer the last time a part
+// that is a quarter at least, grows with each answer and shrinks with each silence. All of that part but an eighth is
+// theirs even when the others are more than can be asked for.
+type queues struct {
+	slots   int
+	trusted queue
+	doubted line
+	silent  line
+}
+
+func newQueues(slots int) queues {
+	most := max(1, slots*3/4)
+	return queues{slots: slots, doubted: line{room: most}, silent: line{room: max(1, slots/4)}}
+}
+
+func (q *queues) add(w *watch) {
+	switch {
+	case w.place != none:
+	case w.silent:
+		q.silent.add(w)
+	default:
+		q.trusted.add(w)
+	}
+}
+
+// next is nil when nobody waits or there is no room for those who do.
+func (q *queues) next(now time.Duration) *watch {
+	if q.silent.may(max(1, q.silent.room-q.slots/8)) { // theirs before all others
+		return q.silent.first()
+	}
+	for len(q.trusted) > 0 {
+		w := q.trusted.first()
+		if !w.doubted(now) {
+			return w
+		}
+		q.doubted.add(w)
+	}
+	switch {
+	case q.doubted.may(q.doubted.room):
+		return q.doubted.first()
+	case q.silent.may(q.silent.room):
+		return q.silent.first()
+	}
+	return nil
+}
+
+// over takes back the slot, and learns from how the poll ended.
+func (q *queues) over(w *watch) {
+	if w.silent {
+		w.account.silent++
+	} else {
+		w.account.silent = 0
+	}
+	if w.line == nil {
+		return
+	}
+	w.line.busy--
+	if w.line == &q.silent {
+		if w.silent {
+			q.silent.room = max(q.silent.room/2, q.slots/4, 1)
+		} else {
+			q.silent.room = min(q.silent.room+1, q.doubted.room)
+		}
+	}
+	w.line = nil
+}

@@ -114,3 +114,100 @@ func TestPausesAfterFailuresAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A clock of seconds: whoever is asked holds its slot for as many as the call takes, and is due again one later.
+type desk struct {
+	queues queues
+	now    time.Duration
+	calls  map[*watch]time.Duration // when each ends
+	takes  func(*watch) (seconds int, answered bool)
+	asked  map[*watch]int
+}
+
+func (d *desk) second() {
+	for w, ends := range d.calls {
+		if ends > d.now {
+			continue
+		}
+		delete(d.calls, w)
+		_, answered := d.takes(w)
+		if w.silent = !answered; answered {
+			w.answered.Store(int64(ends))
+		}
+		d.queues.over(w)
+		d.queues.add(w)
+	}
+	for len(d.calls) < d.queues.slots {
+		w := d.queues.next(d.now)
+		if w == nil {
+			break
+		}
+		seconds, _ := d.takes(w)
+		d.calls[w] = d.now + time.Duration(seconds)*time.Second
+		d.asked[w]++
+	}
+	d.now += time.Second
+}
+
+func newDesk(slots int, takes func(*watch) (int, bool)) *desk {
+	return &desk{queues: newQueues(slots), calls: map[*watch]time.Duration{}, takes: takes, asked: map[*watch]int{}}
+}
+
+// One shop's terminal hangs: its invoices may not keep another shop's from being asked about.
+func TestSilenceToOneShopDelaysNoOther(t *testing.T) {
+	silent, other := &account{}, &account{}
+	d := newDesk(16, func(w *watch) (int, bool) {
+		if w.account == silent {
+			return 5, false
+		}
+		return 1, true
+	})
+	healthy := newWatch()
+	healthy.account = other
+	d.queues.add(healthy)
+	for range 200 {
+		w := newWatch()
+		w.account = silent
+		d.queues.add(w)
+	}
+	for range 60 {
+		d.second()
+		if gap := d.now - time.Duration(healthy.answered.Load()); gap > 8*time.Second {
+			t.Fatalf("after %s nobody has asked about the healthy invoice for %s", d.now, gap)
+		}
+	}
+	if d.asked[healthy] < 50 {
+		t.Errorf("asked about it %d times in 60 s", d.asked[healthy])
+	}
+}
+
+// A provider that answers again gets its slots back: everyone is asked about well before a reversal.
+func TestAfterAnOutageEveryoneIsAskedInTime(t *testing.T) {
+	down := true
+	d := newDesk(128, func(*watch) (int, bool) {
+		if down {
+			return 5, false
+		}
+		return 1, true
+	})
+	shop := &account{}
+	all := make([]*watch, 800)
+	for i := range all {
+		all[i] = newWatch()
+		all[i].account = shop
+		d.queues.add(all[i])
+	}
+	for range 60 {
+		d.second()
+	}
+	down = false
+	back := d.now
+	for range 15 {
+		d.second()
+	}
+	for _, w := range all {
+		if time.Duration(w.answered.Load()) < back {
+			t.Fatal("15 s after the end of the outage an invoice has not been asked about")
+		}
+	}
+}
