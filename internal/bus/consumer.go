@@ -23,6 +23,9 @@ type Consumer struct {
 	Attempts    int      // before a failing delivery is parked, default 8
 	Backoff     Backoff  // between them; a pause is never longer than its Most
 	Grace       time.Duration
+
+	// ready is told of the broker's consumer before its messages are asked for; nil is nobody.
+	ready func(context.Context, *jetstream.ConsumerInfo) error
 }
 
 const (
@@ -46,18 +49,29 @@ func (b *Bus) withDefaults(c Consumer) Consumer {
 	if c.Grace == 0 {
 		c.Grace = 4 * time.Second
 	}
+	c.Shops = slices.Clone(c.Shops)
+	slices.Sort(c.Shops)
+	c.Shops = slices.Compact(c.Shops)
 	return c
 }
 
-// durable is the consumer's name at the broker. Copies that take the same shops share it.
+// durable is the consumer's name at the broker. Copies that take the same shops share it, and no others do.
 func (c Consumer) durable() string {
 	if len(c.Shops) == 0 {
 		return c.Name
 	}
-	shops := slices.Clone(c.Shops)
-	slices.Sort(shops)
-	return c.Name + "-" + events.Token(strings.Join(shops, "-"))
+	shops := make([]string, len(c.Shops))
+	for i, s := range c.Shops {
+		shops[i] = events.Token(s)
+	}
+	all := strings.Join(shops, ",")
+	if len(all) > maxShopsInName {
+		all = events.Token(all)
+	}
+	return c.Name + "-" + all
 }
+
+const maxShopsInName = 128
 
 // subjects puts the shops into the filters; the shop is always the second token.
 func (c Consumer) subjects() []string {
@@ -122,6 +136,11 @@ func (b *Bus) receiveOnce(ctx context.Context, c Consumer, batch int, take func(
 	cons, err := b.js.CreateOrUpdateConsumer(setup, c.Stream, b.consumerConfig(c))
 	if err != nil {
 		return err
+	}
+	if c.ready != nil {
+		if err := c.ready(ctx, cons.CachedInfo()); err != nil {
+			return err
+		}
 	}
 	cc, err := cons.Consume(take, jetstream.PullMaxMessages(batch), jetstream.PullExpiry(5*time.Second),
 		jetstream.PullHeartbeat(2*time.Second),

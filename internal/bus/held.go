@@ -20,16 +20,24 @@ type Held struct {
 	spec Consumer
 }
 
-// Hold gives every message of the consumer to take, which must not block, until ctx ends. What comes
-// after that goes back to the broker.
+// Hold gives every invoice that the consumer's messages issue to take, which must not block, until ctx ends. What
+// comes after that goes back to the broker. Of a long backlog, as a new consumer has, invoices that have ended are
+// acknowledged here: asking the provider about all of them first would leave the open ones to be reversed.
 func (b *Bus) Hold(ctx context.Context, c Consumer, take func(Held)) error {
 	c = b.withDefaults(c)
+	replays := c.replays()
+	h := history{bus: b, spec: c}
+	c.ready = h.read
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return b.receive(gctx, c, holdBatch, func(m jetstream.Msg) { b.held(gctx, c, m, take, false) })
+		return b.receive(gctx, c, holdBatch, func(m jetstream.Msg) {
+			if !h.skips(m) {
+				b.held(gctx, c, m, take, false)
+			}
+		})
 	})
 	g.Go(func() error {
-		return b.receive(gctx, c.replays(), 1, func(m jetstream.Msg) { b.held(gctx, c, m, take, true) })
+		return b.receive(gctx, replays, 1, func(m jetstream.Msg) { b.held(gctx, c, m, take, true) })
 	})
 	g.Go(func() error { return b.advised(gctx, c) })
 	return g.Wait()

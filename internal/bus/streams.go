@@ -32,14 +32,13 @@ func Streams(replicas int) []jetstream.StreamConfig {
 	}
 }
 
-// EnsureStreams creates the streams or brings their settings up to date.
+// EnsureStreams creates the streams or brings their settings up to date. It never takes replicas away: a process
+// that was not told of them would do so to all others.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
 	for _, cfg := range Streams(b.cfg.Replicas) {
-		var err error
 		for {
-			var s jetstream.Stream
 			once, cancel := context.WithTimeout(ctx, requestTimeout) // a cluster without a leader does not answer at all
-			s, err = b.js.CreateOrUpdateStream(once, cfg)
+			s, err := b.ensure(once, cfg)
 			cancel()
 			if err == nil {
 				b.mu.Lock()
@@ -53,6 +52,20 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (b *Bus) ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
+	switch s, err := b.js.Stream(ctx, cfg.Name); {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+	case err != nil:
+		return nil, err
+	case s.CachedInfo().Config.Replicas > cfg.Replicas:
+		have := s.CachedInfo().Config.Replicas
+		b.log.Warn().Str("stream", cfg.Name).Int("replicas", have).Int("setting", cfg.Replicas).
+			Msg("the stream has more replicas than the settings of this process say; it keeps them")
+		cfg.Replicas, cfg.AllowDirect = have, false
+	}
+	return b.js.CreateOrUpdateStream(ctx, cfg)
 }
 
 // transient errors pass by themselves: the broker starts, restarts or elects a leader.

@@ -1,9 +1,6 @@
 package bus
 
-import (
-	"strings"
-	"sync"
-)
+import "sync"
 
 // turns lets the deliveries of one order or invoice be handled one after another in this process, so
 // that the same order published twice in a row does not ask the provider for two bills. Copies of the
@@ -20,7 +17,7 @@ type turn struct {
 
 // take waits for the subject's turn and gives what ends it.
 func (t *turns) take(subject string) (done func()) {
-	k := turnKey(subject)
+	k := invoiceOf(subject)
 	t.mu.Lock()
 	one := t.of[k]
 	if one == nil {
@@ -38,12 +35,4 @@ func (t *turns) take(subject string) (done func()) {
 		}
 		t.mu.Unlock()
 	}
-}
-
-// turnKey is the subject without its event.
-func turnKey(subject string) string {
-	if i := strings.LastIndexByte(subject, '.'); i > 0 {
-		return subject[:i]
-	}
-	return subject
 }

@@ -37,23 +37,36 @@ type work struct {
 	tries map[uint64]tries
 }
 
-// tries of one message by this copy. They are not kept across a restart: that only adds attempts.
+// tries of one message by this copy. They may be forgotten, as they are at a restart: that only adds attempts.
 type tries struct{ failed, held int }
+
+// maxTries bounds what is remembered of messages that another copy has settled.
+const maxTries = 10_000
 
 // run hands the messages of one consumer to handlers; unwrap finds the message that is meant.
 func (w *work) run(ctx context.Context, c Consumer, unwrap func(context.Context, Delivery) (Delivery, error)) error {
 	inHand, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	var handlers sync.WaitGroup
-	err := w.bus.receive(ctx, c, 2*w.spec.Concurrency, func(m jetstream.Msg) {
+	waits := newWaits(max(1, w.spec.Concurrency/2))
+	err := w.bus.receive(ctx, c, len(waits.last), func(m jetstream.Msg) {
+		begun := time.Now()
+		defer func() { waits.add(time.Since(begun)) }()
+		if waits.sum > w.bus.cfg.AckWait/2 {
+			return // another copy may have it by now; if none has, it comes again
+		}
+		beating, stop := context.WithCancel(inHand)
+		go w.bus.beat(beating, m)
 		select {
 		case <-ctx.Done():
+			stop()
 			_ = m.Nak() // another copy may have it at once
 			return
 		case w.slots <- struct{}{}:
 		}
 		handlers.Go(func() {
 			defer func() { <-w.slots }()
+			defer stop()
 			w.one(inHand, m, unwrap)
 		})
 	})
@@ -70,11 +83,23 @@ func (w *work) run(ctx context.Context, c Consumer, unwrap func(context.Context,
 	return err
 }
 
-func (w *work) one(ctx context.Context, m jetstream.Msg, unwrap func(context.Context, Delivery) (Delivery, error)) {
-	beating, stop := context.WithCancel(ctx)
-	defer stop()
-	go w.bus.beat(beating, m)
+// waits knows how long a message may have lain in the client's buffer, where nobody tells the broker that it is held:
+// no longer than the messages took that were given out while it did.
+type waits struct {
+	last []time.Duration
+	next int
+	sum  time.Duration
+}
 
+func newWaits(buffered int) *waits { return &waits{last: make([]time.Duration, buffered)} }
+
+func (w *waits) add(d time.Duration) {
+	w.sum += d - w.last[w.next]
+	w.last[w.next] = d
+	w.next = (w.next + 1) % len(w.last)
+}
+
+func (w *work) one(ctx context.Context, m jetstream.Msg, unwrap func(context.Context, Delivery) (Delivery, error)) {
 	d, err := deliveryOf(m)
 	if err == nil {
 		d, err = unwrap(ctx, d)
@@ -132,6 +157,9 @@ func (w *work) tried(seq uint64, k kind) tries {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.tries[seq]
+	if len(w.tries) >= maxTries {
+		clear(w.tries)
+	}
 	switch k {
 	case retry:
 		t.failed++

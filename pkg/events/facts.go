@@ -183,10 +183,10 @@ func (inv Invoice) withRefund(e Name, r Refund, f Fact) (Invoice, error) {
 	}
 	inv.Refunded, inv.Held = Amount{}, Amount{}
 	for _, o := range inv.Refunds {
-		switch o.Status {
-		case RefundDone:
+		switch {
+		case o.Status == RefundDone:
 			inv.Refunded = inv.Refunded.Add(o.Amount)
-		case RefundSending, RefundWaiting, RefundUnknown:
+		case o.Open():
 			inv.Held = inv.Held.Add(o.Amount)
 		}
 	}

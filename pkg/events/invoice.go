@@ -134,6 +134,11 @@ func (inv Invoice) InFlight() (Refund, bool) {
 	return Refund{}, false
 }
 
+// Open says that the refund's amount is held: it may have been paid back, or may yet be.
+func (r Refund) Open() bool {
+	return r.Status == RefundSending || r.Status == RefundWaiting || r.Status == RefundUnknown
+}
+
 // change checks the table and gives the invoice as it is after the event.
 func (inv Invoice) change(c Change, full bool) (Invoice, error) {
 	from := inv.state()

@@ -144,18 +144,42 @@ func (w *Worker) end(ctx context.Context, inv bus.Loaded, e events.Name, why str
 	return calls.Repeatable(err)
 }
 
-// askRefund turns the cancellation of a paid order into a return of all that is left. The fixed
-// refundId makes a second request harmless.
+// askRefund turns the cancellation of a paid order into a return of all that is left. The fixed refundIds make
+// a second request harmless. What other refunds hold is waited for: should they come to nothing, the rest follows.
 func (w *Worker) askRefund(ctx context.Context, inv events.Invoice, c events.Cancellation) bus.Outcome {
-	if _, asked := inv.Refund(CancelRefund); asked || inv.Remaining().Sign() == 0 {
-		return bus.Done
+	if id := ask(inv); id != "" {
+		message := "cancel-refund-" + id + "-" + inv.Key().Shop + "-" + inv.Key().Invoice
+		if err := w.Bus.PublishOrder(ctx, "/seqrflow/"+Name, c.Shop, c.OrderID, message, events.Returned, events.Return{
+			OrderID: c.OrderID, InvoiceID: c.InvoiceID, Shop: c.Shop, RefundID: id, Reason: "the order was canceled after it was paid",
+		}); err != nil {
+			return bus.Hold(err)
+		}
 	}
-	id := "cancel-refund-" + inv.Key().Shop + "-" + inv.Key().Invoice
-	err := w.Bus.PublishOrder(ctx, "/seqrflow/"+Name, c.Shop, c.OrderID, id, events.Returned, events.Return{
-		OrderID: c.OrderID, InvoiceID: c.InvoiceID, Shop: c.Shop, RefundID: CancelRefund, Reason: "the order was canceled after it was paid",
-	})
-	return bus.Recorded(err)
+	for _, r := range inv.Refunds {
+		if r.Open() && r.RefundID != CancelRefund && r.RefundID != CancelRestRefund {
+			return bus.Hold(fmt.Errorf("refund %q has no outcome yet, and what it holds may be left to pay back", r.RefundID))
+		}
+	}
+	return bus.Done
 }
 
-// CancelRefund is the refundId of the refund that follows from a canceled order.
-const CancelRefund = "cancel"
+// ask gives the refundId to ask with; empty when nothing is left or both have been used.
+func ask(inv events.Invoice) string {
+	if inv.Remaining().Sign() == 0 {
+		return ""
+	}
+	for _, id := range []string{CancelRefund, CancelRestRefund} {
+		if r, asked := inv.Refund(id); !asked {
+			return id
+		} else if r.Status == events.RefundFailed {
+			return ""
+		}
+	}
+	return ""
+}
+
+// The refundIds of the refunds that follow from a canceled order: of what is left, and of what other refunds held then.
+const (
+	CancelRefund     = "cancel"
+	CancelRestRefund = "cancel-rest"
+)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
@@ -328,6 +329,53 @@ func TestPollingOutlastsABrokerThatTakesNothing(t *testing.T) {
 		case <-p.asked:
 		case <-patience:
 			t.Fatalf("polled %d times, and then no more", n)
+		}
+	}
+}
+
+// ended records invoices that were paid long ago.
+func ended(t *testing.T, r *rig.Rig, n int) {
+	t.Helper()
+	var g errgroup.Group
+	g.SetLimit(32)
+	for i := range n {
+		g.Go(func() error {
+			o := rig.Order(fmt.Sprint("old", i), "10")
+			_, err := r.Bus.Update(t.Context(), "invoicer", o.Key(), func(v events.Invoice) (events.Invoice, error) {
+				return v.IssuedAs(o, events.Bill{Terminal: "demo-terminal", Reference: o.OrderID, ValidFor: time.Hour}, events.Fact{At: r.Bus.Now(), Why: "test"})
+			})
+			if err != nil {
+				return err
+			}
+			_, err = r.Bus.Update(t.Context(), poller.Name, o.Key(), func(v events.Invoice) (events.Invoice, error) {
+				return v.PaidWith("ers", poller.Name, events.Fact{At: r.Bus.Now(), Why: "test"})
+			})
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A consumer that is new, as when shops are shared out anew, is given every invoice there ever was. The provider is
+// asked about the open one alone.
+func TestNewConsumerAsksNothingAboutWhatHasEnded(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	ended(t, r, 1200)
+	ref := issue(t, r, "open")
+	p := newSpy(r.Client)
+	c := config(r, p)
+	c.Only = []string{rig.Shop}
+	r.Run(poller.New(c))
+	pay(t, r, ref)
+	r.Wait("open", events.EventPaid)
+	r.Idle()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, a := range p.asked {
+		if a.InvoiceReference != ref {
+			t.Fatalf("asked about %s, which was paid long ago", a.InvoiceReference)
 		}
 	}
 }

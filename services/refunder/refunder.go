@@ -143,7 +143,7 @@ func due(inv bus.Loaded, age time.Duration) (o bus.Outcome, ready bool) {
 
 // tooMuch answers a return of more than is left. A refund that follows by policy has nothing to say then.
 func (w *Worker) tooMuch(ctx context.Context, inv bus.Loaded, r events.Refund, left events.Amount) bus.Outcome {
-	if r.RefundID == LateRefund || r.RefundID == cancelRefund {
+	if r.RefundID == LateRefund || r.RefundID == cancelRefund || r.RefundID == cancelRestRefund {
 		return bus.Done
 	}
 	cur := inv.Currency
@@ -156,8 +156,11 @@ func (w *Worker) tooMuch(ctx context.Context, inv bus.Loaded, r events.Refund, l
 	})
 }
 
-// cancelRefund is the refundId that the canceler asks with.
-const cancelRefund = "cancel"
+// The refundIds that the canceler asks with.
+const (
+	cancelRefund     = "cancel"
+	cancelRestRefund = "cancel-rest"
+)
 
 // attempt records the intent and makes the call.
 func (w *Worker) attempt(ctx context.Context, inv bus.Loaded, want events.Return, r events.Refund) bus.Outcome {

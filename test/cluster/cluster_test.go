@@ -30,6 +30,7 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 	c := cluster{t: t, brokers: procs.NewCluster(t, programs)}
 	url := procs.URL(c.brokers...)
 	c.bus = procs.Connect(t, url, len(c.brokers))
+	c.keepsReplicas(procs.Connect(t, url, 1))
 	crew := procs.Crew{T: t, Programs: programs, NATS: url, Provider: provider.Endpoint(), Shops: procs.DemoShops(t), Env: []string{"SEQRFLOW_REPLICAS=3"}}
 	for range 2 {
 		crew.Run("invoicer", "poller", "receipter", "canceler", "refunder")
@@ -58,6 +59,18 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 	}
 	t.Logf("stood still: at most %s without a new event under load, from %s", still.Length.Round(time.Millisecond), still.From.Format("15:04:05.000"))
 	judge(t, c.bus, l, provider)
+}
+
+// keepsReplicas sees that a process which was not told of the replicas takes them from nobody.
+func (c cluster) keepsReplicas(untold *bus.Bus) {
+	c.t.Helper()
+	s, err := untold.JetStream().Stream(c.t.Context(), events.InvoicesStream)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if cfg := s.CachedInfo().Config; cfg.Replicas != len(c.brokers) || cfg.AllowDirect {
+		c.t.Errorf("INVOICES has %d replicas, direct reads %v", cfg.Replicas, cfg.AllowDirect)
+	}
 }
 
 func judge(t *testing.T, b *bus.Bus, l *load, provider *procs.Provider) {

@@ -51,6 +51,31 @@ func TestPartialRefundWhoseAnswerIsLostStaysInDoubt(t *testing.T) {
 	expectRefunds(t, r, "4")
 }
 
+// A canceled order is paid back in full, also what a refund in doubt held when the cancellation came.
+func TestCancelPaysBackWhatARefundInDoubtDidNot(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	paidOrder(t, r, "1001", "10")
+	if err := r.Sandbox.SetFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultDropBefore, Count: 1}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.Return("1001", "r1", "4")
+	r.Wait("1001", events.EventRefundUnknown)
+	r.Cancel("1001")
+	r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.Refunded.String() == "6" })
+	if _, err := r.Bus.Update(t.Context(), "test", events.KeyOf(rig.Shop, "1001"), func(i events.Invoice) (events.Invoice, error) {
+		return i.RefundSettled("r1", false, "", events.Fact{At: r.Bus.Now(), Why: "a person has looked"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	inv := r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.Refunded.String() == "10" })
+	if inv.State != events.Refunded {
+		t.Errorf("%+v", inv)
+	}
+	r.Idle()
+	expectRefunds(t, r, "6", "4")
+}
+
 func TestRefundThatWasNeverSentIsSentAgain(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	first := make(chan struct{}, 1)
