@@ -25,6 +25,15 @@ func (b *Bus) PublishOrder(ctx context.Context, source, shop, order, id string, 
 	return b.PublishRaw(ctx, events.OrderSubject(shop, order, name), id, body)
 }
 
+// LastOrder gives the last event of that name of an order, if there is one.
+func (b *Bus) LastOrder(ctx context.Context, shop, order string, name events.OrderName) (events.Message, bool, error) {
+	raw, err := b.last(ctx, events.OrdersStream, events.OrderSubject(shop, order, name))
+	if err != nil || raw == nil {
+		return events.Message{}, false, err
+	}
+	return events.Message{Subject: raw.Subject, Header: raw.Header, Body: raw.Data}, true, nil
+}
+
 // PublishRaw puts a body on a subject of a stream and waits until it is stored.
 func (b *Bus) PublishRaw(ctx context.Context, subject, id string, body []byte) error {
 	m := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{}}

@@ -50,11 +50,11 @@ func (w *work) run(ctx context.Context, c Consumer, unwrap func(context.Context,
 	var handlers sync.WaitGroup
 	waits := newWaits(max(1, w.spec.Concurrency/2))
 	err := w.bus.receive(ctx, c, len(waits.last), func(m jetstream.Msg) {
-		begun := time.Now()
-		defer func() { waits.add(time.Since(begun)) }()
-		if waits.sum > w.bus.cfg.AckWait/2 {
+		if waits.begin(time.Now()) > w.bus.cfg.AckWait/2 {
+			waits.end(time.Now())
 			return // another copy may have it by now; if none has, it comes again
 		}
+		defer func() { waits.end(time.Now()) }()
 		beating, stop := context.WithCancel(inHand)
 		go w.bus.beat(beating, m)
 		select {
@@ -84,19 +84,36 @@ func (w *work) run(ctx context.Context, c Consumer, unwrap func(context.Context,
 }
 
 // waits knows how long a message may have lain in the client's buffer, where nobody tells the broker that it is held:
-// no longer than the messages took that were given out while it did.
+// no longer than the messages took that were given out while it did, and not at all if there was a pause before it.
 type waits struct {
-	last []time.Duration
-	next int
-	sum  time.Duration
+	last         []time.Duration
+	next         int
+	sum          time.Duration
+	begun, ended time.Time
 }
+
+// emptied is the pause between two messages after which the buffer was certainly empty.
+const emptied = 20 * time.Millisecond
 
 func newWaits(buffered int) *waits { return &waits{last: make([]time.Duration, buffered)} }
 
-func (w *waits) add(d time.Duration) {
-	w.sum += d - w.last[w.next]
-	w.last[w.next] = d
+// begin is called when a message is given out, and says how long it may have lain.
+func (w *waits) begin(now time.Time) time.Duration {
+	if now.Sub(w.ended) > emptied {
+		clear(w.last)
+		w.sum = 0
+	}
+	w.begun = now
+	return w.sum
+}
+
+// end is called when the next can be given out.
+func (w *waits) end(now time.Time) {
+	took := now.Sub(w.begun)
+	w.sum += took - w.last[w.next]
+	w.last[w.next] = took
 	w.next = (w.next + 1) % len(w.last)
+	w.ended = now
 }
 
 func (w *work) one(ctx context.Context, m jetstream.Msg, unwrap func(context.Context, Delivery) (Delivery, error)) {

@@ -1,9 +1,10 @@
 // Package canceler ends invoices that are not to be paid any more.
 //
-//	consumes  orders.*.*.canceled, invoices.*.*.overdue
+//	consumes  orders.*.*.canceled, invoices.*.*.overdue, invoices.*.*.refund_failed (what a refund of a canceled
+//	          order held, and did not pay back after all, is to be paid back too)
 //	calls     cancelInvoice (may be repeated: the second answer is 95)
 //	appends   canceled, expired
-//	publishes orders.<shop>.<order>.returned with refundId "cancel", when the order was paid already
+//	publishes orders.<shop>.<order>.returned with refundId "cancel" or "cancel-rest", when the order was paid already
 package canceler
 
 import (
@@ -57,6 +58,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		return w.Bus.Work(ctx, bus.Consumer{
 			Worker: Name, Name: Name + "-overdue", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.overdue"}, Shops: w.Only,
 		}, w.overdue)
+	})
+	g.Go(func() error {
+		return w.Bus.Work(ctx, bus.Consumer{
+			Worker: Name, Name: Name + "-rest", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.refund_failed"}, Shops: w.Only,
+		}, w.released)
 	})
 	return g.Wait()
 }
@@ -144,23 +150,37 @@ func (w *Worker) end(ctx context.Context, inv bus.Loaded, e events.Name, why str
 	return calls.Repeatable(err)
 }
 
+// released asks for what a refund of a canceled order held until now.
+func (w *Worker) released(ctx context.Context, d bus.Delivery) bus.Outcome {
+	inv, err := w.Bus.Load(ctx, d.Key())
+	if err != nil {
+		return bus.Hold(err)
+	}
+	m, canceled, err := w.Bus.LastOrder(ctx, inv.Shop, inv.OrderID, events.OrderCanceled)
+	if err != nil {
+		return bus.Hold(err)
+	}
+	if !canceled {
+		return bus.Done
+	}
+	c, err := events.DecodeCancellation(m)
+	if err != nil || c.Key() != inv.Key {
+		return bus.Done // that cancellation is parked, or is about another invoice
+	}
+	return w.askRefund(ctx, inv.Invoice, c)
+}
+
 // askRefund turns the cancellation of a paid order into a return of all that is left. The fixed refundIds make
-// a second request harmless. What other refunds hold is waited for: should they come to nothing, the rest follows.
+// a second request harmless.
 func (w *Worker) askRefund(ctx context.Context, inv events.Invoice, c events.Cancellation) bus.Outcome {
-	if id := ask(inv); id != "" {
-		message := "cancel-refund-" + id + "-" + inv.Key().Shop + "-" + inv.Key().Invoice
-		if err := w.Bus.PublishOrder(ctx, "/seqrflow/"+Name, c.Shop, c.OrderID, message, events.Returned, events.Return{
-			OrderID: c.OrderID, InvoiceID: c.InvoiceID, Shop: c.Shop, RefundID: id, Reason: "the order was canceled after it was paid",
-		}); err != nil {
-			return bus.Hold(err)
-		}
+	id := ask(inv)
+	if id == "" {
+		return bus.Done
 	}
-	for _, r := range inv.Refunds {
-		if r.Open() && r.RefundID != CancelRefund && r.RefundID != CancelRestRefund {
-			return bus.Hold(fmt.Errorf("refund %q has no outcome yet, and what it holds may be left to pay back", r.RefundID))
-		}
-	}
-	return bus.Done
+	message := "cancel-refund-" + id + "-" + inv.Key().Shop + "-" + inv.Key().Invoice
+	return bus.Recorded(w.Bus.PublishOrder(ctx, "/seqrflow/"+Name, c.Shop, c.OrderID, message, events.Returned, events.Return{
+		OrderID: c.OrderID, InvoiceID: c.InvoiceID, Shop: c.Shop, RefundID: id, Reason: "the order was canceled after it was paid",
+	}))
 }
 
 // ask gives the refundId to ask with; empty when nothing is left or both have been used.

@@ -6,8 +6,8 @@
 //	appends   paid, reserved, canceled, failed, expired, overdue
 //
 // The provider reverses a payment whose PAID status nobody fetches within 20 s. All timing is in
-// timing.go: the ring of 10 ms slots that says when an invoice is due, and the queue that serves the
-// invoice nearest to a reversal first when there is more due than can be asked for, and keeps those whom the
-// provider does not answer from taking all the slots. The one goroutine
-// in loop.go owns both; poll.go is one question and what follows from the answer.
+// timing.go: the ring of 10 ms slots that says when an invoice is due, and the queues that serve the
+// invoice nearest to a reversal first when there is more due than can be asked for, and keep those whom
+// the provider does not answer from taking every slot. The one goroutine in loop.go owns them; poll.go is
+// one question and what follows from the answer.
 package poller

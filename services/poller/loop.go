@@ -16,8 +16,7 @@ type loop struct {
 	w        *Worker
 	arrivals chan bus.Held
 	hints    chan events.Key
-	answered chan *watch // have their answer, and record it
-	finished chan *watch
+	polled   chan news
 	stopped  chan struct{}
 	inHand   context.Context // of the polls under way
 	abandon  context.CancelFunc
@@ -43,7 +42,7 @@ func newLoop(w *Worker) *loop {
 	inHand, abandon := context.WithCancel(context.Background())
 	return &loop{
 		inHand: inHand, abandon: abandon, w: w, arrivals: make(chan bus.Held, waiting), hints: make(chan events.Key, waiting),
-		answered: make(chan *watch, w.Concurrency), finished: make(chan *watch, w.Concurrency), stopped: make(chan struct{}),
+		polled: make(chan news, w.Concurrency), stopped: make(chan struct{}),
 		held: map[events.Key]*watch{}, accounts: map[string]*account{}, early: map[events.Key]time.Time{}, ring: newRing(time.Now()),
 		due: newQueues(w.Concurrency), records: make(chan struct{}, w.Concurrency),
 	}
@@ -88,11 +87,10 @@ func (l *loop) run(ctx context.Context) {
 			l.take(h)
 		case k := <-l.hints:
 			l.hurry(k)
-		case w := <-l.answered:
-			l.free(w)
-			l.recording++
-		case w := <-l.finished:
-			l.after(w)
+		case n := <-l.polled:
+			if l.settle(n); n.over {
+				l.after(n.w)
+			}
 		case <-tick.C:
 			l.ring.advance(time.Now(), l.due.add)
 		case <-beat.C:
@@ -207,34 +205,37 @@ func (l *loop) dispatch() {
 		}
 		go func() {
 			if record := l.w.ask(w); record != nil {
-				l.answered <- w
+				l.polled <- news{w: w}
 				l.w.record(w, l.records, record)
 			}
-			l.finished <- w
+			l.polled <- news{w: w, over: true}
 		}()
 	}
 }
 
-// free gives up the poll's slot.
-func (l *loop) free(w *watch) {
-	l.busy--
-	w.freed = true
-	l.due.over(w)
+// news of a poll: it has its answer, or is over. One whose answer needs no recording is over at once.
+type news struct {
+	w    *watch
+	over bool
 }
 
-// settle takes back what was lent to a poll that is over.
-func (l *loop) settle(w *watch) {
+// settle takes back the slot when the answer is there, and counts what is being recorded.
+func (l *loop) settle(n news) {
+	w := n.w
 	if w.freed {
 		l.recording--
 	} else {
-		l.free(w)
+		l.busy--
+		l.due.over(w)
 	}
-	w.busy, w.freed = false, false
+	w.freed, w.busy = !n.over, !n.over
+	if w.freed {
+		l.recording++
+	}
 }
 
 // after puts an invoice back into the timetable, or lets go of it.
 func (l *loop) after(w *watch) {
-	l.settle(w)
 	w.renew()
 	switch {
 	case w.gone:
@@ -291,14 +292,9 @@ func (l *loop) release() {
 	defer l.abandon()
 	defer time.AfterFunc(grace, l.abandon).Stop()
 	for l.busy > 0 || l.recording > 0 {
-		select {
-		case w := <-l.answered:
-			l.free(w)
-			l.recording++
-		case w := <-l.finished:
-			if l.settle(w); w.gone {
-				delete(l.held, w.key)
-			}
+		n := <-l.polled
+		if l.settle(n); n.over && n.w.gone {
+			delete(l.held, n.w.key)
 		}
 	}
 	for _, w := range l.held {
