@@ -143,7 +143,8 @@ func broken() map[string]struct {
 		"half a refund":                         {calls(func(c *seqr.Client) provider { return stingy{c} }), every[4:5]},
 		"clientReference too long for a refund": {writes("refundPayment", `(<clientReference>)`, `${1}123456789-123456789-1234567`), every[4:5]},
 		"report not asked for again":            {calls(func(c *seqr.Client) provider { return impatient{c} }), every[5:]},
-		"report asked for at once":              {sabotage{hasty: true}, every[5:]},
+		"report asked for at once":              {sabotage{early: true}, every[5:]},
+		"report asked for again at once":        {sabotage{hasty: true}, every[5:]},
 		"report of no period":                   {writes("executeReport", `<entry><key>transactionPeriodId</key>.*?</entry>`, ""), every[5:]},
 		"no channel with executeReport":         {writes("executeReport", `<channel>.*</channel>`, ""), every[5:]},
 	}
@@ -181,6 +182,12 @@ func TestABrokenIntegrationFailsExactlyThatTest(t *testing.T) {
 			}
 			if !slices.Equal(failed, c.fails) {
 				t.Errorf("failed: %q, expected %q", failed, c.fails)
+			}
+			for _, test := range reports[name].Tests {
+				steps := failures(test)
+				if (c.early || c.hasty) && len(steps) > 0 && (len(steps) > 1 || steps[0].Name != "the provider is given time before each question") {
+					t.Errorf("the steps that failed are %+v", steps)
+				}
 			}
 			if reports[name].Passed != (len(c.fails) == 0) || len(reports[name].Tests) != 6 {
 				t.Errorf("passed %v, %d tests", reports[name].Passed, len(reports[name].Tests))

@@ -26,9 +26,6 @@ type Bill struct {
 	Code    string
 }
 
-// codeOf a terminal whose own code is on the till.
-func codeOf(seqrID string) string { return "HTTP://SEQR.SE/Q" + seqrID }
-
 // sandboxBuyer plays the buyer at the sandbox.
 type sandboxBuyer struct {
 	sandbox *sandbox.Sandbox

@@ -211,7 +211,7 @@ func (e *exam) scannedAndPaid(ctx context.Context, b *bill, inTime bool) (*recor
 // code is what the buyer scans: the till's own, or the invoice's.
 func (e *exam) code(b bill) string {
 	if e.Procedure == PointOfSale {
-		return codeOf(e.Provider.SeqrID)
+		return seqr.StaticQRCode(e.Provider.SeqrID)
 	}
 	return b.inv.QRCode
 }

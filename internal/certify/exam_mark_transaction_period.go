@@ -59,16 +59,15 @@ func (e *exam) report(ctx context.Context, mark *recorded, id string, stuck func
 	terminal := mark.request.parameter(seqr.ParamTerminalID)
 	e.step("both calls are about the same terminal", terminal == done.request.parameter(seqr.ParamTerminalID), quoted(terminal), mark, done)
 	e.rules(contextRules(calls), done)
-	pause, ok := e.pauses(calls)
-	e.step("the provider is given time between two questions", ok, pause, calls...)
+	asked := append([]*recorded{mark}, calls...)
+	pause, ok := pauses(asked)
+	e.step("the provider is given time before each question", ok, pause, asked...)
 	rows, err := reportIn(done)
 	e.did("the report can be read", err, rows, done)
 }
 
-func (e *exam) pauses(calls []*recorded) (string, bool) {
-	if len(calls) < 2 {
-		return "asked once", true
-	}
+// pauses measures the shortest time between the end of one call and the next.
+func pauses(calls []*recorded) (string, bool) {
 	least := calls[1].At.Sub(calls[0].ended())
 	for i := range calls[2:] {
 		least = min(least, calls[i+2].At.Sub(calls[i+1].ended()))

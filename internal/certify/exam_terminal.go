@@ -29,7 +29,7 @@ func assignSeqrID(e *exam, ctx context.Context) {
 		return
 	}
 	err := e.client.AssignSeqrID(ctx, seqr.AssignSeqrID{As: e.terminal, SeqrID: e.Provider.SeqrID})
-	e.administered("assignSeqrId", err, "the till's code is "+codeOf(e.Provider.SeqrID))
+	e.administered("assignSeqrId", err, "the till's code is "+seqr.StaticQRCode(e.Provider.SeqrID))
 }
 
 // unregisterTerminal takes the cash register out of use again.

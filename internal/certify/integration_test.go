@@ -38,6 +38,7 @@ type sabotage struct {
 	wire    func(operation string, request []byte) []byte // what it writes instead
 	client  func(*seqr.Client) provider                   // how it calls
 	without string                                        // the worker that it lacks
+	early   bool                                          // it asks for a report right after the mark
 	hasty   bool                                          // it asks for a report again at once
 }
 
@@ -106,7 +107,10 @@ func (s sabotage) start(ctx context.Context, o app.Options) (workers, error) {
 type worker interface{ Run(context.Context) error }
 
 func (s sabotage) workers(b *bus.Bus, p provider, o app.Options) map[string]worker {
-	pauses := reconciler.Pauses{Report: 10 * time.Millisecond, NotReady: leastPause + 200*time.Millisecond}
+	pauses := reconciler.Pauses{Report: leastPause + 200*time.Millisecond, NotReady: leastPause + 200*time.Millisecond}
+	if s.early {
+		pauses.Report = 10 * time.Millisecond
+	}
 	if s.hasty {
 		pauses.NotReady = 100 * time.Millisecond
 	}

@@ -117,6 +117,30 @@ func TestVersionRule(t *testing.T) {
 	}
 }
 
+// TestPauses counts the time before the first question too.
+func TestPauses(t *testing.T) {
+	for _, c := range []struct {
+		asked []int // at these seconds; the mark is at 0
+		least string
+		ok    bool
+	}{
+		{[]int{3}, "at least 2.9 s", true},
+		{[]int{3, 7, 12}, "at least 2.9 s", true},
+		{[]int{0}, "at least -0.1 s", false},
+		{[]int{0, 4}, "at least -0.1 s", false},
+		{[]int{2}, "at least 1.9 s", false},
+		{[]int{3, 4}, "at least 0.9 s", false},
+	} {
+		calls := []*recorded{exchange(t, 0, "markTransactionPeriod", "", "")}
+		for _, n := range c.asked {
+			calls = append(calls, exchange(t, n, "executeReport", "", ""))
+		}
+		if least, ok := pauses(calls); ok != c.ok || least != c.least {
+			t.Errorf("asked at %v: %s, %v", c.asked, least, ok)
+		}
+	}
+}
+
 func TestDocumentRules(t *testing.T) {
 	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 	for _, c := range []struct {

@@ -201,10 +201,16 @@ func number(text string) (decimal.Decimal, error) {
 // plain writes an amount with two decimals, or more where it has them.
 func plain(d decimal.Decimal) decimal.Decimal { return d.Trim(2).Pad(2) }
 
+// maxZone is as far from UTC, in seconds, as a dateTime's zone may be.
+const maxZone = 14 * 60 * 60
+
 // instant reads an xs:dateTime; one without a zone is in UTC.
 func instant(text string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02Z07:00", "2006-01-02"} {
 		if at, err := time.Parse(layout, text); err == nil {
+			if _, offset := at.Zone(); offset < -maxZone || offset > maxZone {
+				break
+			}
 			return at, nil
 		}
 	}

@@ -138,15 +138,15 @@ func (inv *invoice) payable() *BuyerError {
 	switch {
 	case inv.Status == Reserved:
 		return &BuyerError{Explanation: "the buyer has confirmed already; the shop has yet to commit the reservation"}
+	case inv.Status == Pending:
+		return &BuyerError{Explanation: "the buyer's app waits for the shop to answer the loyalty card with updateInvoice"}
 	case inv.Acknowledgment == noAcknowledgment || inv.Acknowledged:
 		return nil
 	case inv.Acknowledgment == "":
 		return &BuyerError{Explanation: "the buyer's app waits for the shop: the invoice has no acknowledgmentMode, so it is not payable" +
 			" before an updateInvoice; send NO_ACKNOWLEDGMENT unless loyalty cards are wanted"}
-	case !inv.Scanned:
-		return &BuyerError{Explanation: "the invoice asks for loyalty cards: the buyer has to scan first"}
 	}
-	return &BuyerError{Explanation: "the buyer's app waits for the shop to answer the loyalty card with updateInvoice"}
+	return &BuyerError{Explanation: "the invoice asks for loyalty cards: the buyer has to scan first"}
 }
 
 func (s *Sandbox) reserve(inv *invoice) int64 {

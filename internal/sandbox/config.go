@@ -22,7 +22,8 @@ type Config struct {
 	Log         zerolog.Logger
 
 	// OnInvoice is told of each accepted sendInvoice, after it is durable and before it is answered, on the
-	// goroutine of the call: it may scan, pay or decline at once, and should not take long.
+	// goroutine of the call: it may scan, pay or decline at once, and should not take long, nor wait for a manual clock
+	// except by Advance.
 	OnInvoice func(invoiceReference, clientInvoiceID, terminal string)
 }
 

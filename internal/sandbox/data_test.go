@@ -97,6 +97,80 @@ func TestNothingAnsweredIsForgotten(t *testing.T) {
 	}
 }
 
+// Whatever is accepted can be written down: what can't be is refused, and the sandbox goes on working.
+func TestTimesThatCannotBeWrittenDown(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, kept(dir))
+	dated := func(at string) string {
+		return shop + strings.Replace(bill("5"), "<title>", "<issueDate>"+at+"</issueDate><title>", 1)
+	}
+	for _, at := range []string{"2026-03-01T12:00:00+24:00", "2026-03-01T12:00:00-23:59", "2026-03-01T12:00:00+14:01"} {
+		p.want(49, "sendInvoice", dated(at))
+	}
+	p.want(0, "sendInvoice", dated("9999-12-31T23:59:59-14:00"))
+	p.want(0, "sendInvoice", dated("0000-01-01T00:00:00+14:00"))
+	century := func() (int, string) { return p.do("POST", "/clock/advance?d=876000h", "", "") }
+	for status, body := century(); status != 400; status, body = century() {
+		if status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	before := p.Now()
+	if status, body := century(); status != 400 || !strings.Contains(body, "9997") || !p.Now().Equal(before) || before.Year() < 9890 {
+		t.Errorf("%d %s at %s", status, body, p.Now())
+	}
+	p.Advance(time.Date(9997, 12, 31, 23, 59, 59, 0, time.UTC).Sub(before))
+	if year := p.Now().Year(); year != 9997 {
+		t.Errorf("the year is %d", year)
+	}
+	if status, body := p.do("POST", "/clock/advance?d=48h", "", ""); status != 400 {
+		t.Errorf("%d %s", status, body)
+	}
+	longest := p.want(0, "sendInvoice", shop+reservation("9", "31622400")).InvoiceReference
+	p.must(p.Pay(longest))
+	ref, _ := p.paid(shop, "5")
+	q := serve(t, kept(copyOf(t, dir)))
+	if a := q.status(shop, ref); a.Status != "PAID" {
+		t.Errorf("%+v", a)
+	}
+}
+
+// A manual clock stands still while nobody is there.
+func TestManualClockOutlivesTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	early := kept(dir)
+	early.Start = time.Now().Add(-time.Hour)
+	p := serve(t, early)
+	ref := p.issue(shop, "5")
+	p.must(p.Pay(ref))
+	p.Advance(7 * time.Second)
+	before := p.Now()
+
+	resumed := kept(copyOf(t, dir))
+	resumed.Start = time.Time{} // as the command line has it
+	q := serve(t, resumed)
+	if !q.Now().Equal(before) {
+		t.Errorf("the clock stood at %s, and stands at %s", before, q.Now())
+	}
+	if a := q.status(shop, ref); a.Status != "PAID" {
+		t.Errorf("%+v", a)
+	}
+	later := kept(copyOf(t, dir))
+	later.Start = before.Add(time.Minute)
+	if r := serve(t, later); !r.Now().Equal(later.Start) || r.status(shop, ref).Status != "CANCELED" {
+		t.Errorf("started a minute later, it is %s", r.Now())
+	}
+}
+
+func TestReadyReportOutlivesTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	p := serve(t, kept(dir))
+	period := p.mark(reseller, "")
+	p.report(reseller, "Shop", "transactionPeriodId", period)
+	q := serve(t, kept(copyOf(t, dir)))
+	q.want(0, "executeReport", reseller+`<reportId>Reconciliation/Shop.xml</reportId>`+params("transactionPeriodId", period))
+}
+
 func TestTornLastLineIsCutOff(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, kept(dir))

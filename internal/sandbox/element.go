@@ -12,6 +12,7 @@ import (
 const (
 	maxBody  = 1 << 20 // bytes of one request
 	maxDepth = 64      // elements inside elements
+	maxNames = 256     // namespace declarations in force
 
 	nsSOAP   = "http://schemas.xmlsoap.org/soap/envelope/"
 	nsSOAP12 = "http://www.w3.org/2003/05/soap-envelope"
@@ -27,6 +28,8 @@ type element struct {
 	null        bool // xsi:nil
 	must        bool // soap:mustUnderstand
 	kids        []*element
+
+	more []byte // the text so far, where it comes in pieces
 }
 
 // child finds the first child of that name that belongs to the message: in no namespace as the schema says, or in the
@@ -142,6 +145,9 @@ func (r *reader) start(t xml.StartElement) error {
 			r.bindings = append(r.bindings, binding{"", a.Value, depth})
 		}
 	}
+	if len(r.bindings) > maxNames {
+		return fmt.Errorf("more than %d namespace declarations in force", maxNames)
+	}
 	space, err := r.resolve(t.Name.Space)
 	if err != nil {
 		return err
@@ -200,6 +206,9 @@ func (r *reader) end(t xml.EndElement) error {
 	if last < 0 || r.names[last] != t.Name {
 		return fmt.Errorf("</%s> closes nothing that is open", t.Name.Local)
 	}
+	if e := r.open[last]; e.more != nil {
+		e.text, e.more = string(e.more), nil
+	}
 	r.open, r.names = r.open[:last], r.names[:last]
 	for n := len(r.bindings); n > 0 && r.bindings[n-1].depth > last; n-- {
 		r.bindings = r.bindings[:n-1]
@@ -221,7 +230,10 @@ func (r *reader) chars(t xml.CharData) error {
 		}
 		e.text = string(t)
 	} else {
-		e.text += string(t)
+		if e.more == nil {
+			e.more = []byte(e.text)
+		}
+		e.more = append(e.more, t...)
 	}
 	return nil
 }

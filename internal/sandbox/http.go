@@ -74,7 +74,7 @@ func (s *Sandbox) serveAdvance(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, errRealClock):
 		writeProblem(w, http.StatusConflict, err.Error())
-	case errors.Is(err, errBackwards):
+	case errors.Is(err, errBackwards), errors.Is(err, errTooFar):
 		writeProblem(w, http.StatusBadRequest, err.Error())
 	case err != nil:
 		writeProblem(w, http.StatusInternalServerError, err.Error())

@@ -1,5 +1,7 @@
 package sandbox
 
+import "slices"
+
 // parameters reads a parameterMap.
 func parameters(op *element) map[string]string {
 	all := map[string]string{}
@@ -20,10 +22,21 @@ func (c *call) scope(asked string) (reseller, terminal string, refused reply) {
 	if asked == "" {
 		return c.reseller, "", reply{}
 	}
-	if t := c.st.terminals[asked]; t == nil || t.Reseller != c.reseller {
+	if !c.st.has(c.reseller, asked) {
 		return "", "", refuse(receiverNotFound, "the reseller has no such terminal")
 	}
 	return c.reseller, asked, reply{}
+}
+
+// has says that the terminal is the reseller's, or was and has closed a period or sold something.
+func (st *store) has(reseller, terminal string) bool {
+	if t := st.terminals[terminal]; t != nil {
+		return t.Reseller == reseller
+	}
+	if p := st.marks[scopeOf(reseller, terminal)]; p != nil {
+		return p.Reseller == reseller
+	}
+	return slices.ContainsFunc(st.bookings, func(b booking) bool { return b.Terminal == terminal && b.Reseller == reseller })
 }
 
 // markTransactionPeriod closes the books of a scope: everything booked since its last mark is the period. See Period.

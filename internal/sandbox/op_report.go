@@ -54,8 +54,10 @@ func executeReport(c *call) reply {
 		return refuse(rejectedBusinessLogic, "this report needs the parameter TERMINALID")
 	}
 	now := c.clock.now()
-	if !c.st.asked[period.TransactionPeriodID] || now.Before(period.MarkedAt.Add(reportDelay)) {
-		c.st.asked[period.TransactionPeriodID] = true
+	if !c.st.asked[period.TransactionPeriodID] {
+		return reply{code: reportNotReady, written: c.commit(&effect{What: "report asked", Asked: period.TransactionPeriodID})}
+	}
+	if now.Before(period.MarkedAt.Add(reportDelay)) {
 		return reply{code: reportNotReady}
 	}
 	r := report{kind: &kinds[at], reseller: reseller, terminal: terminal, period: period.TransactionPeriodID, at: now,

@@ -59,8 +59,11 @@ func (inv *invoice) amend(by *invoice) {
 	}
 }
 
-// acknowledge lets the buyer go on, once no token is without an answer.
+// acknowledge lets the buyer go on, once no token is without an answer. Where loyalty is wanted, there has to be one.
 func (inv *invoice) acknowledge() {
+	if len(inv.Tokens) == 0 && inv.Acknowledgment != "" {
+		return
+	}
 	for _, t := range inv.Tokens {
 		if t.Status == tokenPending {
 			return

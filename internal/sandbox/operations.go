@@ -21,7 +21,7 @@ type reply struct {
 	note    string
 	ers     string
 	written int64         // effect to be durable before the answer
-	after   func()        // once it is durable, and the books are unlocked
+	after   func()        // once it is durable, and the books are unlocked; nil: nothing
 	late    func(*writer) // more of the response, too large to be made under the lock
 }
 
@@ -82,9 +82,6 @@ func (s *Sandbox) perform(o *operation, op *element, ext *writer) reply {
 	if err := s.journal.wait(r.written); err != nil {
 		s.log.Error().Err(err).Str("operation", o.name).Msg("an effect could not be written")
 		return refuse(systemError, "the sandbox cannot write its data")
-	}
-	if r.after != nil {
-		r.after()
 	}
 	return r
 }

@@ -63,7 +63,7 @@ func (st *store) authenticateTerminal(id, password string) (principal, code, str
 
 // authenticateReseller takes the user as userId, or behind a slash in the id.
 func (st *store) authenticateReseller(id, user, password string) (principal, code, string) {
-	if reseller, behind, found := strings.Cut(id, "/"); found && user == "" {
+	if reseller, behind, found := strings.Cut(id, "/"); found && (user == "" || user == behind) {
 		id, user = reseller, behind
 	}
 	if user == "" {

@@ -191,3 +191,30 @@ func TestReportsThatAreRefused(t *testing.T) {
 	p.want(38, "markTransactionPeriod", reseller+params("TERMINALID", "foreign"))
 	p.want(21, "markTransactionPeriod", shop+params("TERMINALID", "till"))
 }
+
+// What a terminal has sold, or closed, can be reported on when it is gone.
+func TestReportOfATerminalThatIsGone(t *testing.T) {
+	p := serve(t, manual())
+	register := func(external string) (id, context string) {
+		id = p.want(0, "registerTerminal", reseller+`<externalTerminalId>`+external+`</externalTerminalId><password>kassa-secret</password>`).TerminalID
+		return id, strings.NewReplacer("demo-terminal", id, "demo-secret", "kassa-secret").Replace(shop)
+	}
+	seller, ofSeller := register("sells")
+	_, ers := p.paid(ofSeller, "12.50")
+	closer, ofCloser := register("closes")
+	idle, ofIdle := register("idles")
+	empty := p.mark(ofCloser, "")
+	for _, context := range []string{ofSeller, ofCloser, ofIdle} {
+		p.want(0, "unregisterTerminal", context)
+	}
+	period := p.mark(reseller, params("TERMINALID", seller))
+	if doc := p.report(reseller, "STD_RECON_007", "transactionPeriodId", period, "TERMINALID", seller); !strings.Contains(doc, ers) {
+		t.Errorf("the sale is missing:\n%s", doc)
+	}
+	p.report(reseller, "STD_RECON_007", "transactionPeriodId", empty, "TERMINALID", closer)
+	p.want(38, "markTransactionPeriod", reseller+params("TERMINALID", idle))
+	foreign := strings.NewReplacer("demo-reseller", "another-reseller", "9900", "1", "demo-secret", "another-secret").Replace(reseller)
+	for _, id := range []string{seller, closer} {
+		p.want(38, "executeReport", foreign+`<reportId>Reconciliation/STD_RECON_007.xml</reportId>`+params("TERMINALID", id))
+	}
+}

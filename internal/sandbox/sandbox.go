@@ -21,6 +21,9 @@ type Sandbox struct {
 	pages   *pages
 	journal *journal // nil: memory only
 
+	turn   chan struct{} // holds the one Advance under way, which lets go of mu on its way
+	queued chan struct{} // takes what the others give while they wait for their turn
+
 	mu    sync.Mutex
 	clock clock
 	st    *store
@@ -45,6 +48,7 @@ func New(cfg Config) (*Sandbox, error) {
 		cfg: cfg, log: cfg.Log, pages: pages,
 		faults: newFaultBox(cfg.Seed), notices: newNotifier(cfg.Log),
 		clock: newClock(cfg.ManualClock, cfg.Start), st: newStore(&cfg),
+		turn: make(chan struct{}, 1), queued: make(chan struct{}),
 		kick: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if cfg.Data != "" {
@@ -63,9 +67,7 @@ func New(cfg Config) (*Sandbox, error) {
 
 func (s *Sandbox) replay(e *effect) {
 	s.st.apply(e)
-	if s.clock.manual && e.At.After(s.clock.at) {
-		s.clock.at = e.At
-	}
+	s.clock.resume(e.At, s.cfg.Start)
 }
 
 // Close ends the sandbox: calls that a fault delays are let go without effect, notifications under way are given up.
@@ -148,12 +150,12 @@ func (s *Sandbox) fate(inv *invoice) time.Time {
 }
 
 // catchUp does whatever is due by now, in the order of time; the lock is held. Every operation begins with it, so an
-// answer never depends on how late the watch wakes up.
-func (s *Sandbox) catchUp() { s.ring(s.clock.now()) }
+// answer never depends on how late the watch wakes up. Calls that wait for a manual clock are left to Advance.
+func (s *Sandbox) catchUp() { s.ring(s.clock.now(), !s.clock.manual) }
 
-func (s *Sandbox) ring(until time.Time) {
+func (s *Sandbox) ring(until time.Time, calls bool) {
 	for {
-		a, ok := s.clock.due(until)
+		a, ok := s.clock.due(until, calls)
 		if !ok {
 			return
 		}
@@ -161,8 +163,9 @@ func (s *Sandbox) ring(until time.Time) {
 			s.clock.at = a.at
 		}
 		switch {
-		case a.wake != nil:
-			close(a.wake)
+		case a.call != nil:
+			close(a.call.goOn)
+			s.await(a.call)
 		case s.fate(a.invoice).Equal(a.at):
 			s.meetFate(a.invoice)
 		}
@@ -242,39 +245,81 @@ func (s *Sandbox) Advance(d time.Duration) {
 var (
 	errRealClock = errors.New("the clock is real: start the sandbox with a manual clock to advance it")
 	errBackwards = errors.New("d: must be a positive duration such as 25s")
+	errTooFar    = errors.New("d: the clock does not go beyond the year 9997")
 )
+
+// lastYear is the last of a manual clock: 9999 is the last that can be written down, and a reservation may hold for a
+// year of 366 days.
+const lastYear = 9997
 
 func (s *Sandbox) advance(d time.Duration) error {
 	if d < 0 {
 		return errBackwards
 	}
+	s.takeTurn()
+	defer func() { <-s.turn }()
 	s.mu.Lock()
 	if !s.clock.manual {
 		s.mu.Unlock()
 		return errRealClock
 	}
 	target := s.clock.at.Add(d)
-	s.ring(target)
+	if target.Year() > lastYear {
+		s.mu.Unlock()
+		return errTooFar
+	}
+	s.ring(target, true)
 	s.clock.at = target
 	written := s.commit(&effect{What: "advanced"})
 	s.unlock()
 	return s.journal.wait(written)
 }
 
-// pause waits on the provider's clock, until the caller has gone or the sandbox is closed; only then is it false.
-func (s *Sandbox) pause(ctx context.Context, d time.Duration) bool {
-	wake := make(chan struct{})
+// takeTurn waits until no other Advance is under way.
+func (s *Sandbox) takeTurn() {
+	for {
+		select {
+		case s.turn <- struct{}{}:
+			return
+		case s.queued <- struct{}{}:
+		}
+	}
+}
+
+// pause waits on the provider's clock, until the caller has gone or the sandbox is closed; only then is goOn false. A
+// manual clock stands still from then on until the call is over.
+func (s *Sandbox) pause(ctx context.Context, d time.Duration) (call *delayed, goOn bool) {
+	call = newDelayed()
 	s.mu.Lock()
-	s.wakeAt(alarm{at: s.clock.now().Add(d), wake: wake})
+	s.wakeAt(alarm{at: s.clock.now().Add(d), call: call})
 	s.mu.Unlock()
 	select {
-	case <-wake:
-		return true
+	case <-call.goOn:
+		return call, true
 	case <-ctx.Done():
-		return !s.closed()
+		return call, !s.closed()
 	case <-s.done:
-		return false
+		return call, false
 	}
+}
+
+// await lets go of the books while a call that a manual clock has woken is made at its own instant. Whoever is told
+// of its effect is waited for too, unless another Advance is: it may be theirs.
+func (s *Sandbox) await(call *delayed) {
+	if !s.clock.manual {
+		return
+	}
+	s.unlock()
+	select {
+	case <-call.made:
+	case <-s.done:
+	}
+	select {
+	case <-call.told:
+	case <-s.queued:
+	case <-s.done:
+	}
+	s.mu.Lock()
 }
 
 // newReference is an invoiceReference: 13 digits that begin as the milliseconds since 1970, so that a sandbox without

@@ -52,8 +52,14 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := s.faults.pick(o.name)
-	if p.delay > 0 && !s.pause(r.Context(), p.delay) {
-		panic(http.ErrAbortHandler)
+	var held *delayed // nil unless a fault delays the call
+	if p.delay > 0 {
+		var goOn bool
+		held, goOn = s.pause(r.Context(), p.delay)
+		defer held.over()
+		if !goOn {
+			panic(http.ErrAbortHandler)
+		}
 	}
 	switch p.blow {
 	case FaultDropBefore:
@@ -71,6 +77,11 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 	ext := newWriter()
 	defer ext.done()
 	answer := s.perform(o, op, ext)
+	held.hasMade()
+	if answer.after != nil {
+		answer.after()
+	}
+	held.over() // a client that is slow to read does not hold the clock up
 	switch p.blow {
 	case FaultDropAfter:
 		panic(http.ErrAbortHandler)

@@ -146,6 +146,61 @@ func TestLoyaltyTokenRefused(t *testing.T) {
 	}
 }
 
+// No updateInvoice but the answer to every token makes an invoice payable that asks for loyalty cards.
+func TestLoyaltyCannotBeBypassed(t *testing.T) {
+	p := serve(t, manual())
+	loyal := strings.Replace(bill("100"), "NO_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT", 1)
+	token := func(id, status string) string {
+		return `<tokens><id>` + id + `</id><status>` + status + `</status></tokens>`
+	}
+	t.Run("update before the scan", func(t *testing.T) {
+		ref := p.want(0, "sendInvoice", shop+loyal).InvoiceReference
+		p.want(0, "updateInvoice", shop+named(ref)+loyal)
+		p.refused(p.Pay(ref), "scan first")
+		p.must(p.Scan(ref))
+		if a := p.status(shop, ref); a.Status != "PENDING_ISSUER_ACKNOWLEDGE" || len(a.Tokens) != 1 {
+			t.Errorf("%+v", a)
+		}
+	})
+	t.Run("loyalty given up too late", func(t *testing.T) {
+		ref := p.want(0, "sendInvoice", shop+loyal).InvoiceReference
+		p.must(p.Scan(ref))
+		p.want(0, "updateInvoice", shop+named(ref)+bill("100"))
+		p.refused(p.Pay(ref), "loyalty")
+		p.refused(p.Confirm(ref), "loyalty")
+		if a := p.status(shop, ref); a.Status != "PENDING_ISSUER_ACKNOWLEDGE" {
+			t.Errorf("%+v", a)
+		}
+	})
+	t.Run("loyalty given up in time", func(t *testing.T) {
+		ref := p.want(0, "sendInvoice", shop+loyal+token("A", "0")).InvoiceReference
+		p.want(0, "updateInvoice", shop+named(ref)+bill("100"))
+		p.must(p.Pay(ref))
+	})
+	t.Run("one of two tokens", func(t *testing.T) {
+		ref := p.want(0, "sendInvoice", shop+loyal+token("A", "0")+token("B", "0")).InvoiceReference
+		p.must(p.Scan(ref))
+		p.want(0, "updateInvoice", shop+named(ref)+bill("90")+token("A", "1"))
+		p.refused(p.Pay(ref), "loyalty")
+		p.want(0, "updateInvoice", shop+named(ref)+loyal+token("B", "99"))
+		p.must(p.Pay(ref))
+		if a := p.status(shop, ref); a.Status != "PAID" || a.Tokens[0].Status != 1 || a.Tokens[1].Status != 99 {
+			t.Errorf("%+v", a)
+		}
+	})
+}
+
+// An update that names no payment mode keeps that of the bill.
+func TestUpdateKeepsAReservation(t *testing.T) {
+	p := serve(t, manual())
+	ref := p.want(0, "sendInvoice", shop+reservation("100", "60")).InvoiceReference
+	p.want(0, "updateInvoice", shop+named(ref)+strings.Replace(bill("90"), "<paymentMode>IMMEDIATE_DEBIT</paymentMode>", "", 1))
+	p.must(p.Pay(ref))
+	if a := p.status(shop, ref); a.Status != "RESERVED" {
+		t.Errorf("%+v", a)
+	}
+}
+
 // Whoever leaves acknowledgmentMode out leaves the buyer waiting.
 func TestNoAcknowledgmentModeMakesTheBuyerWait(t *testing.T) {
 	p := serve(t, manual())

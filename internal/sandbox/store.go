@@ -21,6 +21,7 @@ type effect struct {
 	Booking      *booking   `json:"booking,omitempty"`
 	Terminal     *terminal  `json:"terminal,omitempty"`
 	Unregistered string     `json:"unregistered,omitempty"`
+	Asked        string     `json:"asked,omitempty"` // the period whose report was asked for
 }
 
 // store is the provider's books.
@@ -98,6 +99,9 @@ func (st *store) apply(e *effect) {
 		st.periods[p.TransactionPeriodID] = &p
 		st.marked = append(st.marked, &p)
 		st.marks[scopeOf(p.Reseller, p.Terminal)] = &p
+	}
+	if e.Asked != "" {
+		st.asked[e.Asked] = true
 	}
 	if gone := st.terminals[e.Unregistered]; gone != nil {
 		delete(st.seqrIDs, gone.SeqrID)

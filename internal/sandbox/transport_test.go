@@ -2,10 +2,15 @@ package sandbox_test
 
 import (
 	"encoding/xml"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"github.com/seqrflow/seqrflow/internal/sandbox"
 )
 
 const (
@@ -35,6 +40,15 @@ func latin1(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		b.WriteByte(byte(r))
+	}
+	return b.String()
+}
+
+// names declares n namespaces.
+func names(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ` xmlns:n%d="urn:n"`, i)
 	}
 	return b.String()
 }
@@ -72,6 +86,7 @@ func TestMessagesOfAllKinds(t *testing.T) {
 		{"xsi:type", utf8, strings.Replace(plain, "<invoice>", `<invoice xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="ext:invoice">`, 1)},
 		{"white space everywhere", utf8, strings.NewReplacer("<title>", "\n\t<title>", "<id>demo-terminal<", "<id>\n demo-terminal <").Replace(plain) + "\n"},
 		{"header nobody needs", utf8, strings.Replace(plain, "<soapenv:Header/>", `<soapenv:Header><h:a xmlns:h="urn:h" soapenv:mustUnderstand="0"/></soapenv:Header>`, 1)},
+		{"many names one after another", utf8, strings.Replace(plain, "<invoice>", "<invoice>"+strings.Repeat("<zip"+names(100)+"/>", 10), 1)},
 		{"no header", utf8, strings.Replace(plain, "<soapenv:Header/>", "", 1)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,6 +124,8 @@ func TestMessagesThatAreFaults(t *testing.T) {
 		{"DTD", "", strings.Replace(plain, "?>", `?><!DOCTYPE x [<!ENTITY a "b">]>`, 1), "soap:Client", "document type"},
 		{"external DTD", "", strings.Replace(plain, "?>", `?><!DOCTYPE x SYSTEM "file:///etc/passwd">`, 1), "soap:Client", "document type"},
 		{"too deep", "", envelope("sendInvoice", deep), "soap:Client", "64"},
+		{"too many names", "", strings.Replace(plain, "<invoice>", "<invoice "+names(300)+">", 1), "soap:Client", "256"},
+		{"too many names in one another", "", envelope("sendInvoice", "<a "+names(100)+"><b "+names(100)+"><c "+names(100)+"/></b></a>"), "soap:Client", "256"},
 		{"too large", "", envelope("sendInvoice", shop+"<x>"+strings.Repeat("a", 9<<20)+"</x>"), "soap:Client", "1048576"},
 		{"bad UTF-8", "text/xml; charset=utf-8", strings.Replace(plain, "Order", "\xff\xfe\xfd", 1), "soap:Client", "UTF-8"},
 		{"half a UTF-16 character", "", "\xff\xfe<\x00a", "soap:Client", "UTF-16"},
@@ -143,6 +160,24 @@ func TestMessagesThatAreFaults(t *testing.T) {
 	}
 	if n := len(p.Ledger().Invoices); n != 0 {
 		t.Errorf("%d invoices", n)
+	}
+}
+
+// A text in many pieces takes memory in proportion to its length, not to the square of it.
+func TestTextInPiecesIsReadInLinearTime(t *testing.T) {
+	s, err := sandbox.New(manual())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	message := envelope("sendInvoice", shop+strings.Replace(bill("10.00"), "Order", strings.Repeat("x<!---->", 100_000), 1))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	out := httptest.NewRecorder()
+	s.ServeHTTP(out, httptest.NewRequest("POST", service, strings.NewReader(message)))
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; out.Code != 200 || took > 100<<20 {
+		t.Errorf("answered %d, with %d MiB of memory for a message of %d KiB", out.Code, took>>20, len(message)>>10)
 	}
 }
 

@@ -134,6 +134,39 @@ func TestUsableStatus(t *testing.T) {
 	}
 }
 
+// TestReceiptNamesThePayment: the receipt stands in for the reference that an answer lacks, once there is a payment.
+func TestReceiptNamesThePayment(t *testing.T) {
+	const receipt = "<receipt><invoiceReference> 1357902468013\n</invoiceReference><paymentReference> " + ers + " </paymentReference></receipt>"
+	for name, c := range map[string]struct{ before, status, want string }{
+		"without ersReference": {"", "PAID", ers},
+		"with both":            {"<ersReference>4711</ersReference>", "PAID", "4711"},
+		"before the payment":   {"", "RESERVED", ""},
+	} {
+		got, err := status(t, answerTo("getPaymentStatus", c.before+"<resultCode>0</resultCode><status>"+c.status+"</status>"+receipt))
+		if err != nil || got.ErsReference != c.want || got.Status != seqr.InvoiceStatus(c.status) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+// TestReceiptOfAnotherInvoice: nothing in such an answer can be relied on.
+func TestReceiptOfAnotherInvoice(t *testing.T) {
+	got, err := status(t, answerTo("getPaymentStatus", "<ersReference>"+ers+"</ersReference><resultCode>0</resultCode><status>PAID</status>"+
+		"<receipt><invoiceReference>1357902468014</invoiceReference></receipt><version>2</version>"))
+	if seqr.Classify(err) != seqr.Unknown || !cmp.Equal(got, seqr.PaymentStatus{}) || !strings.Contains(err.Error(), "another invoice") {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestStatusWithoutAVersion has changed nothing.
+func TestStatusWithoutAVersion(t *testing.T) {
+	c := newClient(t, seqr.Config{Endpoint: answering(t, http.StatusOK, answerTo("getPaymentStatus", "<resultCode>0</resultCode><status>ISSUED</status>")).URL})
+	got, err := c.GetPaymentStatus(t.Context(), seqr.GetPaymentStatus{As: till(), InvoiceReference: "1", Version: 3})
+	if err != nil || got.Version != 3 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestNewStatusIsGivenAsItIs(t *testing.T) {
 	got, err := status(t, answerTo("getPaymentStatus", "<resultCode>0</resultCode><status>THAWED</status><version>2</version>"))
 	if err != nil || got.Status != "THAWED" {

@@ -29,6 +29,7 @@ type outcome struct {
 	sent   SentState
 	status int
 	body   []byte
+	cut    bool // there was more of the body, or should have been
 	answer answer
 	err    error
 }
@@ -76,7 +77,7 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	o := outcome{status: response.StatusCode}
 	o.body, err = readAtMost(out, response, limit)
 	if err != nil {
-		o.err = because(ctx, err)
+		o.cut, o.err = true, because(ctx, err)
 	} else {
 		o.body, o.err = toUTF8(o.body, response.Header.Get("Content-Type"))
 	}
@@ -159,7 +160,7 @@ func (o *outcome) error(k call) error {
 	case o.answer.code == Success:
 		return nil
 	default:
-		e.Code, e.Description = o.answer.code, shorten(k.mask(o.answer.description))
+		e.Code, e.Description = o.answer.code, shorten(k.mask(o.answer.description, false))
 	}
 	return e
 }

@@ -21,9 +21,9 @@ func (s *scanner) receipt() (*PaymentReceipt, error) {
 		case "clientInvoiceId":
 			err = s.into(&r.ClientInvoiceID)
 		case "invoiceReference":
-			err = s.into(&r.InvoiceReference)
+			err = s.tokenInto(&r.InvoiceReference)
 		case "paymentReference":
-			err = s.into(&r.PaymentReference)
+			err = s.tokenInto(&r.PaymentReference)
 		case "payerTerminalId":
 			err = s.into(&r.PayerTerminalID)
 		case "receiverName":

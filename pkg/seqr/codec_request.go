@@ -25,11 +25,10 @@ func (e *encoder) context(c Config, as Principal) {
 }
 
 func (e *encoder) invoice(v Invoice) {
-	setDefault(&v.PaymentMode, ImmediateDebit)
 	setDefault(&v.AcknowledgmentMode, NoAcknowledgment)
 
 	e.open("invoice")
-	e.text("paymentMode", string(v.PaymentMode))
+	e.optional("paymentMode", string(v.PaymentMode))
 	e.text("acknowledgmentMode", string(v.AcknowledgmentMode))
 	e.time("issueDate", v.IssueDate)
 	e.optional("title", v.Title)

@@ -103,6 +103,7 @@ func TestQRLink(t *testing.T) {
 		"SEQR://SEQR.SE/R1357902468013":       seqr.QRLink("1357902468013", false),
 		"SEQR-DEBUG://SEQR.SE/R1357902468013": seqr.QRLink("1357902468013", true),
 		"HTTP://SEQR.SE/R1357902468013":       seqr.QRCode("1357902468013"),
+		"HTTP://SEQR.SE/QAB12":                seqr.StaticQRCode("AB12"),
 	} {
 		if got != want {
 			t.Errorf("expected %s, got %s", want, got)

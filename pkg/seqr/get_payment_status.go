@@ -24,9 +24,9 @@ type PaymentStatus struct {
 	Tokens       []CustomerToken
 }
 
-// GetPaymentStatus asks for the status of an invoice. Success always has a status.
+// GetPaymentStatus asks for the status of an invoice. Success always has a status, and is about that invoice.
 func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (PaymentStatus, error) {
-	var p PaymentStatus
+	p := PaymentStatus{Version: r.Version} // an answer without one has changed nothing
 	a, err := c.do(ctx, call{
 		operation: opGetPaymentStatus,
 		as:        &r.As,
@@ -36,8 +36,11 @@ func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (Paym
 		},
 		read: p.read,
 		check: func() error {
-			if p.Status == "" {
+			switch {
+			case p.Status == "":
 				return errors.New("the answer has no status")
+			case p.Receipt != nil && p.Receipt.InvoiceReference != "" && p.Receipt.InvoiceReference != r.InvoiceReference:
+				return errors.New("the answer is about another invoice")
 			}
 			return nil
 		},
@@ -45,7 +48,9 @@ func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (Paym
 	if err != nil {
 		return PaymentStatus{}, err
 	}
-	p.ErsReference = a.ersReference
+	if p.ErsReference = a.ersReference; p.ErsReference == "" && p.Status == StatusPaid && p.Receipt != nil {
+		p.ErsReference = p.Receipt.PaymentReference
+	}
 	return p, nil
 }
 

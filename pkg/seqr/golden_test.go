@@ -45,6 +45,40 @@ func fullInvoice() seqr.Invoice {
 	}
 }
 
+// TestPaymentModeOfRequests: a new bill and a refund always have one; an update has one only if it is to change.
+func TestPaymentModeOfRequests(t *testing.T) {
+	plain := seqr.Invoice{Total: sek("1.00")}
+	for operation, c := range map[string]struct {
+		mode string
+		call func(context.Context, *seqr.Client) error
+	}{
+		"sendInvoice": {"<paymentMode>IMMEDIATE_DEBIT</paymentMode>", func(ctx context.Context, c *seqr.Client) error {
+			_, err := c.SendInvoice(ctx, seqr.SendInvoice{As: till(), Invoice: plain})
+			return err
+		}},
+		"refundPayment": {"<paymentMode>IMMEDIATE_DEBIT</paymentMode>", func(ctx context.Context, c *seqr.Client) error {
+			_, err := c.RefundPayment(ctx, seqr.RefundPayment{As: till(), ErsReference: ers, Invoice: plain})
+			return err
+		}},
+		"updateInvoice": {"", func(ctx context.Context, c *seqr.Client) error {
+			return c.UpdateInvoice(ctx, seqr.UpdateInvoice{As: till(), InvoiceReference: "1", Invoice: plain})
+		}},
+		"updateInvoice with a mode": {"<paymentMode>RESERVATION_REQUIRED</paymentMode>", func(ctx context.Context, c *seqr.Client) error {
+			changed := plain
+			changed.PaymentMode = seqr.ReservationRequired
+			return c.UpdateInvoice(ctx, seqr.UpdateInvoice{As: till(), InvoiceReference: "1", Invoice: changed})
+		}},
+	} {
+		rec := &recorder{}
+		s := answering(t, http.StatusOK, "")
+		_ = c.call(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec})) // the request is of interest
+		request := string(rec.all[0].Request)
+		if !strings.Contains(request, "<invoice>"+c.mode+"<acknowledgmentMode>") {
+			t.Errorf("%s: %s", operation, request)
+		}
+	}
+}
+
 // TestRequests holds each operation to the bytes in testdata/requests. The order of elements in those
 // files is the interface's.
 func TestRequests(t *testing.T) {

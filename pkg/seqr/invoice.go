@@ -33,7 +33,7 @@ const (
 
 // Invoice is a bill, or the part of one that a refund gives back.
 type Invoice struct {
-	// PaymentMode is ImmediateDebit unless set.
+	// PaymentMode is ImmediateDebit unless set; see UpdateInvoice for a bill that is there already.
 	PaymentMode PaymentMode
 	// AcknowledgmentMode is NoAcknowledgment unless set: without one the buyer's app waits for ever.
 	AcknowledgmentMode AcknowledgmentMode

@@ -17,6 +17,7 @@ type Refunded struct{ ErsReference string }
 
 // RefundPayment gives back all or part of a payment. Success without a reference is still success.
 func (c *Client) RefundPayment(ctx context.Context, r RefundPayment) (Refunded, error) {
+	setDefault(&r.Invoice.PaymentMode, ImmediateDebit)
 	a, err := c.do(ctx, call{
 		operation: opRefundPayment,
 		as:        &r.As,

@@ -3,15 +3,19 @@ package seqr_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -101,6 +105,122 @@ func TestExchangesAndErrorsHoldNoSecret(t *testing.T) {
 			err := call(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec}))
 			noSecretIn(t, operation+", "+name, err, rec)
 		}
+	}
+}
+
+// secretIn gives what a provider says, raw, to a refused cancelInvoice; it is cut short where announced says so.
+func secretIn(t *testing.T, contentType, body string, announced int) (error, *recorder) {
+	t.Helper()
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Length", strconv.Itoa(announced))
+		_, _ = io.WriteString(w, body)
+	})
+	rec := &recorder{}
+	return cancelOne(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec})), rec
+}
+
+// TestSecretIsMaskedInEveryCharset: an answer that can't be read is recorded as the octets it came in.
+func TestSecretIsMaskedInEveryCharset(t *testing.T) {
+	escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(canary)
+	for _, spelled := range []string{canary, escaped} {
+		for name, octets := range map[string]string{
+			"ISO-8859-1": latin1Of(spelled),
+			"UTF-16LE":   utf16Of(spelled, binary.LittleEndian),
+			"UTF-16BE":   utf16Of(spelled, binary.BigEndian),
+		} {
+			body := "<html>" + octets + "</html>"
+			err, rec := secretIn(t, "text/xml; charset=koi8-r", body, len(body))
+			noSecretIn(t, name, err, rec)
+			if got := string(rec.all[0].Response); got != "<html>***</html>" {
+				t.Errorf("%s: recorded %q", name, got)
+			}
+		}
+	}
+	for name, octets := range map[string]string{"ISO-8859-1": latin1Of(canary), "UTF-16LE": utf16Of(canary, binary.LittleEndian)} {
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			c, _, _ := w.(http.Hijacker).Hijack()
+			_, _ = io.WriteString(c, octets+"\r\n\r\n")
+			_ = c.Close()
+		})
+		rec := &recorder{}
+		noSecretIn(t, name+", not HTTP", cancelOne(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec})), rec)
+	}
+}
+
+func latin1Of(text string) string {
+	var out []byte
+	for _, r := range text {
+		out = append(out, byte(r))
+	}
+	return string(out)
+}
+
+func utf16Of(text string, order binary.AppendByteOrder) string {
+	var out []byte
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
+}
+
+// TestSecretIsMaskedBehindReferences: in what is recorded, and in what the provider's words become.
+func TestSecretIsMaskedBehindReferences(t *testing.T) {
+	escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(canary)
+	for name, echo := range map[string]string{
+		"decimal":      "&#99;" + escaped[1:],
+		"hexadecimal":  strings.NewReplacer("y", "&#x79;").Replace(escaped),
+		"of the echo":  strings.ReplaceAll(escaped, "&", "&amp;"), // the request itself, as text
+		"named quotes": strings.NewReplacer(`"`, "&QUOT;", "ö", "&ouml;").Replace(escaped),
+	} {
+		for part, body := range map[string]string{
+			"answer": answerTo("cancelInvoice", "<resultCode>20</resultCode><resultDescription>no "+echo+" &lt;here&gt;</resultDescription>"),
+			"HTML":   "<p>no " + echo + " here",
+		} {
+			err, rec := secretIn(t, "text/xml", body, len(body))
+			noSecretIn(t, name+" in "+part, err, rec)
+			seen := html.UnescapeString(html.UnescapeString(string(rec.all[0].Response) + rec.all[0].Err))
+			if strings.Contains(seen, canary) || !strings.Contains(seen, "no ***") {
+				t.Errorf("%s in %s: recorded %s", name, part, seen)
+			}
+		}
+	}
+	innocent := answerTo("cancelInvoice", "<resultCode>20</resultCode><resultDescription>&lt;&#99;anary&gt;</resultDescription>")
+	if _, rec := secretIn(t, "text/xml", innocent, len(innocent)); string(rec.all[0].Response) != innocent {
+		t.Errorf("recorded %s", rec.all[0].Response)
+	}
+}
+
+// TestBeginningOfASecretIsMasked where an answer breaks off, by the network or by our own limit.
+func TestBeginningOfASecretIsMasked(t *testing.T) {
+	for name, c := range map[string]struct{ said, recorded string }{
+		"in the middle":       {"<p>canary<&", "<p>***"},
+		"escaped":             {"<p>canary&lt;&am", "<p>***"},
+		"behind references":   {"<p>c&#97;nary&lt;&#3", "<p>***"},
+		"in a reference":      {"<p>&#99;an&#x6", "<p>***"},
+		"UTF-16":              {utf16Of("<p>canar", binary.BigEndian), utf16Of("<p>", binary.BigEndian) + "***"},
+		"half a character":    {"<p>" + canary[:strings.Index(canary, "ö")+1], "<p>***"},
+		"after a whole one":   {"<p>" + canary + canary[:5], "<p>******"},
+		"nothing of a secret": {"<p>canary bird &amp; ö", "<p>canary bird &amp; ö"},
+	} {
+		err, rec := secretIn(t, "text/xml", c.said, len(c.said)+100)
+		if got := string(rec.all[0].Response); seqr.Classify(err) != seqr.Unknown || got != c.recorded {
+			t.Errorf("%s: %v, recorded %q", name, err, got)
+		}
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+			_, _ = io.WriteString(w, c.said+canary)
+		})
+		limited := &recorder{}
+		_ = cancelOne(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: limited, MaxResponse: int64(len(c.said))}))
+		if got := string(limited.all[0].Response); got != c.recorded {
+			t.Errorf("%s, limited: recorded %q", name, got)
+		}
+	}
+	whole := "<p>canary"
+	if _, rec := secretIn(t, "text/xml", whole, len(whole)); string(rec.all[0].Response) != whole {
+		t.Errorf("an answer that was read whole is recorded as %q", rec.all[0].Response)
 	}
 }
 

@@ -25,6 +25,7 @@ type SentInvoice struct {
 // SendInvoice makes an invoice. Success always has a reference.
 func (c *Client) SendInvoice(ctx context.Context, r SendInvoice) (SentInvoice, error) {
 	var sent SentInvoice
+	setDefault(&r.Invoice.PaymentMode, ImmediateDebit)
 	a, err := c.do(ctx, call{
 		operation: opSendInvoice,
 		as:        &r.As,

@@ -30,11 +30,19 @@ func statusOf(text []byte) InvoiceStatus {
 	return InvoiceStatus(text)
 }
 
-const invoiceCodeHost = "SEQR.SE/R"
+const (
+	invoiceCodeHost  = "SEQR.SE/R"
+	terminalCodeHost = "SEQR.SE/Q"
+)
 
 // QRCode is the text of an invoice's QR code: upper case, which makes for a smaller code.
 func QRCode(invoiceReference string) string {
 	return "HTTP://" + invoiceCodeHost + invoiceReference
+}
+
+// StaticQRCode is the text of the QR code that hangs at a till: the buyer who scans it gets the till's live invoice.
+func StaticQRCode(seqrID string) string {
+	return "HTTP://" + terminalCodeHost + seqrID
 }
 
 // QRLink is the link that opens the buyer's app on the phone at hand: the QR code's text under the app's

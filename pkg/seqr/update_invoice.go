@@ -8,7 +8,7 @@ const opUpdateInvoice = "updateInvoice"
 type UpdateInvoice struct {
 	As               Principal
 	InvoiceReference string
-	Invoice          Invoice
+	Invoice          Invoice         // without a PaymentMode, that of the bill stays
 	Tokens           []CustomerToken // as received, each with its new status
 }
 

@@ -116,3 +116,38 @@ func reservation(s *suite) {
 	_, err = s.refund(payment, s.invoice("2.00"))
 	s.must(err)
 }
+
+// loyalty: the buyer's card waits for the shop, and only the shop's answer to it lets the buyer go on.
+func loyalty(s *suite) {
+	buyer, ok := s.Buyer.(Scanner)
+	if !ok {
+		s.Skip("the target's buyer does not scan")
+	}
+	v := s.invoice("3.00")
+	v.AcknowledgmentMode = seqr.RequireAcknowledgment
+	reference := s.issue(v)
+	before := s.expect(reference, seqr.StatusIssued)
+	s.must(buyer.Scan(s.Context(), reference))
+	waiting := s.status(reference, before.Version)
+	switch {
+	case waiting.Status != seqr.StatusPendingIssuerAcknowledge || len(waiting.Tokens) == 0:
+		s.Fatalf("after the scan: %+v", waiting)
+	case waiting.Version <= before.Version:
+		s.Errorf("the status changed, the version did not rise: %d, %d", before.Version, waiting.Version)
+	}
+	if s.Buyer.Pay(s.Context(), reference) == nil {
+		s.Error("the buyer paid before the shop had answered the card")
+	}
+	for i := range waiting.Tokens {
+		waiting.Tokens[i].Status = seqr.TokenUsed
+	}
+	v = s.invoice("2.00")
+	v.AcknowledgmentMode = seqr.RequireAcknowledgment
+	s.must(s.client.UpdateInvoice(s.Context(), seqr.UpdateInvoice{As: s.Terminal, InvoiceReference: reference, Invoice: v, Tokens: waiting.Tokens}))
+	s.pay(reference)
+	payment := s.expect(reference, seqr.StatusPaid).ErsReference
+	_, err := s.refund(payment, s.invoice("2.01"))
+	s.refused("refunding more than the new total", err, seqr.SumOfRefundsExceedsPayment)
+	_, err = s.refund(payment, s.invoice("2.00"))
+	s.must(err)
+}

@@ -29,6 +29,12 @@ type Buyer interface {
 	Decline(ctx context.Context, invoiceReference string) error
 }
 
+// Scanner is a buyer who can read an invoice's code and then wait, as one with a loyalty card does. A check that
+// needs one is skipped where the Buyer is none.
+type Scanner interface {
+	Scan(ctx context.Context, invoiceReference string) error
+}
+
 func (t Target) withDefaults() Target {
 	if t.Config.ClientID == "" {
 		t.Config.ClientID, t.Config.ClientReference = "Conformance AB", "seqrtest/1"

@@ -23,6 +23,11 @@ func WaitAt(sandbox string) func(context.Context, time.Duration) error {
 
 type wallet string
 
+// Scan reads the invoice's code, and presents the loyalty card where one is asked for.
+func (w wallet) Scan(ctx context.Context, invoiceReference string) error {
+	return w.act(ctx, invoiceReference, "scan")
+}
+
 // Pay enters the PIN.
 func (w wallet) Pay(ctx context.Context, invoiceReference string) error {
 	return w.act(ctx, invoiceReference, "pay")
