@@ -218,5 +218,5 @@ func newRefunder(s *Stack) (runner, error) {
 }
 
 func newReconciler(s *Stack) (runner, error) {
-	return reconciler.New(reconciler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Log: s.log}), nil
+	return reconciler.New(reconciler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Log: s.log}), nil
 }

@@ -69,6 +69,20 @@ func (m Message) TraceParent() string {
 	return e.TraceParent
 }
 
+// source is who says to have published the message; empty for bare data.
+func (m Message) source() string {
+	if v := m.header("ce-source"); v != "" {
+		return v
+	}
+	var e struct {
+		Source string `json:"source"`
+	}
+	if json.Unmarshal(m.Body, &e) != nil {
+		return ""
+	}
+	return e.Source
+}
+
 func (m Message) header(name string) string {
 	if v := m.Header[name]; len(v) > 0 {
 		return v[0]

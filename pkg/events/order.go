@@ -3,6 +3,7 @@ package events
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -123,6 +124,9 @@ func DecodeCancellation(m Message) (Cancellation, error) {
 	return c, ps.orNil()
 }
 
+// reserved are the refundIds of what follows from a late payment and from a canceled order.
+var reserved = []string{"late", "cancel", "cancel-rest"}
+
 // DecodeReturn reads and checks a return. Whether the amount has too many digits for the currency
 // shows only beside the invoice: see [Return.Due].
 func DecodeReturn(m Message) (Return, error) {
@@ -130,6 +134,9 @@ func DecodeReturn(m Message) (Return, error) {
 	t := Return{OrderID: r.text("orderId", true, MaxID), InvoiceID: r.text("invoiceId", false, MaxID), Shop: r.text("shop", true, MaxID)}
 	m.matches(r, t.Shop, t.OrderID)
 	t.RefundID, t.Reason = r.text("refundId", true, MaxID), r.text("reason", false, maxText)
+	if slices.Contains(reserved, t.RefundID) && m.source() != "/seqrflow/canceler" {
+		r.note("refundId", "expected an id of the shop's own: %q is reserved for refunds that seqrflow asks for itself", t.RefundID)
+	}
 	t.Amount = r.amount("amount", "", false)
 	var sum *Amount
 	t.Rows, sum = readRows(r, "", false)

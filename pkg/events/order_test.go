@@ -195,3 +195,18 @@ func TestCurrencies(t *testing.T) {
 		}
 	}
 }
+
+// A shop that took one of our own refundIds would keep what follows from a canceled order from being paid back.
+func TestRefundIDsOfOurOwnAreReserved(t *testing.T) {
+	bare := `{"orderId":"1","shop":"acme","refundId":"%s","amount":"4"}`
+	for _, id := range []string{"cancel", "cancel-rest", "late"} {
+		m := events.Message{Subject: "orders.acme.1.returned", Body: fmt.Appendf(nil, bare, id)}
+		if _, err := events.DecodeReturn(m); err == nil || !strings.Contains(err.Error(), "refundId: expected an id of the shop's own") {
+			t.Errorf("%s: %v", id, err)
+		}
+		m.Body = fmt.Appendf(nil, `{"specversion":"1.0","id":"a","source":"/seqrflow/canceler","type":"seqrflow.order.returned.v1","data":`+bare+`}`, id)
+		if _, err := events.DecodeReturn(m); err != nil {
+			t.Errorf("%s, asked for by the canceler: %v", id, err)
+		}
+	}
+}

@@ -177,6 +177,33 @@ func (c *comparison) repeated(r row, it *item, text string) {
 	c.lines.add(d)
 }
 
+// unnamed are our refunds that are done without a reference of their own: any row of their amount may be theirs.
+func (c *comparison) unnamed() []events.LedgerEntry {
+	var out []events.LedgerEntry
+	for _, it := range c.items {
+		if it.IsRefund() && it.ErsReference == "" {
+			out = append(out, it.LedgerEntry)
+		}
+	}
+	return out
+}
+
+// showsRefunds says that this report has a refund that we know by its reference, and lacks none that it should have. How
+// refunds are reported is not documented, so one that has none may simply leave them out.
+func (c *comparison) showsRefunds() bool {
+	some := false
+	for _, it := range c.items {
+		switch {
+		case !it.IsRefund() || it.ErsReference == "" || it.before:
+		case it.found:
+			some = true
+		case it.Seq <= c.books.LedgerBefore:
+			return false
+		}
+	}
+	return some
+}
+
 // unexplained is how many rows so far are nothing of ours. The poller may be about to record them.
 func (c *comparison) unexplained() int { return len(c.unmatched) }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/govalues/decimal"
@@ -286,5 +287,28 @@ func TestLinesAndCarriedRowsAreBounded(t *testing.T) {
 	}
 	if len(got.Early) != maxEarly || got.EarlyOmitted != 2000 || len(got.Outstanding) != maxOutstanding || got.OutstandingOmitted != 6000 {
 		t.Errorf("early %d and %d, outstanding %d and %d", len(got.Early), got.EarlyOmitted, len(got.Outstanding), got.OutstandingOmitted)
+	}
+}
+
+// A report that shows no refunds at all says nothing about one in doubt; one that shows those we know proves its absence.
+func TestAbsenceProvesOnlyWhereRefundsAreShown(t *testing.T) {
+	marked := time.Now()
+	asked := marked.Add(-time.Hour)
+	doubtful := refunded("", "40", 6)
+	b := books{Ledger: []events.LedgerEntry{paid("P", "40", 1), refunded("Z", "20", 5)}, LedgerBefore: 100, Terminal: "t"}
+	for _, c := range []struct {
+		rows    []row
+		settled int
+	}{
+		{[]row{reported("P", "40")}, 0},
+		{[]row{reported("P", "40"), reported("Z", "-20")}, 1},
+	} {
+		with := compareWith(b)
+		for _, r := range c.rows {
+			with.row(r)
+		}
+		if got := settlements([]doubt{{doubtful, asked, asked}}, with.unnamed(), with.showsRefunds(), with.unmatched, b, marked); len(got) != c.settled {
+			t.Errorf("with %d rows %d are settled; want %d", len(c.rows), len(got), c.settled)
+		}
 	}
 }

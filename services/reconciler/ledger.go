@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -74,40 +75,62 @@ func entryOf(m bus.Scanned) (e events.LedgerEntry, terminal string, err error) {
 	return e, "", errUnreadable{m.Seq, fmt.Sprintf("the refund %q that it is about is not in it", inv.Change.RefundID)}
 }
 
-// doubts are the terminal's refunds of which nobody knows whether they happened, the oldest first.
-func (w *Worker) doubts(ctx context.Context, terminal string) ([]doubt, error) {
-	var keys []events.Key
-	seen := map[events.Key]bool{}
-	_, err := w.Bus.Scan(ctx, bus.Scan{
-		Stream: events.InvoicesStream, Filters: []string{"invoices.*.*." + string(events.EventRefundUnknown)}, HeadersOnly: true,
-	}, func(m bus.Scanned) error {
-		a, err := events.ParseSubject(m.Subject)
-		if err == nil && !seen[a.Key()] {
-			seen[a.Key()] = true
-			keys = append(keys, a.Key())
-		}
-		return err
-	})
+// doubts are the terminal's refunds of which nobody knows whether they happened, the oldest first, and beside them
+// those that are under way.
+func (w *Worker) doubts(ctx context.Context, terminal string) (out []doubt, underWay []events.LedgerEntry, err error) {
+	keys, err := w.unsettled(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []doubt
 	for _, k := range keys {
 		inv, err := w.Bus.Load(ctx, k)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if inv.Terminal != terminal {
 			continue
 		}
 		for _, refund := range inv.Refunds {
-			if refund.Status == events.RefundUnknown {
-				out = append(out, doubt{events.LedgerEntry{
-					Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: refund.RefundID, Currency: inv.Currency,
-					Amount: refund.Amount, Seq: inv.Seq,
-				}, refund.AskedAt, inv.Change.At})
+			e := events.LedgerEntry{
+				Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: refund.RefundID, Currency: inv.Currency,
+				Amount: refund.Amount, Seq: inv.Seq,
+			}
+			switch refund.Status {
+			case events.RefundUnknown:
+				out = append(out, doubt{e, refund.AskedAt, inv.Change.At})
+			case events.RefundSending, events.RefundWaiting:
+				underWay = append(underWay, e)
 			}
 		}
 	}
-	return out, nil
+	return out, underWay, nil
+}
+
+// unsettled are the invoices that may have a refund without an outcome, the oldest first: one was in doubt once, or
+// the last that was recorded of any is the intent.
+func (w *Worker) unsettled(ctx context.Context) ([]events.Key, error) {
+	var keys []events.Key
+	listed, last := map[events.Key]bool{}, map[events.Key]events.Name{}
+	var filters []string
+	for _, e := range []events.Name{events.EventRefunding, events.EventRefundUnknown, events.EventRefunded, events.EventRefundFailed} {
+		filters = append(filters, "invoices.*.*."+string(e))
+	}
+	_, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: filters, HeadersOnly: true}, func(m bus.Scanned) error {
+		a, err := events.ParseSubject(m.Subject)
+		if err != nil {
+			return err
+		}
+		k, e := a.Key(), events.Name(a.Event)
+		if last[k] != events.EventRefundUnknown {
+			last[k] = e
+		}
+		if !listed[k] && (e == events.EventRefunding || e == events.EventRefundUnknown) {
+			listed[k] = true
+			keys = append(keys, k)
+		}
+		return nil
+	})
+	return slices.DeleteFunc(keys, func(k events.Key) bool {
+		return last[k] != events.EventRefunding && last[k] != events.EventRefundUnknown
+	}), err
 }

@@ -102,11 +102,11 @@ func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b boo
 		}
 	}
 	w.looked(seq)
-	doubts, err := w.doubts(ctx, p.Terminal)
+	doubts, underWay, err := w.doubts(ctx, p.Terminal)
 	if err != nil {
 		return unlessUnreadable(err)
 	}
-	settled, err := w.settle(ctx, p, settlements(doubts, c.unmatched, b, *p.MarkedAt))
+	settled, err := w.settle(ctx, p, settlements(doubts, append(underWay, c.unnamed()...), c.showsRefunds(), c.unmatched, b, *p.MarkedAt))
 	switch {
 	case err != nil:
 		return bus.Hold(err)

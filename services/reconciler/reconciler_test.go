@@ -310,3 +310,32 @@ func TestUnreadableLedgerIsParkedAndNotLeftOut(t *testing.T) {
 		})
 	}
 }
+
+// The row of one refund is no proof of another of the same amount: neither when the one was proved by 98 and has no
+// reference, nor while its answer is not recorded yet.
+func TestRowOfAnotherRefundSettlesNoDoubt(t *testing.T) {
+	for name, other := range map[string]func(w *world){
+		"done without a reference": func(w *world) {
+			w.recordRefund("acme", "1", "r", "4", func(i events.Invoice) (events.Invoice, error) { return i.RefundedAs("r", "", w.fact("98")) })
+		},
+		"under way": func(w *world) {
+			w.update("acme", "1", func(i events.Invoice) (events.Invoice, error) {
+				return i.Refunding(events.Refund{RefundID: "r", Amount: events.AmountOf(decimal.MustParse("4"))}, events.Fact{At: w.bus.Now().Add(-time.Hour)})
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.work(w.provider())
+			ers := w.sold("acme", "1", "10")
+			w.sold("acme", "2", "10")
+			w.paidBack(ers, "4")
+			other(w)
+			w.inDoubt("2", "4")
+			w.close("acme", "1")
+			if r := w.refund("2"); r.Status != events.RefundUnknown {
+				t.Errorf("a refund that never happened is recorded as %s under %q", r.Status, r.ErsReference)
+			}
+		})
+	}
+}

@@ -36,10 +36,11 @@ type settlement struct {
 }
 
 // settlements are the refunds that the report proves, one way or the other. A row proves a refund when
-// each fits the other and nothing else. Absence proves that it did not happen only when this report is
-// the one that must have had it: it was asked for in this period, and long enough before the mark; no
-// mark's outcome is unknown; and there is no row, here or carried over, that it could be.
-func settlements(doubts []doubt, rows []row, b books, markedAt time.Time) []settlement {
+// each fits the other and nothing else, not even one of the others: refunds that are done without a reference
+// of their own, or under way. Absence proves that it did not happen only when this report is the one that must
+// have had it: the report shows the refunds that we know; it was asked for in this period, and long enough
+// before the mark; no mark's outcome is unknown; and there is no row, here or carried over, that it could be.
+func settlements(doubts []doubt, others []events.LedgerEntry, shown bool, rows []row, b books, markedAt time.Time) []settlement {
 	refunds := map[string][]row{}
 	for _, r := range rows {
 		if r.Amount.Sign() < 0 {
@@ -48,7 +49,10 @@ func settlements(doubts []doubt, rows []row, b books, markedAt time.Time) []sett
 	}
 	rivals := map[string]int{}
 	for _, d := range doubts {
-		rivals[amountOf(d)]++
+		rivals[amountOf(d.LedgerEntry)]++
+	}
+	for _, e := range others {
+		rivals[amountOf(e)]++
 	}
 	carried := map[string]bool{}
 	for _, e := range b.Early {
@@ -56,21 +60,21 @@ func settlements(doubts []doubt, rows []row, b books, markedAt time.Time) []sett
 			carried[e.Amount.Decimal().Trim(0).String()] = true
 		}
 	}
-	whole := b.Doubt == "" && b.EarlyOmitted == 0 && !b.RefundsUnreported
+	whole := shown && b.Doubt == "" && b.EarlyOmitted == 0
 	var out []settlement
 	for _, d := range doubts {
-		k := amountOf(d)
+		k := amountOf(d.LedgerEntry)
 		switch {
 		case len(refunds[k]) == 1 && rivals[k] == 1 && !carried[k]:
 			out = append(out, settlement{d, refunds[k][0].Ref})
-		case len(refunds[k]) == 0 && !carried[k] && whole && d.AskedAt.After(b.Since) && d.Seq <= b.LedgerBefore && d.At.Add(settleAge).Before(markedAt):
+		case len(refunds[k]) == 0 && rivals[k] == 1 && !carried[k] && whole && d.AskedAt.After(b.Since) && d.Seq <= b.LedgerBefore && d.At.Add(settleAge).Before(markedAt):
 			out = append(out, settlement{d, ""})
 		}
 	}
 	return out
 }
 
-func amountOf(d doubt) string { return d.Signed().Decimal().Trim(0).String() }
+func amountOf(e events.LedgerEntry) string { return e.Signed().Decimal().Trim(0).String() }
 
 // settle records what the report proves, and says whether that was anything.
 func (w *Worker) settle(ctx context.Context, p events.Period, all []settlement) (recorded bool, err error) {
