@@ -1,12 +1,13 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -43,7 +44,7 @@ const (
 // Run looks at everything and prints what it finds.
 func (d doctorCmd) Run(c *console) error {
 	findings := d.settings(c)
-	findings = append(findings, d.provider(c.ctx))
+	findings = append(findings, d.provider(c)...)
 	findings = append(findings, d.atBroker(c)...)
 	failed := false
 	for _, f := range findings {
@@ -111,19 +112,36 @@ func shopFindings(shops app.ShopList, provider string) []finding {
 	return append(out, finding{ok, fmt.Sprintf("%d shops with credentials", len(shops)), ""})
 }
 
-// provider asks for the one operation that does nothing.
-func (d doctorCmd) provider(ctx context.Context) finding {
+// provider asks for the one operation that does nothing, and with each shop's credentials for an invoice that there
+// cannot be.
+func (d doctorCmd) provider(c *console) []finding {
 	client, err := seqr.New(seqr.Config{Endpoint: d.Provider, AllowHTTP: d.ProviderHTTP, ClientID: d.ClientID, ClientReference: d.ClientReference, Timeout: patience})
 	if err != nil {
-		return finding{fail, "provider: " + err.Error(), "correct --provider (https, or http on this machine only)"}
+		return []finding{{fail, "provider: " + err.Error(), "correct --provider (https, or http on this machine only) or the setting that is named"}}
 	}
 	defer client.CloseIdle()
 	begun := time.Now()
-	err = client.BenchmarkingNop(ctx)
+	err = client.BenchmarkingNop(c.ctx)
 	took := time.Since(begun).Round(time.Millisecond)
-	var answer *seqr.Error
-	if err == nil || errors.As(err, &answer) && answer.Sent == seqr.Answered {
-		return finding{ok, fmt.Sprintf("provider %s answers in %s", d.Provider, took), ""}
+	if _, answered := seqr.CodeOf(err); err != nil && !answered {
+		return []finding{{fail, fmt.Sprintf("provider %s does not answer: %v", d.Provider, err), "check --provider, the network and TLS; for a sandbox: seqrflow sandbox"}}
 	}
-	return finding{fail, fmt.Sprintf("provider %s does not answer: %v", d.Provider, err), "check --provider, the network and TLS; for a sandbox: seqrflow sandbox"}
+	return append([]finding{{ok, fmt.Sprintf("provider %s answers in %s", d.Provider, took), ""}}, d.refusals(c, client)...)
+}
+
+// refusals are the shops whose terminal the provider does not let in.
+func (d doctorCmd) refusals(c *console, client *seqr.Client) []finding {
+	shops, err := app.LoadShops(d.ShopsFile, c.settings)
+	if err != nil {
+		return nil // said already
+	}
+	var out []finding
+	for _, id := range slices.Sorted(maps.Keys(shops)) {
+		s := shops[id]
+		_, err := client.GetPaymentStatus(c.ctx, seqr.GetPaymentStatus{As: seqr.Terminal(s.Terminal, s.Password), InvoiceReference: "0000000000000"})
+		if calls.Credentials(err) {
+			out = append(out, finding{fail, fmt.Sprintf("shop %q: the provider refuses terminal %s: %v", id, s.Terminal, err), "correct the shop's terminal and password"})
+		}
+	}
+	return out
 }

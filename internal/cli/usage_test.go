@@ -158,3 +158,15 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		t.Errorf("a password is printed:\n%s", stdout)
 	}
 }
+
+func TestDoctorTriesTheCredentials(t *testing.T) {
+	_, _, wallet := up(t)
+	shops := filepath.Join(t.TempDir(), "shops.yaml")
+	if err := os.WriteFile(shops, []byte("shops: {good: {terminal: demo-terminal, password: demo-secret}, bad: {terminal: demo-terminal, password: wrong-secret}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, _ := run(t, "", "doctor", "--nats", "nats://"+nobody(t), "--provider", wallet+"/extclientproxy/service/v2", "--shops-file", shops)
+	if code != 1 || !strings.Contains(stdout, `fail  shop "bad": the provider refuses terminal demo-terminal`) || strings.Contains(stdout, `shop "good": the provider`) || strings.Contains(stdout, "wrong-secret") {
+		t.Errorf("exit code %d\n%s", code, stdout)
+	}
+}
