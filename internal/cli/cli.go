@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 
@@ -46,6 +47,7 @@ type console struct {
 	ctx      context.Context
 	in       io.Reader
 	out      io.Writer
+	terminal bool // out is one
 	err      io.Writer
 	settings string // the settings file, if any
 	lines    term.Lines
@@ -94,8 +96,36 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "seqrflow: %v\n%s\n", err, hint(err))
 		return 2
 	}
-	c := &console{ctx: ctx, in: stdin, out: stdout, err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
-	return c.ended(parsed.Run(c))
+	out := &printer{to: stdout}
+	c := &console{ctx: ctx, in: stdin, out: out, terminal: term.IsTerminal(stdout), err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
+	err = parsed.Run(c)
+	if err == nil {
+		err = out.failed()
+	}
+	return c.ended(err)
+}
+
+// printer remembers that something could not be printed: a full disk is no success.
+type printer struct {
+	to  io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (p *printer) Write(b []byte) (int, error) {
+	n, err := p.to.Write(b)
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.err = err
+	}
+	return n, err
+}
+
+func (p *printer) failed() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
 }
 
 func (c *console) ended(err error) int {

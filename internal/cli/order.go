@@ -9,7 +9,6 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
-	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -44,7 +43,7 @@ func (p publishing) publish(c *console, evs []orderfile.Event) error {
 		}
 		c.say("stored  %s", e.Subject())
 	}
-	if len(evs) == 1 && term.IsTerminal(c.out) {
+	if len(evs) == 1 && c.terminal {
 		c.say("look at it: seqrflow show %s", evs[0].Key())
 	}
 	return nil

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -168,5 +169,16 @@ func TestDoctorTriesTheCredentials(t *testing.T) {
 	code, stdout, _ := run(t, "", "doctor", "--nats", "nats://"+nobody(t), "--provider", wallet+"/extclientproxy/service/v2", "--shops-file", shops)
 	if code != 1 || !strings.Contains(stdout, `fail  shop "bad": the provider refuses terminal demo-terminal`) || strings.Contains(stdout, `shop "good": the provider`) || strings.Contains(stdout, "wrong-secret") {
 		t.Errorf("exit code %d\n%s", code, stdout)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestWhatCannotBePrintedIsNoSuccess(t *testing.T) {
+	var stderr bytes.Buffer
+	if code := cli.Run(t.Context(), []string{"version"}, strings.NewReader(""), fullDisk{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left") {
+		t.Errorf("exit code %d, %q", code, stderr.String())
 	}
 }
