@@ -109,7 +109,7 @@ func TestExchangesAndErrorsHoldNoSecret(t *testing.T) {
 }
 
 // secretIn gives what a provider says, raw, to a refused cancelInvoice; it is cut short where announced says so.
-func secretIn(t *testing.T, contentType, body string, announced int) (error, *recorder) {
+func secretIn(t *testing.T, contentType, body string, announced int) (*recorder, error) {
 	t.Helper()
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -118,7 +118,7 @@ func secretIn(t *testing.T, contentType, body string, announced int) (error, *re
 		_, _ = io.WriteString(w, body)
 	})
 	rec := &recorder{}
-	return cancelOne(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec})), rec
+	return rec, cancelOne(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec}))
 }
 
 // TestSecretIsMaskedInEveryCharset: an answer that can't be read is recorded as the octets it came in.
@@ -131,7 +131,7 @@ func TestSecretIsMaskedInEveryCharset(t *testing.T) {
 			"UTF-16BE":   utf16Of(spelled, binary.BigEndian),
 		} {
 			body := "<html>" + octets + "</html>"
-			err, rec := secretIn(t, "text/xml; charset=koi8-r", body, len(body))
+			rec, err := secretIn(t, "text/xml; charset=koi8-r", body, len(body))
 			noSecretIn(t, name, err, rec)
 			if got := string(rec.all[0].Response); got != "<html>***</html>" {
 				t.Errorf("%s: recorded %q", name, got)
@@ -178,7 +178,7 @@ func TestSecretIsMaskedBehindReferences(t *testing.T) {
 			"answer": answerTo("cancelInvoice", "<resultCode>20</resultCode><resultDescription>no "+echo+" &lt;here&gt;</resultDescription>"),
 			"HTML":   "<p>no " + echo + " here",
 		} {
-			err, rec := secretIn(t, "text/xml", body, len(body))
+			rec, err := secretIn(t, "text/xml", body, len(body))
 			noSecretIn(t, name+" in "+part, err, rec)
 			seen := html.UnescapeString(html.UnescapeString(string(rec.all[0].Response) + rec.all[0].Err))
 			if strings.Contains(seen, canary) || !strings.Contains(seen, "no ***") {
@@ -187,7 +187,7 @@ func TestSecretIsMaskedBehindReferences(t *testing.T) {
 		}
 	}
 	innocent := answerTo("cancelInvoice", "<resultCode>20</resultCode><resultDescription>&lt;&#99;anary&gt;</resultDescription>")
-	if _, rec := secretIn(t, "text/xml", innocent, len(innocent)); string(rec.all[0].Response) != innocent {
+	if rec, _ := secretIn(t, "text/xml", innocent, len(innocent)); string(rec.all[0].Response) != innocent {
 		t.Errorf("recorded %s", rec.all[0].Response)
 	}
 }
@@ -204,7 +204,7 @@ func TestBeginningOfASecretIsMasked(t *testing.T) {
 		"after a whole one":   {"<p>" + canary + canary[:5], "<p>******"},
 		"nothing of a secret": {"<p>canary bird &amp; ö", "<p>canary bird &amp; ö"},
 	} {
-		err, rec := secretIn(t, "text/xml", c.said, len(c.said)+100)
+		rec, err := secretIn(t, "text/xml", c.said, len(c.said)+100)
 		if got := string(rec.all[0].Response); seqr.Classify(err) != seqr.Unknown || got != c.recorded {
 			t.Errorf("%s: %v, recorded %q", name, err, got)
 		}
@@ -219,7 +219,7 @@ func TestBeginningOfASecretIsMasked(t *testing.T) {
 		}
 	}
 	whole := "<p>canary"
-	if _, rec := secretIn(t, "text/xml", whole, len(whole)); string(rec.all[0].Response) != whole {
+	if rec, _ := secretIn(t, "text/xml", whole, len(whole)); string(rec.all[0].Response) != whole {
 		t.Errorf("an answer that was read whole is recorded as %q", rec.all[0].Response)
 	}
 }
