@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -152,6 +153,39 @@ func TestBadShopsAreNamedAndTheirSecretsAreNot(t *testing.T) {
 		_, err := LoadShops(write(t, "shops.yaml", body), "")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v; want %q", body, err, want)
+		}
+	}
+}
+
+// The closing of a shop that another process serves is left to that process: parked here, it would be nobody's.
+func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
+	o := Options{Settings: settings(), Targets: []string{"natsd", "reconciler"}, NATSListen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.Nop()}
+	o.Provider, o.ProviderHTTP, o.Shops = "http://127.0.0.1:1/", true, []string{"acme"}
+	s, err := Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	parked, err := s.bus.Conn().SubscribeSync("parked.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, shop := range []string{"beta", "beta", "acme", "acme"} { // there are no credentials for either, so what is taken is parked
+		if _, err := s.bus.RequestClose(t.Context(), "operator", shop, fmt.Sprint("p", i), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		m, err := parked.NextMsg(30 * time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(m.Subject, "parked.reconciler.acme.") {
+			t.Errorf("%s: taken by a reconciler that is to take acme's only", m.Subject)
 		}
 	}
 }

@@ -28,10 +28,8 @@ type books struct {
 	EarlyOmitted       int                  // of them, not known any more
 	Outstanding        []events.LedgerEntry // of the periods before
 	OutstandingOmitted int
-	Doubt              string // why a row may rightly be in another report; "" when there is no reason
-
-	// RefundsUnreported leaves refunds out: this provider's reports do not show them.
-	RefundsUnreported bool
+	Doubt              string               // why a row may rightly be in another report; "" when there is no reason
+	UnderWay           []events.LedgerEntry // refunds that are asked for and not done: a row may be theirs
 }
 
 // item is one payment or refund of ours while the report is read.
@@ -83,9 +81,6 @@ func compareWith(b books) *comparison {
 
 // enter takes one entry into the books, unless an earlier report has settled it.
 func (c *comparison) enter(it *item) {
-	if it.IsRefund() && c.books.RefundsUnreported {
-		return
-	}
 	if it.ErsReference == "" {
 		c.items = append(c.items, it)
 		return
@@ -175,33 +170,6 @@ func (c *comparison) repeated(r row, it *item, text string) {
 	d.Kind, d.Theirs, d.Text = events.MissingHere, &theirs, text
 	c.totals.theirs(d.Currency, r.Amount)
 	c.lines.add(d)
-}
-
-// unnamed are our refunds that are done without a reference of their own: any row of their amount may be theirs.
-func (c *comparison) unnamed() []events.LedgerEntry {
-	var out []events.LedgerEntry
-	for _, it := range c.items {
-		if it.IsRefund() && it.ErsReference == "" {
-			out = append(out, it.LedgerEntry)
-		}
-	}
-	return out
-}
-
-// showsRefunds says that this report has a refund that we know by its reference, and lacks none that it should have. How
-// refunds are reported is not documented, so one that has none may simply leave them out.
-func (c *comparison) showsRefunds() bool {
-	some := false
-	for _, it := range c.items {
-		switch {
-		case !it.IsRefund() || it.ErsReference == "" || it.before:
-		case it.found:
-			some = true
-		case it.Seq <= c.books.LedgerBefore:
-			return false
-		}
-	}
-	return some
 }
 
 // unexplained is how many rows so far are nothing of ours. The poller may be about to record them.

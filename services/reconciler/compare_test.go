@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/govalues/decimal"
@@ -89,6 +88,8 @@ func TestEachKindOfDifference(t *testing.T) {
 			[]string{"missing_there – back -5 –", "missing_here Q – – -6"}},
 		{"refund in doubt", nil, []events.LedgerEntry{noRef}, []row{reported("Q", "-5")}, []string{"refund_differs Q back -5 -5"}},
 		{"refund in doubt that the report does not have", nil, []events.LedgerEntry{noRef}, nil, nil},
+		{"refund done, reference not known, and one in doubt of its amount", []events.LedgerEntry{noRef}, []events.LedgerEntry{refunded("", "5", 5)},
+			[]row{reported("Q", "-5")}, []string{"refund_differs Q back -5 -5"}},
 		{"a doubt explains one row only", nil, []events.LedgerEntry{noRef}, []row{reported("Q", "-5"), reported("R", "-5")},
 			[]string{"refund_differs Q back -5 -5", "missing_here R – – -5"}},
 		{"a doubt does not explain a payment", nil, []events.LedgerEntry{noRef}, []row{reported("Q", "5")}, []string{"missing_here Q – – 5"}},
@@ -262,14 +263,6 @@ func TestDoubtIsSaidWhereItMayExplain(t *testing.T) {
 	}
 }
 
-func TestRefundsAreLeftOutWhereReportsHaveNone(t *testing.T) {
-	b := books{Ledger: []events.LedgerEntry{paid("A", "10", 1), refunded("Z", "4", 2)}, LedgerBefore: 10, RefundsUnreported: true}
-	got := compared(t, b, nil, reported("A", "10"))
-	if got.Differences != 0 || len(got.Notes) != 1 {
-		t.Errorf("%v, notes %q", said(got), got.Notes)
-	}
-}
-
 func TestLinesAndCarriedRowsAreBounded(t *testing.T) {
 	var ledger []events.LedgerEntry
 	rows := []row{reported("grave", "2")}
@@ -287,28 +280,5 @@ func TestLinesAndCarriedRowsAreBounded(t *testing.T) {
 	}
 	if len(got.Early) != maxEarly || got.EarlyOmitted != 2000 || len(got.Outstanding) != maxOutstanding || got.OutstandingOmitted != 6000 {
 		t.Errorf("early %d and %d, outstanding %d and %d", len(got.Early), got.EarlyOmitted, len(got.Outstanding), got.OutstandingOmitted)
-	}
-}
-
-// A report that shows no refunds at all says nothing about one in doubt; one that shows those we know proves its absence.
-func TestAbsenceProvesOnlyWhereRefundsAreShown(t *testing.T) {
-	marked := time.Now()
-	asked := marked.Add(-time.Hour)
-	doubtful := refunded("", "40", 6)
-	b := books{Ledger: []events.LedgerEntry{paid("P", "40", 1), refunded("Z", "20", 5)}, LedgerBefore: 100, Terminal: "t"}
-	for _, c := range []struct {
-		rows    []row
-		settled int
-	}{
-		{[]row{reported("P", "40")}, 0},
-		{[]row{reported("P", "40"), reported("Z", "-20")}, 1},
-	} {
-		with := compareWith(b)
-		for _, r := range c.rows {
-			with.row(r)
-		}
-		if got := settlements([]doubt{{doubtful, asked, asked}}, with.unnamed(), with.showsRefunds(), with.unmatched, b, marked); len(got) != c.settled {
-			t.Errorf("with %d rows %d are settled; want %d", len(c.rows), len(got), c.settled)
-		}
 	}
 }

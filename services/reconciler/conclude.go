@@ -47,15 +47,16 @@ func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyR
 	}
 	done = c.settleUnreferenced(done)
 	doubts = slices.Clone(doubts)
+	open := slices.Concat(doubts, c.books.UnderWay)
 	for _, r := range c.unmatched {
 		fits := slices.IndexFunc(done, func(it *item) bool { return it.Signed().Decimal().Cmp(r.Amount) == 0 })
 		inDoubt := slices.IndexFunc(doubts, func(e events.LedgerEntry) bool { return e.Signed().Decimal().Cmp(r.Amount) == 0 })
 		switch {
 		case fits >= 0:
 			it := done[fits]
-			n := countFits(done, func(it *item) events.LedgerEntry { return it.LedgerEntry }, r)
+			n := countFits(done, func(it *item) events.LedgerEntry { return it.LedgerEntry }, r) + countFits(open, itself, r)
 			if n == 1 && alike(c.unmatched, r) == 1 {
-				c.byAmount = append(c.byAmount, fmt.Sprintf("refund %.64q of %s/%.64q is %s here: we had no reference of it, and nothing else has its amount",
+				c.byAmount = append(c.byAmount, fmt.Sprintf("refund %.64q of %s/%.64q is %s here: we had no reference of it, and no other refund that is done or in doubt has its amount",
 					it.RefundID, it.Shop, it.InvoiceID, r.Ref))
 				c.matched++
 				c.totals.theirs(it.Currency, r.Amount)
@@ -68,9 +69,10 @@ func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyR
 				early = append(early, openRow(r)) // the next period has the entry, and no row for it
 			}
 		case inDoubt >= 0:
-			n := countFits(doubts, func(e events.LedgerEntry) events.LedgerEntry { return e }, r)
+			n := countFits(open, itself, r)
 			c.refundLine(r, doubts[inDoubt], n, "this refund is in doubt, and the amount of this row fits it: it was probably done under this reference; "+
 				"settle it with: seqrflow refunds resolve")
+			open = slices.DeleteFunc(open, func(e events.LedgerEntry) bool { return sameEntry(e, doubts[inDoubt]) })
 			doubts = slices.Delete(doubts, inDoubt, inDoubt+1)
 			early = append(early, openRow(r))
 		default:
@@ -94,6 +96,8 @@ func (c *comparison) settleUnreferenced(done []*item) []*item {
 		return false
 	})
 }
+
+func itself(e events.LedgerEntry) events.LedgerEntry { return e }
 
 func countFits[T any](list []T, entry func(T) events.LedgerEntry, r row) (n int) {
 	for _, e := range list {
@@ -222,9 +226,6 @@ func (c *comparison) notes(out events.Comparison) []string {
 	}
 	if c.books.Doubt != "" {
 		notes = append(notes, c.books.Doubt)
-	}
-	if c.books.RefundsUnreported {
-		notes = append(notes, "refunds are not compared: the settings say that this provider's reports leave them out")
 	}
 	notes = append(notes, c.byAmount[:min(len(c.byAmount), maxByAmount)]...)
 	note(c.late, "%d of the rows are of earlier periods, whose reports lacked them")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -75,62 +76,71 @@ func entryOf(m bus.Scanned) (e events.LedgerEntry, terminal string, err error) {
 	return e, "", errUnreadable{m.Seq, fmt.Sprintf("the refund %q that it is about is not in it", inv.Change.RefundID)}
 }
 
-// doubts are the terminal's refunds of which nobody knows whether they happened, the oldest first, and beside them
-// those that are under way.
-func (w *Worker) doubts(ctx context.Context, terminal string) (out []doubt, underWay []events.LedgerEntry, err error) {
-	keys, err := w.unsettled(ctx)
+// doubts are the terminal's refunds of which nobody knows whether they happened, the oldest first.
+func (w *Worker) doubts(ctx context.Context, terminal string) ([]doubt, error) {
+	var keys []events.Key
+	seen := map[events.Key]bool{}
+	_, err := w.Bus.Scan(ctx, bus.Scan{
+		Stream: events.InvoicesStream, Filters: []string{"invoices.*.*." + string(events.EventRefundUnknown)}, HeadersOnly: true,
+	}, func(m bus.Scanned) error {
+		a, err := events.ParseSubject(m.Subject)
+		if err == nil && !seen[a.Key()] {
+			seen[a.Key()] = true
+			keys = append(keys, a.Key())
+		}
+		return err
+	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	var out []doubt
 	for _, k := range keys {
 		inv, err := w.Bus.Load(ctx, k)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if inv.Terminal != terminal {
 			continue
 		}
 		for _, refund := range inv.Refunds {
-			e := events.LedgerEntry{
-				Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: refund.RefundID, Currency: inv.Currency,
-				Amount: refund.Amount, Seq: inv.Seq,
-			}
-			switch refund.Status {
-			case events.RefundUnknown:
-				out = append(out, doubt{e, refund.AskedAt, inv.Change.At})
-			case events.RefundSending, events.RefundWaiting:
-				underWay = append(underWay, e)
+			if refund.Status == events.RefundUnknown {
+				out = append(out, doubt{events.LedgerEntry{
+					Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: refund.RefundID, Currency: inv.Currency,
+					Amount: refund.Amount, Seq: inv.Seq,
+				}, refund.AskedAt, inv.Change.At})
 			}
 		}
 	}
-	return out, underWay, nil
+	return out, nil
 }
 
-// unsettled are the invoices that may have a refund without an outcome, the oldest first: one was in doubt once, or
-// the last that was recorded of any is the intent.
-func (w *Worker) unsettled(ctx context.Context) ([]events.Key, error) {
-	var keys []events.Key
-	listed, last := map[events.Key]bool{}, map[events.Key]events.Name{}
-	var filters []string
-	for _, e := range []events.Name{events.EventRefunding, events.EventRefundUnknown, events.EventRefunded, events.EventRefundFailed} {
-		filters = append(filters, "invoices.*.*."+string(e))
+// underWay are the terminal's refunds without an outcome that are not among the doubts. It reads every refund there ever
+// was: of several of one invoice the last event tells nothing of the others.
+func (w *Worker) underWay(ctx context.Context, terminal string, doubts []doubt) ([]events.LedgerEntry, error) {
+	if len(doubts) == 0 {
+		return nil, nil // there is nothing to take their rows for
 	}
-	_, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: filters, HeadersOnly: true}, func(m bus.Scanned) error {
-		a, err := events.ParseSubject(m.Subject)
-		if err != nil {
-			return err
+	open := map[events.Key][]events.LedgerEntry{}
+	_, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{
+		"invoices.*.*." + string(events.EventRefunding), "invoices.*.*." + string(events.EventRefundUnknown),
+		"invoices.*.*." + string(events.EventRefunded), "invoices.*.*." + string(events.EventRefundFailed),
+	}}, func(m bus.Scanned) error {
+		var r recorded
+		if err := json.Unmarshal(m.Body, &r); err != nil {
+			return errUnreadable{m.Seq, err.Error()}
 		}
-		k, e := a.Key(), events.Name(a.Event)
-		if last[k] != events.EventRefundUnknown {
-			last[k] = e
-		}
-		if !listed[k] && (e == events.EventRefunding || e == events.EventRefundUnknown) {
-			listed[k] = true
-			keys = append(keys, k)
+		inv := r.Data
+		k := events.KeyOf(inv.Shop, inv.InvoiceID)
+		delete(open, k)
+		for _, refund := range inv.Refunds {
+			e := events.LedgerEntry{
+				Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: refund.RefundID, Currency: inv.Currency, Amount: refund.Amount, Seq: m.Seq,
+			}
+			if inv.Terminal == terminal && refund.Open() && !slices.ContainsFunc(doubts, func(d doubt) bool { return sameEntry(d.LedgerEntry, e) }) {
+				open[k] = append(open[k], e)
+			}
 		}
 		return nil
 	})
-	return slices.DeleteFunc(keys, func(k events.Key) bool {
-		return last[k] != events.EventRefunding && last[k] != events.EventRefundUnknown
-	}), err
+	return slices.Concat(slices.Collect(maps.Values(open))...), err
 }

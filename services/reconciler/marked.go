@@ -54,7 +54,7 @@ func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey)
 // books collects what the report is to be held against; wait says that the previous period's
 // comparison comes first.
 func (w *Worker) books(ctx context.Context, p events.Period) (b books, wait, err error) {
-	b = books{LedgerBefore: p.LedgerBefore, Terminal: p.Terminal, RefundsUnreported: w.RefundsUnreported}
+	b = books{LedgerBefore: p.LedgerBefore, Terminal: p.Terminal}
 	if p.Mark.InDoubt > 0 {
 		b.Doubt = markInDoubt(p.Mark.InDoubt)
 	}
@@ -88,8 +88,15 @@ func (w *Worker) books(ctx context.Context, p events.Period) (b books, wait, err
 
 // compare holds the report against the books and our ledger as it is by now, and records the outcome.
 func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b books, report seqr.Report, call *events.Call) bus.Outcome {
-	var err error
-	if b.Ledger, err = w.ledger(ctx, p.Terminal, p.LedgerAfter); err != nil {
+	// What has no outcome is looked at before the ledger: a refund that is done in between is then in both, not in neither.
+	doubts, err := w.doubts(ctx, p.Terminal)
+	if err == nil {
+		b.UnderWay, err = w.underWay(ctx, p.Terminal, doubts)
+	}
+	if err == nil {
+		b.Ledger, err = w.ledger(ctx, p.Terminal, p.LedgerAfter)
+	}
+	if err != nil {
 		return unlessUnreadable(err)
 	}
 	c := compareWith(b)
@@ -102,11 +109,7 @@ func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b boo
 		}
 	}
 	w.looked(seq)
-	doubts, underWay, err := w.doubts(ctx, p.Terminal)
-	if err != nil {
-		return unlessUnreadable(err)
-	}
-	settled, err := w.settle(ctx, p, settlements(doubts, append(underWay, c.unnamed()...), c.showsRefunds(), c.unmatched, b, *p.MarkedAt))
+	settled, err := w.settle(ctx, p, settlements(doubts, c, *p.MarkedAt))
 	switch {
 	case err != nil:
 		return bus.Hold(err)

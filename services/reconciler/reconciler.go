@@ -46,11 +46,8 @@ type Config struct {
 	Shops    Shops
 	Only     []string // takes only these shops' periods; empty takes all
 	Log      zerolog.Logger
-
-	// RefundsUnreported leaves refunds out of the comparison, for a provider whose reports do not show them.
-	RefundsUnreported bool
-	Pauses            Pauses
-	Backoff           bus.Backoff // between failing attempts; zero is the bus's own
+	Pauses   Pauses
+	Backoff  bus.Backoff // between failing attempts; zero is the bus's own
 }
 
 // Pauses of the worker; a zero one has a default.

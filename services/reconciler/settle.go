@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -35,24 +36,29 @@ type settlement struct {
 	ErsReference string // of the row that proves that it happened; "" proves that it did not
 }
 
-// settlements are the refunds that the report proves, one way or the other. A row proves a refund when
-// each fits the other and nothing else, not even one of the others: refunds that are done without a reference
-// of their own, or under way. Absence proves that it did not happen only when this report is the one that must
-// have had it: the report shows the refunds that we know; it was asked for in this period, and long enough
-// before the mark; no mark's outcome is unknown; and there is no row, here or carried over, that it could be.
-func settlements(doubts []doubt, others []events.LedgerEntry, shown bool, rows []row, b books, markedAt time.Time) []settlement {
-	refunds := map[string][]row{}
-	for _, r := range rows {
-		if r.Amount.Sign() < 0 {
-			refunds[r.Amount.Trim(0).String()] = append(refunds[r.Amount.Trim(0).String()], r)
-		}
+// settlements are the refunds that the report proves, one way or the other. Without whole books it proves nothing, nor
+// where an earlier report had a row of the same amount that is nobody's yet.
+//
+// A row proves a refund when each fits the other and nothing else: no other refund of that amount that is in doubt, under
+// way, or done and not in the report by its reference. Even as many rows as there are candidates prove nothing: that one
+// was done without a reference is itself a conclusion.
+//
+// Absence proves that it did not happen only when this report is the one that must have had it: the report shows refunds;
+// it was asked for in this period, and long enough before the mark; and there is no row that it could be.
+func settlements(doubts []doubt, c *comparison, markedAt time.Time) []settlement {
+	b := c.books
+	if b.Doubt != "" || b.EarlyOmitted > 0 || b.OutstandingOmitted > 0 {
+		return nil
 	}
+	refunds := c.refundRows()
 	rivals := map[string]int{}
-	for _, d := range doubts {
-		rivals[amountOf(d.LedgerEntry)]++
-	}
-	for _, e := range others {
+	for _, e := range slices.Concat(entriesOf(doubts), b.UnderWay) {
 		rivals[amountOf(e)]++
+	}
+	for _, it := range c.items {
+		if it.IsRefund() && !it.found {
+			rivals[amountOf(it.LedgerEntry)]++
+		}
 	}
 	carried := map[string]bool{}
 	for _, e := range b.Early {
@@ -60,18 +66,51 @@ func settlements(doubts []doubt, others []events.LedgerEntry, shown bool, rows [
 			carried[e.Amount.Decimal().Trim(0).String()] = true
 		}
 	}
-	whole := shown && b.Doubt == "" && b.EarlyOmitted == 0
+	shown := c.showsRefunds(refunds)
 	var out []settlement
 	for _, d := range doubts {
 		k := amountOf(d.LedgerEntry)
 		switch {
-		case len(refunds[k]) == 1 && rivals[k] == 1 && !carried[k]:
+		case carried[k]:
+		case len(refunds[k]) == 1 && rivals[k] == 1 && d.AskedAt.Before(markedAt):
 			out = append(out, settlement{d, refunds[k][0].Ref})
-		case len(refunds[k]) == 0 && rivals[k] == 1 && !carried[k] && whole && d.AskedAt.After(b.Since) && d.Seq <= b.LedgerBefore && d.At.Add(settleAge).Before(markedAt):
+		case len(refunds[k]) == 0 && shown && d.AskedAt.After(b.Since) && d.Seq <= b.LedgerBefore && d.At.Add(settleAge).Before(markedAt):
 			out = append(out, settlement{d, ""})
 		}
 	}
 	return out
+}
+
+// refundRows are the refunds of the report that are nothing of ours so far, by their amount.
+func (c *comparison) refundRows() map[string][]row {
+	rows := map[string][]row{}
+	for _, r := range c.unmatched {
+		if r.Amount.Sign() < 0 {
+			k := r.Amount.Trim(0).String()
+			rows[k] = append(rows[k], r)
+		}
+	}
+	return rows
+}
+
+// showsRefunds says that the absence of a refund from this report means something. How refunds are reported is not
+// documented, so the report has to show it: it has one that we knew by its reference before the mark, it contradicts our
+// ledger in nothing, it has all of ours that belongs to its period, and no refund of ours has been left out of all reports.
+func (c *comparison) showsRefunds(rows map[string][]row) bool {
+	shown := false
+	for _, it := range c.items {
+		switch {
+		case it.before || it.Seq > c.books.LedgerBefore:
+			continue // of an earlier report, or of the next one, or known only by this one
+		case it.found:
+			shown = shown || it.IsRefund()
+		case it.IsRefund() && it.ErsReference == "" && len(rows[amountOf(it.LedgerEntry)]) > 0:
+			continue // it may be that row
+		case it.IsRefund() || !it.outstanding:
+			return false
+		}
+	}
+	return shown && c.lines.total == 0
 }
 
 func amountOf(e events.LedgerEntry) string { return e.Signed().Decimal().Trim(0).String() }
