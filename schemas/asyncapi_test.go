@@ -1,6 +1,11 @@
 package schemas
 
-import "github.com/seqrflow/seqrflow/pkg/events"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
 
 type object = map[string]any
 
@@ -26,8 +31,9 @@ func asyncAPI() object {
 	for e, about := range map[events.OrderName]string{events.Placed: "take payment", events.OrderCanceled: "cancel, or refund if paid", events.Returned: "refund"} {
 		add("order."+string(e), "orders.{shop}.{order}."+string(e), "order."+string(e), "order."+string(e)+".v1.json", "receive", about, "shop", "order")
 	}
-	for _, t := range events.Transitions() {
-		add("invoice."+string(t.On), "invoices.{shop}.{invoice}."+string(t.On), "invoice."+string(t.On), "invoice.v1.json", "send", "recorded by the "+t.By, "shop", "invoice")
+	for _, e := range events.Names() {
+		by := "recorded by " + strings.ReplaceAll(strings.Trim(fmt.Sprint(events.RecordersOf(e)), "[]"), " ", ", ")
+		add("invoice."+string(e), "invoices.{shop}.{invoice}."+string(e), "invoice."+string(e), "invoice.v1.json", "send", by, "shop", "invoice")
 	}
 	for _, e := range events.PeriodEvents() {
 		add("period."+string(e), "periods.{shop}.{period}."+string(e), "period."+string(e), "period.v1.json", "send", "closing a period", "shop", "period")

@@ -30,17 +30,31 @@ func documents() map[string]any {
 type datum struct {
 	file, title string
 	value       any
+	accepts     func(*jsonschema.Schema) // what the decoder takes beyond the Go type
 }
 
 func data() []datum {
 	return []datum{
-		{"order.placed.v1.json", "Take payment for this order", events.Order{}},
-		{"order.canceled.v1.json", "The order is off: cancel, or refund if paid", events.Cancellation{}},
-		{"order.returned.v1.json", "Refund all of it or part of it", events.Return{}},
-		{"invoice.v1.json", "The whole invoice after the event, in every seqrflow.invoice.….v1", events.Invoice{}},
-		{"period.v1.json", "The whole period after the event, in every seqrflow.period.….v1", events.Period{}},
-		{"parked.v1.json", "What a worker could not handle, and the wish to try again", events.Parked{}},
+		{"order.placed.v1.json", "Take payment for this order", events.Order{}, integerID},
+		{"order.canceled.v1.json", "The order is off: cancel, or refund if paid", events.Cancellation{}, integerID},
+		{"order.returned.v1.json", "Refund all of it or part of it", events.Return{}, func(s *jsonschema.Schema) { integerID(s); amountOrAll(s) }},
+		{"invoice.v1.json", "The whole invoice after the event, in every seqrflow.invoice.….v1", events.Invoice{}, nil},
+		{"period.v1.json", "The whole period after the event, in every seqrflow.period.….v1", events.Period{}, nil},
+		{"parked.v1.json", "What a worker could not handle, and the wish to try again", events.Parked{}, nil},
 	}
+}
+
+// integerID lets a shop that numbers its orders write the number.
+func integerID(s *jsonschema.Schema) {
+	id, _ := s.Properties.Get("orderId")
+	text := *id
+	*id = jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: text.Type, MinLength: text.MinLength, MaxLength: text.MaxLength}, {Type: "integer"}}, Description: text.Description}
+}
+
+func amountOrAll(s *jsonschema.Schema) {
+	amount, _ := s.Properties.Get("amount")
+	sum := *amount
+	*amount = jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: sum.Type, Pattern: sum.Pattern, Examples: sum.Examples}, {Const: "all"}}, Description: sum.Description}
 }
 
 func schemaOf(d datum) *jsonschema.Schema {
@@ -59,6 +73,9 @@ func schemaOf(d datum) *jsonschema.Schema {
 		},
 	}
 	s := r.Reflect(d.value)
+	if d.accepts != nil {
+		d.accepts(s)
+	}
 	s.ID, s.Title = jsonschema.ID("urn:seqrflow:"+d.file), d.title
 	return s
 }

@@ -61,6 +61,22 @@ func (a Amount) In(currency string) string {
 	return a.d.Pad(n).String()
 }
 
+// within gives the amount with no more digits after the point than the currency has; digits beyond them must
+// be zeros. Where the currency is not known only zeros beyond the usual two are taken off.
+func (a Amount) within(currency string) (Amount, error) {
+	n, ok := CurrencyDigits(currency)
+	if !ok {
+		return Amount{a.d.Trim(2)}, nil
+	}
+	if a.d.Scale() <= n {
+		return a, nil
+	}
+	if d := a.d.Trim(n); d.Scale() == n {
+		return Amount{d}, nil
+	}
+	return a, fmt.Errorf("expected at most %d digits after the point for %s, got %q", n, currency, a)
+}
+
 // Add returns a+b. Sums of amounts within [MaxAmountDigits] cannot overflow the decimal's 19 digits.
 func (a Amount) Add(b Amount) Amount { return Amount{must(a.d.Add(b.d))} }
 

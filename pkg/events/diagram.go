@@ -31,7 +31,15 @@ func Mermaid() string {
 		if to == "" {
 			to = "same"
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", strings.Join(from, ", "), t.On, to, t.By, t.When)
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", strings.Join(from, ", "), t.On, to, names(t.By), t.When)
 	}
 	return b.String()
+}
+
+func names(actors []Actor) string {
+	var all []string
+	for _, a := range actors {
+		all = append(all, string(a))
+	}
+	return strings.Join(all, ", ")
 }

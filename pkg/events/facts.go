@@ -76,7 +76,7 @@ func (inv Invoice) Overdue(f Fact) (Invoice, error) {
 // PaidWith records the payment; it is late when the invoice had already ended.
 func (inv Invoice) PaidWith(ersReference, by string, f Fact) (Invoice, error) {
 	inv.ErsReference, inv.PaidAt = ersReference, at(f)
-	inv.Late = inv.state().Final()
+	inv.Late = inv.state().Closed()
 	return inv.change(f.change(EventPaid, by), false)
 }
 
@@ -88,18 +88,22 @@ func (inv Invoice) ReceiptedWith(r Receipt, f Fact) (Invoice, error) {
 }
 
 // Refunding records the intent to refund, before the provider is called, and holds the amount.
-// For a refund that is already known it records another attempt; when the last one's outcome is not
+// For a refund that is under way it records another attempt; when the last one's outcome is not
 // known the refund is in doubt from then on.
 func (inv Invoice) Refunding(r Refund, f Fact) (Invoice, error) {
 	known, again := inv.Refund(r.RefundID)
-	if again {
+	switch {
+	case again && known.Status != RefundSending && known.Status != RefundWaiting:
+		return inv, fmt.Errorf("refund %q is %s: %w", r.RefundID, known.Status, ErrNotAllowed)
+	case again:
 		message := r.Message
 		r = known
 		r.Message = message
 		r.InDoubt = r.InDoubt || known.Status == RefundSending
-	} else if r.Amount.Sign() <= 0 || r.Amount.Cmp(inv.Remaining()) > 0 {
-		return inv, fmt.Errorf("refund of %s with %s left: %w", r.Amount, inv.Remaining(), ErrNotAllowed)
-	} else {
+	default:
+		if err := inv.canReserve(r.Amount); err != nil {
+			return inv, err
+		}
 		r.AskedAt = f.At.UTC()
 	}
 	r.Status, r.Attempts = RefundSending, r.Attempts+1
@@ -149,20 +153,48 @@ func (inv Invoice) RefundInDoubt(id string, f Fact) (Invoice, error) {
 	return inv.withRefund(EventRefundUnknown, r, f)
 }
 
+// RefundDoubted records that a refund may have been paid without our knowing, whether or not there is an
+// intent yet: after the broker was restored from a backup, anything asked for since is lost to us. It
+// reserves the amount, as the intent would have, until the refund is settled.
+func (inv Invoice) RefundDoubted(r Refund, f Fact) (Invoice, error) {
+	known, again := inv.Refund(r.RefundID)
+	switch {
+	case again && known.Status != RefundSending && known.Status != RefundWaiting:
+		return inv, fmt.Errorf("refund %q is %s: %w", r.RefundID, known.Status, ErrNotAllowed)
+	case again:
+		r = known
+	default:
+		if err := inv.canReserve(r.Amount); err != nil {
+			return inv, err
+		}
+		r.AskedAt = f.At.UTC()
+	}
+	r.Status, r.Detail, r.InDoubt = RefundUnknown, f.Why, true
+	return inv.withRefund(EventRefundUnknown, r, f)
+}
+
 // RefundSettled records what was found out about a refund in doubt: that it happened, under the
-// provider's ersReference where that is known, or that it did not, which releases its amount.
+// provider's ersReference where that is known, or that it did not, which releases its amount. A refund
+// that is sending counts as in doubt here, because the message that would end it may never come again.
 func (inv Invoice) RefundSettled(id string, happened bool, ersReference string, f Fact) (Invoice, error) {
 	r, ok := inv.Refund(id)
 	if !ok {
 		return inv, fmt.Errorf("refund %q: there is none: %w", id, ErrNotAllowed)
 	}
-	if r.Status != RefundUnknown {
+	if r.Status != RefundUnknown && r.Status != RefundSending {
 		return inv, fmt.Errorf("refund %q is %s, not in doubt: %w", id, r.Status, ErrNotAllowed)
 	}
 	if happened {
 		return inv.RefundedAs(id, ersReference, f)
 	}
 	return inv.RefundRefused(r, f)
+}
+
+func (inv Invoice) canReserve(a Amount) error {
+	if a.Sign() <= 0 || a.Cmp(inv.Remaining()) > 0 {
+		return fmt.Errorf("refund of %s with %s left: %w", a, inv.Remaining(), ErrNotAllowed)
+	}
+	return nil
 }
 
 func (inv Invoice) underWay(id string) (Refund, error) {

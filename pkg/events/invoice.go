@@ -34,6 +34,8 @@ type Invoice struct {
 	Held         Amount     `json:"held,omitzero" jsonschema:"description=Sum of the refunds under way or in doubt"`
 
 	Change Change `json:"change"`
+
+	Unknown UnknownFields `json:"-"`
 }
 
 // Change is what is particular to one event: what happened, who recorded it and why.
@@ -63,6 +65,8 @@ type Receipt struct {
 	MIMEType string    `json:"mimeType"`
 	SHA256   string    `json:"sha256"`
 	Bytes    int       `json:"bytes"`
+
+	Unknown UnknownFields `json:"-"`
 }
 
 // RefundStatus says how far a refund has come.
@@ -82,6 +86,7 @@ const (
 type Refund struct {
 	RefundID     string       `json:"refundId"`
 	Amount       Amount       `json:"amount"`
+	All          bool         `json:"all,omitempty" jsonschema:"description=The shop asked for all that was left"`
 	Status       RefundStatus `json:"status" jsonschema:"enum=sending,enum=waiting,enum=done,enum=failed,enum=unknown"`
 	ErsReference string       `json:"ersReference,omitempty" jsonschema:"description=The provider's name of the refund"`
 	Reason       string       `json:"reason,omitempty" jsonschema:"description=Why the shop asked for it"`
@@ -91,6 +96,8 @@ type Refund struct {
 	Message      uint64       `json:"message,omitempty" jsonschema:"description=Sequence of the message whose handling made the last attempt; others with the same refundId leave its outcome to that one"`
 	AskedAt      time.Time    `json:"askedAt"`
 	SettledAt    *time.Time   `json:"settledAt,omitempty"`
+
+	Unknown UnknownFields `json:"-"`
 }
 
 // Key of the invoice.

@@ -23,7 +23,11 @@ type Envelope struct {
 
 // NewEnvelope wraps data as one event.
 func NewEnvelope(id, source, kind, subject string, at time.Time, data any) (Envelope, error) {
-	body, err := json.Marshal(data)
+	encode := func() ([]byte, error) { return Encode(data) }
+	if own, ok := data.(json.Marshaler); ok {
+		encode = own.MarshalJSON // json.Marshal would read its result once more
+	}
+	body, err := encode()
 	return Envelope{
 		SpecVersion: "1.0", ID: id, Source: source, Type: TypeOf(kind), Subject: subject,
 		Time: at.UTC(), DataContentType: "application/json", Data: body,
@@ -67,20 +71,6 @@ func (m Message) TraceParent() string {
 		return ""
 	}
 	return e.TraceParent
-}
-
-// source is who says to have published the message; empty for bare data.
-func (m Message) source() string {
-	if v := m.header("ce-source"); v != "" {
-		return v
-	}
-	var e struct {
-		Source string `json:"source"`
-	}
-	if json.Unmarshal(m.Body, &e) != nil {
-		return ""
-	}
-	return e.Source
 }
 
 func (m Message) header(name string) string {

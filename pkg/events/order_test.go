@@ -46,7 +46,7 @@ func TestBadOrderNamesTheFieldAndWhatWasExpected(t *testing.T) {
 		{"missing id", "", edit(`"orderId":"1001",`, ``), "orderId: missing"},
 		{"null id", "", edit(`"1001"`, `null`), "orderId: missing"},
 		{"empty id", "", edit(`"1001"`, `""`), "orderId: expected a string that is not empty"},
-		{"number for text", "", edit(`"1001"`, `1001`), "orderId: expected a string, got the number 1001"},
+		{"number for text", "", edit(`"1001"`, `1001.5`), "orderId: expected a string, got the number 1001.5"},
 		{"long id", "", edit(`"1001"`, `"`+strings.Repeat("x", 201)+`"`), "orderId: expected at most 200 characters, got 201"},
 		{"another order's subject", "orders.acme.1002.placed", good, `orderId: expected the subject's order`},
 		{"another shop's subject", "orders.evil.1001.placed", good, `shop: expected the subject's shop`},
@@ -75,6 +75,19 @@ func TestBadOrderNamesTheFieldAndWhatWasExpected(t *testing.T) {
 		{"an old version of CloudEvents", "", `{"specversion":"0.3","type":"seqrflow.order.placed.v1","data":` + good + `}`, `specversion: expected "1.0"`},
 		{"no data", "", `{"specversion":"1.0","type":"seqrflow.order.placed.v1"}`, `data: missing`},
 		{"enveloped, missing", "", `{"specversion":"1.0","type":"seqrflow.order.placed.v1","data":{"rows":[{}]}}`, `data.rows[0].description: missing`},
+		{"javascript backUrl", "", edit(`"currency"`, `"backUrl":"JavaScript:alert(1)","currency"`), `backUrl: expected http, https or an app's own scheme, got "javascript"`},
+		{"data backUrl", "", edit(`"currency"`, `"backUrl":"data:text/html,x","currency"`), `backUrl: expected http, https or an app's own scheme, got "data"`},
+		{"vbscript backUrl", "", edit(`"currency"`, `"backUrl":"vbscript:x","currency"`), `backUrl: expected http, https or an app's own scheme, got "vbscript"`},
+		{"file backUrl", "", edit(`"currency"`, `"backUrl":"file:///etc/passwd","currency"`), `backUrl: expected http, https or an app's own scheme, got "file"`},
+		{"null invoiceId", "", edit(`"currency"`, `"invoiceId":null,"currency"`), `invoiceId: expected a value, got null`},
+		{"null validFor", "", edit(`"currency"`, `"validFor":null,"currency"`), `validFor: expected a value, got null`},
+		{"empty backUrl", "", edit(`"currency"`, `"backUrl":"","currency"`), `backUrl: expected a value, got ""`},
+		{"misspelt validFor", "", edit(`"currency"`, `"valid_for":"1h","currency"`), `valid_for: unknown field with a name like that of "validFor"`},
+		{"misspelt invoiceId", "", edit(`"currency"`, `"invoiceID":"1001-b","currency"`), `invoiceID: unknown field with a name like that of "invoiceId"`},
+		{"misspelt backUrl", "", edit(`"currency"`, `"backURL":"https://x","currency"`), `backURL: unknown field with a name like that of "backUrl"`},
+		{"a total given twice", "", edit(`"currency"`, `"total":"1","currency"`), `total: expected once, got 2 times`},
+		{"a key given twice in a row", "", edit(`"quantity":1`, `"quantity":1,"quantity":2`), `rows[0].quantity: expected once, got 2 times`},
+		{"data given twice", "", `{"specversion":"1.0","type":"seqrflow.order.placed.v1","data":` + good + `,"data":` + good + `}`, `data: expected once, got 2 times`},
 	}
 	for _, c := range cases {
 		if c.subject == "" {
@@ -91,6 +104,15 @@ func TestAllProblemsAreToldAtOnce(t *testing.T) {
 	for _, path := range []string{"currency:", "total: missing", "rows[0].quantity: missing", "rows[0].total:"} {
 		if err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%v does not tell of %s", err, path)
+		}
+	}
+}
+
+func TestEachProblemIsToldOnce(t *testing.T) {
+	_, err := events.DecodeOrder(message("orders.acme.1001.placed", `{"invoiceId":null}`))
+	for _, problem := range []string{"orderId: missing", "shop: missing", "rows: missing", "invoiceId: expected a value"} {
+		if n := strings.Count(fmt.Sprint(err), problem); n != 1 {
+			t.Errorf("%q is told %d times in %v", problem, n, err)
 		}
 	}
 }
@@ -199,14 +221,39 @@ func TestCurrencies(t *testing.T) {
 // A shop that took one of our own refundIds would keep what follows from a canceled order from being paid back.
 func TestRefundIDsOfOurOwnAreReserved(t *testing.T) {
 	bare := `{"orderId":"1","shop":"acme","refundId":"%s","amount":"4"}`
-	for _, id := range []string{"cancel", "cancel-rest", "late"} {
+	for _, id := range []string{events.RefundLate, events.RefundCancel, events.RefundCancelRest, events.RefundSecond} {
 		m := events.Message{Subject: "orders.acme.1.returned", Body: fmt.Appendf(nil, bare, id)}
 		if _, err := events.DecodeReturn(m); err == nil || !strings.Contains(err.Error(), "refundId: expected an id of the shop's own") {
 			t.Errorf("%s: %v", id, err)
 		}
 		m.Body = fmt.Appendf(nil, `{"specversion":"1.0","id":"a","source":"/seqrflow/canceler","type":"seqrflow.order.returned.v1","data":`+bare+`}`, id)
-		if _, err := events.DecodeReturn(m); err != nil {
-			t.Errorf("%s, asked for by the canceler: %v", id, err)
+		if _, err := events.DecodeReturn(m); err == nil || !strings.Contains(err.Error(), "refundId: expected an id of the shop's own") {
+			t.Errorf("%s, from whoever says to be the canceler: %v", id, err)
+		}
+		if !events.IsReservedRefund(id) {
+			t.Errorf("%s is not reserved", id)
+		}
+	}
+	if events.IsReservedRefund("r1") {
+		t.Error("r1 is reserved")
+	}
+}
+
+func TestOpenSubjects(t *testing.T) {
+	k := events.KeyOf("acme", "10.01")
+	if got, err := events.ParseOpenSubject(k.Open()); err != nil || got != k || k.Open() != "open.acme."+events.Token("10.01") {
+		t.Errorf("%s was read as %s, %v", k.Open(), got, err)
+	}
+	for subject, want := range map[string]string{
+		"open.acme":                 "expected open.<shop>.<invoice>",
+		"open.acme.10.01":           "expected open.<shop>.<invoice>",
+		"invoices.acme.1001":        "expected open.<shop>.<invoice>",
+		"open..1001":                `the shop token "" is not`,
+		"open.acme.10%01":           `the invoice token "10%01" is not`,
+		"invoices.acme.1001.issued": "expected open.<shop>.<invoice>",
+	} {
+		if k, err := events.ParseOpenSubject(subject); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %s, %v; want %q", subject, k, err, want)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package events
 
-import "time"
+import (
+	"encoding/base64"
+	"time"
+)
 
 // The events of PARKED: a worker parks, a person replays.
 const (
@@ -22,4 +25,14 @@ type Parked struct {
 	Encoding  string    `json:"encoding,omitempty" jsonschema:"enum=base64"`
 	Truncated bool      `json:"truncated,omitempty"`
 	Replays   uint64    `json:"replays,omitempty" jsonschema:"description=In a replayed event: the sequence on PARKED of what is replayed"`
+}
+
+// Body is the copy of the original that was kept: the whole of it, or its beginning where Truncated says so.
+func (p Parked) Body() []byte {
+	if p.Encoding == "base64" {
+		if b, err := base64.StdEncoding.DecodeString(p.Original); err == nil {
+			return b
+		}
+	}
+	return []byte(p.Original)
 }

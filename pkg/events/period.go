@@ -24,6 +24,8 @@ type Period struct {
 
 	Comparison
 	Change PeriodChange `json:"change"`
+
+	Unknown UnknownFields `json:"-"`
 }
 
 // MarkAttempts is how often the provider was asked to mark, recorded before each call. One that is
@@ -32,6 +34,8 @@ type MarkAttempts struct {
 	Count    int  `json:"count,omitempty"`
 	UnderWay bool `json:"underWay,omitempty" jsonschema:"description=The last attempt's outcome is not recorded"`
 	InDoubt  int  `json:"inDoubt,omitempty" jsonschema:"description=Attempts that may have closed a provider period whose id was lost"`
+
+	Unknown UnknownFields `json:"-"`
 }
 
 // PeriodRef names another period.
@@ -68,7 +72,23 @@ type Comparison struct {
 	EarlyOmitted       int           `json:"earlyOmitted,omitempty"`
 	Outstanding        []LedgerEntry `json:"outstanding,omitempty" jsonschema:"description=What we have recorded and no report has had so far"`
 	OutstandingOmitted int           `json:"outstandingOmitted,omitempty"`
+	OpenRefunds        *OpenRefunds  `json:"openRefunds,omitempty" jsonschema:"description=What had no outcome when the comparison was made; missing in events of older versions"`
 }
+
+// OpenRefunds are the terminal's invoices that had a refund under way or in doubt.
+type OpenRefunds struct {
+	Invoices []InvoiceRef `json:"invoices,omitempty"`
+	Omitted  int          `json:"omitted,omitempty" jsonschema:"description=Of them, those that the list has no room for"`
+}
+
+// InvoiceRef names an invoice.
+type InvoiceRef struct {
+	Shop      string `json:"shop"`
+	InvoiceID string `json:"invoiceId"`
+}
+
+// Key of the invoice that is named.
+func (r InvoiceRef) Key() Key { return KeyOf(r.Shop, r.InvoiceID) }
 
 // PeriodTotal holds our ledger and the report of a period against each other, in one currency.
 type PeriodTotal struct {

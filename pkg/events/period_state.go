@@ -1,9 +1,8 @@
 package events
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/looplab/fsm"
 )
@@ -64,21 +63,25 @@ func PeriodTransitions() []PeriodTransition {
 	}
 }
 
+// periodOutcomes is the table, evaluated once for every state and event.
+var periodOutcomes = sync.OnceValue(func() map[step]string {
+	var evs fsm.Events
+	var states, labels []string
+	for _, s := range PeriodStates() {
+		states = append(states, string(s))
+	}
+	for _, t := range PeriodTransitions() {
+		labels = append(labels, string(t.On))
+		evs = append(evs, fsm.EventDesc{Name: string(t.On), Src: []string{string(t.From)}, Dst: string(t.To)})
+	}
+	return evaluate(evs, states, labels)
+})
+
 // PeriodNext is the state after the event. Where the table has no such transition the error is
 // [ErrNotAllowed].
 func PeriodNext(from PeriodState, e PeriodEvent) (PeriodState, error) {
-	var evs fsm.Events
-	for _, t := range PeriodTransitions() {
-		evs = append(evs, fsm.EventDesc{Name: string(t.On), Src: []string{string(t.From)}, Dst: string(t.To)})
+	if to, ok := periodOutcomes()[step{string(from), string(e)}]; ok {
+		return PeriodState(to), nil
 	}
-	m := fsm.NewFSM(string(from), evs, nil)
-	if !m.Can(string(e)) {
-		return from, fmt.Errorf("%s on %s: %w", e, from, ErrNotAllowed)
-	}
-	err := m.Event(context.Background(), string(e))
-	var same fsm.NoTransitionError
-	if err != nil && !errors.As(err, &same) {
-		return from, fmt.Errorf("%s on %s: %w", e, from, err)
-	}
-	return PeriodState(m.Current()), nil
+	return from, fmt.Errorf("%s on %s: %w", e, from, ErrNotAllowed)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -29,7 +30,9 @@ func readObject(path string, body []byte, ps *Problems) reader {
 			}
 		}
 		*ps = append(*ps, Problem{or(path, "body"), what})
+		return r
 	}
+	r.checkDuplicates(body)
 	return r
 }
 
@@ -75,7 +78,35 @@ func (r reader) text(key string, required bool, maxRunes int) string {
 	return s
 }
 
-// amount reads a decimal string with at most the currency's digits.
+// currency reads an ISO 4217 code.
+func (r reader) currency(required bool) string {
+	c := r.text("currency", required, 3)
+	if _, ok := CurrencyDigits(c); !ok && c != "" {
+		r.note("currency", "expected an ISO 4217 code such as SEK, got %q", clip(c, 10))
+	}
+	return c
+}
+
+// isText says whether the field is the given text.
+func (r reader) isText(key, want string) bool {
+	var s string
+	v := r.raw(key, false)
+	return v != nil && json.Unmarshal(v, &s) == nil && s == want
+}
+
+// id reads a text; a JSON integer is taken as its decimal digits, as a shop may number its orders.
+func (r reader) id(key string) string {
+	if v := r.raw(key, false); v != nil && isInteger(v) {
+		r.fields[key] = slices.Concat([]byte{'"'}, v, []byte{'"'})
+	}
+	return r.text(key, true, MaxID)
+}
+
+func isInteger(v []byte) bool {
+	return !bytes.ContainsFunc(bytes.TrimPrefix(v, []byte("-")), func(c rune) bool { return c < '0' || c > '9' })
+}
+
+// amount reads a decimal string with at most the currency's digits; zeros at the end do not count.
 func (r reader) amount(key, currency string, required bool) *Amount {
 	v := r.raw(key, required)
 	if v == nil {
@@ -91,8 +122,9 @@ func (r reader) amount(key, currency string, required bool) *Amount {
 		r.note(key, "%v", err)
 		return nil
 	}
-	if n, ok := CurrencyDigits(currency); ok && a.d.Scale() > n {
-		r.note(key, "expected at most %d digits after the point for %s, got %q", n, currency, s)
+	a, err = a.within(currency)
+	if err != nil {
+		r.note(key, "%v", err)
 		return nil
 	}
 	return &a

@@ -3,6 +3,7 @@ package events_test
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +68,38 @@ func TestRefundOfAllThatIsLeftEndsTheInvoice(t *testing.T) {
 			}
 		} else if err == nil {
 			t.Errorf("from %s: allowed", from)
+		}
+	}
+}
+
+// recorders is who records what, written from the other side.
+var recorders = map[events.Name]string{
+	events.EventIssued: "invoicer", events.EventRejected: "invoicer", events.EventCanceled: "poller canceler",
+	events.EventPaid: "poller", events.EventReserved: "poller", events.EventFailed: "poller", events.EventOverdue: "poller",
+	events.EventExpired: "poller canceler", events.EventReceipted: "receipter", events.EventRefunding: "refunder",
+	events.EventRefunded: "refunder reconciler operator", events.EventRefundFailed: "refunder reconciler operator",
+	events.EventRefundUnknown: "refunder reconciler operator",
+}
+
+func TestWhoMayRecordEachEvent(t *testing.T) {
+	for _, e := range events.Names() {
+		want := strings.Fields(recorders[e])
+		for _, a := range append(events.Actors(), "", "gateway", "test") {
+			if may := slices.Contains(want, string(a)); events.MayRecord(e, a) != may {
+				t.Errorf("MayRecord(%s, %q) is %v", e, a, !may)
+			}
+		}
+	}
+	if events.MayRecord("invented", events.ActorPoller) {
+		t.Error("the poller may record an event that does not exist")
+	}
+}
+
+func TestOpenAndClosedStates(t *testing.T) {
+	for _, s := range append(events.States(), "") {
+		open, nothing := s == events.Issued || s == events.Reserved, s == events.None || s == ""
+		if s.Open() != open || s.Closed() != (!open && !nothing) {
+			t.Errorf("%q: open %v, closed %v", s, s.Open(), s.Closed())
 		}
 	}
 }

@@ -14,11 +14,13 @@ const (
 	InvoicesStream = "INVOICES"
 	PeriodsStream  = "PERIODS"
 	ParkedStream   = "PARKED"
+	OpenStream     = "OPEN" // the index of open invoices that pollers work from
 
 	OrdersSubjects   = "orders.>"
 	InvoicesSubjects = "invoices.*.*.*"
 	PeriodsSubjects  = "periods.*.*.*"
 	ParkedSubjects   = "parked.*.*.*"
+	OpenSubjects     = "open.*.*"
 )
 
 const maxToken = 64
@@ -76,6 +78,23 @@ func (k Key) Subject(e Name) string {
 
 // Hint is the subject that asks the poller to look at the invoice now.
 func (k Key) Hint() string { return "hints." + k.Shop + "." + k.Invoice }
+
+// Open is the invoice's subject in the index of open invoices.
+func (k Key) Open() string { return "open." + k.Shop + "." + k.Invoice }
+
+// ParseOpenSubject reads a subject of the index of open invoices; the error names what is wrong.
+func ParseOpenSubject(subject string) (Key, error) {
+	t := strings.Split(subject, ".")
+	if len(t) != 3 || t[0] != "open" {
+		return Key{}, Problem{"subject", fmt.Sprintf("expected open.<shop>.<invoice>, got %q", clip(subject, 80))}
+	}
+	for i, name := range []string{"shop", "invoice"} {
+		if !IsToken(t[i+1]) {
+			return Key{}, Problem{"subject", fmt.Sprintf("the %s token %q is not 1 to 64 of A-Z a-z 0-9 _ -", name, clip(t[i+1], 80))}
+		}
+	}
+	return Key{t[1], t[2]}, nil
+}
 
 // OrderSubject is where an order event is published.
 func OrderSubject(shop, order string, e OrderName) string {

@@ -1,0 +1,127 @@
+package events
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/govalues/decimal"
+)
+
+var (
+	// ErrForeignEvent says that a message on INVOICES is none that a worker of ours writes.
+	ErrForeignEvent = errors.New("not an event of ours")
+	// ErrNewerVersion says that an event on INVOICES is of a newer major version: a newer worker handles it.
+	ErrNewerVersion = errors.New("an event of a newer version")
+)
+
+const sourcePrefix = "/seqrflow/"
+
+// SourceOf gives the CloudEvents source of events that the actor records.
+func SourceOf(a Actor) string { return sourcePrefix + string(a) }
+
+var typeVersion = regexp.MustCompile(`^seqrflow\.invoice\.([A-Za-z0-9_-]{1,64})\.v([2-9]|[1-9][0-9]{1,8})$`)
+
+// DecodeInvoiceEvent reads an event of INVOICES, and takes only what one of our actors could have written: a
+// structured CloudEvent whose type, source, change and ids agree with the subject, with a step that the table has.
+// Who may publish on INVOICES is for the broker to say: a source is a claim, not a proof.
+//
+// The error is [ErrNewerVersion] for an event of a newer major version, and else [ErrForeignEvent]; it names
+// what was expected. The envelope is returned as far as it could be read.
+func DecodeInvoiceEvent(subject string, body []byte) (Invoice, Envelope, error) {
+	var e Envelope
+	a, err := ParseSubject(subject)
+	switch {
+	case err != nil:
+		return Invoice{}, e, fmt.Errorf("%w: %w", ErrForeignEvent, err)
+	case a.Kind != "invoices":
+		return Invoice{}, e, foreign("subject", "invoices.<shop>.<invoice>.<event>", subject)
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return Invoice{}, e, fmt.Errorf("%w: expected a CloudEvent in structured JSON: %w", ErrForeignEvent, err)
+	}
+	if err := e.check(Name(a.Event)); err != nil {
+		return Invoice{}, e, err
+	}
+	var inv Invoice
+	if err := inv.UnmarshalJSON(e.Data); err != nil {
+		return Invoice{}, e, fmt.Errorf("%w: data: %w", ErrForeignEvent, err)
+	}
+	if err := inv.check(a); err != nil {
+		return Invoice{}, e, err
+	}
+	return inv, e, nil
+}
+
+// check says whether the envelope is one that an actor of ours puts around the event.
+func (e Envelope) check(name Name) error {
+	wantType := TypeOf("invoice." + string(name))
+	actor, ours := strings.CutPrefix(e.Source, sourcePrefix)
+	switch {
+	case e.SpecVersion != "1.0":
+		return foreign("specversion", "1.0", e.SpecVersion)
+	case e.ID == "":
+		return foreign("id", "an id", "")
+	case !ours:
+		return foreign("source", sourcePrefix+"<actor>", e.Source)
+	case e.Type != wantType:
+		if m := typeVersion.FindStringSubmatch(e.Type); m != nil && m[1] == string(name) {
+			return fmt.Errorf("%w: type: expected %q, got %q", ErrNewerVersion, wantType, e.Type)
+		}
+		return foreign("type", wantType, e.Type)
+	case !slices.Contains(Names(), name):
+		return foreign("subject", "an event of an invoice", string(name))
+	case !MayRecord(name, Actor(actor)):
+		return foreign("source", fmt.Sprintf("%s and one of %v", sourcePrefix, RecordersOf(name)), e.Source)
+	case len(e.Data) == 0 || e.Data[0] != '{':
+		return foreign("data", "an invoice", string(e.Data))
+	}
+	return nil
+}
+
+// check says whether the invoice is what the event at the address leaves.
+func (inv Invoice) check(a Address) error {
+	name, c := Name(a.Event), inv.Change
+	switch {
+	case c.Event != name:
+		return foreign("data.change.event", a.Event, string(c.Event))
+	case Token(inv.Shop) != a.Shop:
+		return foreign("data.shop", "a shop with the token "+a.Shop, inv.Shop)
+	case Token(inv.InvoiceID) != a.ID:
+		return foreign("data.invoiceId", "an id with the token "+a.ID, inv.InvoiceID)
+	}
+	to, err := Next(c.From, name, inv.Refunded.Cmp(inv.Total) >= 0)
+	if err != nil {
+		return foreign("data.change.from", "a state in which "+a.Event+" may be recorded", string(c.From))
+	}
+	if inv.State != to {
+		return foreign("data.state", string(to)+" after "+a.Event+" on "+string(c.From), string(inv.State))
+	}
+	return inv.checkAmounts()
+}
+
+// mostAmount is more than any amount that was ever taken, see [MaxAmountDigits]. Sums of lesser ones do not overflow.
+var mostAmount = decimal.MustNew(1_000_000_000_000, 0)
+
+func (inv Invoice) checkAmounts() error {
+	path, amounts := "data.total, refunded, held", []Amount{inv.Total, inv.Refunded, inv.Held}
+	for _, r := range inv.Refunds {
+		amounts = append(amounts, r.Amount)
+	}
+	for i, a := range amounts {
+		if i > 2 {
+			path = fmt.Sprintf("data.refunds[%d].amount", i-3)
+		}
+		if a.Sign() < 0 || a.d.Cmp(mostAmount) >= 0 {
+			return foreign(path, fmt.Sprintf("0 to %d digits", MaxAmountDigits), a.String())
+		}
+	}
+	return nil
+}
+
+func foreign(path, expected, got string) error {
+	return fmt.Errorf("%w: %s: expected %s, got %q", ErrForeignEvent, path, expected, clip(got, 80))
+}
