@@ -29,7 +29,7 @@ func BenchmarkDecodeStatus(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var p PaymentStatus
-				if _, err := decodeAnswer(data, opGetPaymentStatus, p.read); err != nil {
+				if _, err := decodeAnswer(b.Context(), data, opGetPaymentStatus, p.read); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -39,9 +39,11 @@ func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	in, out := c.borrow(), c.borrow()
 	started := time.Now()
 	k.encode(c.config, in, false)
-	o, reusable := c.exchange(ctx, k, in, out)
+	limited, cancel := context.WithTimeout(ctx, c.timeoutOf(k))
+	defer cancel()
+	o, reusable := c.exchange(limited, k, in, out)
 	if o.err == nil {
-		o.judge(k)
+		o.judge(limited, k)
 	}
 	err := o.error(k)
 	c.record(ctx, k, started, o, err)
@@ -52,22 +54,26 @@ func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	return o.answer, err
 }
 
+func (c *Client) timeoutOf(k call) time.Duration {
+	if k.report {
+		return c.config.ReportTimeout
+	}
+	return c.config.Timeout
+}
+
 // exchange writes the request and reads the answer. It reports whether nothing holds the request's memory
 // any longer: the transport may go on reading it when an answer came early.
 func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome, bool) {
 	if err := ctx.Err(); err != nil {
 		return outcome{sent: NotSent, err: err}, true
 	}
-	timeout, limit, transport := c.config.Timeout, c.config.MaxResponse, c.shared
+	limit, transport := c.config.MaxResponse, c.shared
 	if k.report {
-		timeout, limit = c.config.ReportTimeout, c.config.MaxReport
+		limit = c.config.MaxReport
 	}
 	if k.alone {
 		transport = c.single
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-
 	f := flight{ours: c.ours}
 	response, err := transport.RoundTrip(f.request(ctx, &c.target, in.b))
 	if err != nil {
@@ -79,7 +85,7 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	if err != nil {
 		o.cut, o.err = true, because(ctx, err)
 	} else {
-		o.body, o.err = toUTF8(o.body, response.Header.Get("Content-Type"))
+		o.body, o.err = toUTF8(ctx, o.body, response.Header.Get("Content-Type"))
 	}
 	return o, f.released()
 }
@@ -106,18 +112,23 @@ const believedLength = 4 << 20
 
 var errTooLarge = errors.New("the answer is larger than allowed")
 
+// readAtMost reads the answer's body. The limit is on what comes out of it, also where it is compressed.
 func readAtMost(out *buffer, r *http.Response, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, errTooLarge
 	}
+	body, length, err := plainBody(r, limit)
+	if err != nil {
+		return nil, err
+	}
 	b := out.b[:0]
-	if expected := min(r.ContentLength, believedLength) + 1; int64(cap(b)) < expected {
+	if expected := min(length, believedLength) + 1; int64(cap(b)) < expected {
 		b = make([]byte, 0, expected)
 	} else if cap(b) == 0 {
 		b = make([]byte, 0, 4<<10)
 	}
 	for {
-		n, err := r.Body.Read(b[len(b):cap(b)])
+		n, err := body.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		out.b = b
 		switch {
@@ -135,8 +146,8 @@ func readAtMost(out *buffer, r *http.Response, limit int64) ([]byte, error) {
 
 // judge reads the verdict out of the answer. A success under an HTTP status that says otherwise is no
 // verdict, nor is one that lacks what it is for.
-func (o *outcome) judge(k call) {
-	a, err := decodeAnswer(o.body, k.operation, k.read)
+func (o *outcome) judge(ctx context.Context, k call) {
+	a, err := decodeAnswer(ctx, o.body, k.operation, k.read)
 	switch {
 	case err != nil:
 		o.err = err

@@ -37,6 +37,8 @@ func New(config Config) (*Client, error) {
 		"Soapaction":   {`""`},
 		"User-Agent":   {"seqrflow"},
 		"Accept":       {"text/xml"},
+		// Some proxies take silence about encodings for leave to compress.
+		"Accept-Encoding": {"identity"},
 	}}}
 	c.buffers.New = func() any { return new(buffer) }
 	if config.Transport != nil {

@@ -1,6 +1,7 @@
 package seqr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,10 +15,10 @@ type answer struct {
 }
 
 // decodeAnswer reads the answer to one operation. Elements of <return> that are not common to all go to
-// read. A SOAP fault comes back as a *Fault.
-func decodeAnswer(data []byte, operation string, read func(*scanner, []byte) error) (answer, error) {
+// read. A SOAP fault comes back as a *Fault. A large answer is given up when ctx is over.
+func decodeAnswer(ctx context.Context, data []byte, operation string, read func(*scanner, []byte) error) (answer, error) {
 	var a answer
-	s, err := newScanner(data)
+	s, err := newScanner(ctx, data)
 	if err != nil {
 		return a, malformed(err)
 	}
@@ -46,6 +47,9 @@ func malformed(err error) error {
 	var fault *Fault
 	if errors.As(err, &fault) {
 		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("decoding the answer: %w", err)
 	}
 	return fmt.Errorf("not a usable SOAP answer: %w", err)
 }

@@ -2,12 +2,19 @@ package seqr
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"unicode/utf8"
 )
 
-const maxDepth = 64
+// These keep the cost of a document in proportion to its length: each attribute is compared with the others of
+// its tag, and each prefix is looked for among the declarations in force.
+const (
+	maxDepth        = 64 // elements inside one another
+	maxAttributes   = 64 // of one tag
+	maxDeclarations = 64 // of namespaces, in force at once
+)
 
 // event is what the scanner stopped at.
 type event int
@@ -22,6 +29,7 @@ const (
 // scanner is a pull parser for one XML document in memory. It takes what real SOAP stacks write, refuses
 // documents that are not well formed or use a DTD, and never copies what need not be unescaped.
 type scanner struct {
+	meter
 	data []byte
 	pos  int
 
@@ -48,25 +56,50 @@ type binding struct{ prefix, uri []byte }
 
 type attribute struct{ name, value []byte }
 
-// newScanner refuses at once what is not text.
-func newScanner(data []byte) (*scanner, error) {
+// newScanner refuses at once what is not text. The scanner of a large document gives up when ctx is over.
+func newScanner(ctx context.Context, data []byte) (*scanner, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if !utf8.Valid(data) {
-		return nil, errors.New("not valid UTF-8")
+	s := &scanner{meter: newMeter(ctx, len(data)), data: data}
+	if err := s.checkText(); err != nil {
+		return nil, err
 	}
-	for _, c := range data {
-		if c < 0x20 && c != '\n' && c != '\r' && c != '\t' {
-			return nil, fmt.Errorf("the control character %#x", c)
-		}
-	}
-	if bytes.Contains(data, []byte("\uFFFE")) || bytes.Contains(data, []byte("\uFFFF")) {
-		return nil, errors.New("a character that XML does not allow")
-	}
-	s := &scanner{data: data}
 	if err := s.declaration(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkText goes through the document block by block, to look at the time between them.
+func (s *scanner) checkText() error {
+	for rest := s.data; len(rest) > 0; {
+		n := min(len(rest), lookEvery)
+		for end := n; n < len(rest) && n > end-utf8.UTFMax && !utf8.RuneStart(rest[n]); {
+			n-- // no character is parted
+		}
+		if err := checkCharacters(rest[:n]); err != nil {
+			return err
+		}
+		if err := s.spend(n); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+func checkCharacters(block []byte) error {
+	if !utf8.Valid(block) {
+		return errors.New("not valid UTF-8")
+	}
+	for _, c := range block {
+		if c < 0x20 && c != '\n' && c != '\r' && c != '\t' {
+			return fmt.Errorf("the control character %#x", c)
+		}
+	}
+	if bytes.Contains(block, []byte("\uFFFE")) || bytes.Contains(block, []byte("\uFFFF")) {
+		return errors.New("a character that XML does not allow")
+	}
+	return nil
 }
 
 // declaration passes over <?xml …?>, which may stand nowhere but at the start.
@@ -91,8 +124,11 @@ func (s *scanner) next() (event, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
+	from := s.pos
 	var ev event
-	ev, s.err = s.advance()
+	if ev, s.err = s.advance(); s.err == nil {
+		s.err = s.spend(s.pos - from)
+	}
 	return ev, s.err
 }
 
@@ -157,7 +193,7 @@ func (s *scanner) characters() error {
 		return errors.New("]]> in a text")
 	}
 	s.chunk, s.literal = text, false
-	return checkReferences(text)
+	return s.checkReferences(text)
 }
 
 func (s *scanner) comment() error {

@@ -57,6 +57,10 @@ func (s *scanner) attribute() error {
 	if err != nil {
 		return err
 	}
+	if len(s.attributes) >= maxAttributes {
+		return fmt.Errorf("more than %d attributes in one tag", maxAttributes)
+	}
+	s.comparisons += len(s.attributes)
 	for _, a := range s.attributes {
 		if bytes.Equal(a.name, name) {
 			return errors.New("an attribute given twice")
@@ -83,10 +87,12 @@ func (s *scanner) attribute() error {
 		return errAttribute
 	}
 	if bytes.IndexByte(value, '&') >= 0 {
-		if err := checkReferences(value); err != nil {
+		if err := s.checkReferences(value); err != nil {
 			return err
 		}
-		value = appendUnescaped(nil, value)
+		if value, err = s.appendUnescaped(nil, value); err != nil {
+			return err
+		}
 	}
 	s.attributes = append(s.attributes, attribute{name, value})
 	return nil
@@ -100,6 +106,9 @@ func (s *scanner) resolve(name []byte) error {
 		} else if prefix == nil && string(local) == "xmlns" {
 			s.bindings = append(s.bindings, binding{nil, a.value})
 		}
+	}
+	if len(s.bindings) > maxDeclarations {
+		return fmt.Errorf("more than %d namespace declarations in force", maxDeclarations)
 	}
 	prefix, local := split(name)
 	space, ok := s.lookup(prefix)
@@ -126,6 +135,7 @@ func (s *scanner) resolve(name []byte) error {
 
 func (s *scanner) lookup(prefix []byte) ([]byte, bool) {
 	for i := len(s.bindings) - 1; i >= 0; i-- {
+		s.comparisons++
 		if bytes.Equal(s.bindings[i].prefix, prefix) {
 			return s.bindings[i].uri, len(s.bindings[i].uri) > 0 || prefix == nil
 		}

@@ -2,7 +2,6 @@ package seqr
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"strconv"
 	"time"
@@ -74,27 +73,29 @@ func (s *scanner) text() ([]byte, error) {
 			joined = true
 			whole = append(s.scratch[:0], whole...)
 		}
-		whole = s.join(whole)
+		if whole, err = s.join(whole); err != nil {
+			return nil, err
+		}
 		s.scratch = whole
 	}
 }
 
 // join appends the chunk, unescaped and with its line ends made line feeds.
-func (s *scanner) join(whole []byte) []byte {
+func (s *scanner) join(whole []byte) ([]byte, error) {
 	chunk := s.chunk
 	if bytes.IndexByte(chunk, '\r') >= 0 {
 		chunk = bytes.ReplaceAll(chunk, []byte("\r\n"), []byte("\n"))
 		chunk = bytes.ReplaceAll(chunk, []byte("\r"), []byte("\n"))
 	}
 	if s.literal {
-		return append(whole, chunk...)
+		return append(whole, chunk...), nil
 	}
-	return appendUnescaped(whole, chunk)
+	return s.appendUnescaped(whole, chunk)
 }
 
 // checkReferences refuses a text with an & that stands for nothing. Every text is checked, also one that
 // nobody reads: what is not well formed is not to be believed in part.
-func checkReferences(raw []byte) error {
+func (s *scanner) checkReferences(raw []byte) error {
 	for {
 		i := bytes.IndexByte(raw, '&')
 		if i < 0 {
@@ -108,22 +109,28 @@ func checkReferences(raw []byte) error {
 		if _, err := reference(raw[:end]); err != nil {
 			return err
 		}
+		if err := s.spend(i + end); err != nil {
+			return err
+		}
 		raw = raw[end+1:]
 	}
 }
 
 // appendUnescaped resolves the references of a text that was checked.
-func appendUnescaped(b, raw []byte) []byte {
+func (s *scanner) appendUnescaped(b, raw []byte) ([]byte, error) {
 	for {
 		i := bytes.IndexByte(raw, '&')
 		if i < 0 {
-			return append(b, raw...)
+			return append(b, raw...), nil
 		}
 		b = append(b, raw[:i]...)
 		raw = raw[i+1:]
 		end := bytes.IndexByte(raw, ';')
 		r, _ := reference(raw[:end])
 		b = utf8.AppendRune(b, r)
+		if err := s.spend(i + end); err != nil {
+			return nil, err
+		}
 		raw = raw[end+1:]
 	}
 }
@@ -227,21 +234,4 @@ func (s *scanner) time() (time.Time, error) {
 		}
 	}
 	return time.Time{}, nil
-}
-
-// base64 reads binary data, whatever line breaks it was given.
-func (s *scanner) base64() ([]byte, error) {
-	b, err := s.text()
-	if err != nil {
-		return nil, err
-	}
-	if bytes.ContainsAny(b, " \t") { // the decoder passes over line ends, and over nothing else
-		b = bytes.Join(bytes.Fields(b), nil)
-	}
-	data := make([]byte, base64.StdEncoding.DecodedLen(len(b)))
-	n, err := base64.StdEncoding.Decode(data, b)
-	if err != nil {
-		return nil, errors.New("malformed base64")
-	}
-	return data[:n], nil
 }

@@ -22,11 +22,14 @@ type Config struct {
 	Channel         string // "WS" unless set; at most 40 characters
 	Comment         string // at most 80 characters
 
-	Timeout       time.Duration // of one call from start to end; 10 s unless set
+	Timeout       time.Duration // of one call from start to end, with the decoding of a large answer; 10 s unless set
 	ReportTimeout time.Duration // of executeReport; 2 min unless set
-	MaxResponse   int64         // bytes of an answer; 1 MiB unless set
+	MaxResponse   int64         // bytes of an answer, decompressed; 1 MiB unless set
 	MaxReport     int64         // bytes of an answer to executeReport; 256 MiB unless set
-	MaxConns      int           // at most so many at once, and as many kept idle; 256 unless set
+	// MaxConns bounds the connections at once, for all terminals together, and those of refunds and commits
+	// once more; 4096 unless set. It protects this machine. It is no queue: a caller that may hang on one
+	// terminal bounds its calls to that terminal itself. At most 256 connections are kept idle.
+	MaxConns int
 
 	RootCAs *x509.CertPool // nil: the system's
 	// Transport replaces the client's own. The client then can't see connections, so fewer errors can be
@@ -42,7 +45,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.ReportTimeout, 2*time.Minute)
 	setDefault(&c.MaxResponse, 1<<20)
 	setDefault(&c.MaxReport, 256<<20)
-	setDefault(&c.MaxConns, 256)
+	setDefault(&c.MaxConns, 4096)
 	return c
 }
 

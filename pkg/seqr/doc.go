@@ -16,7 +16,11 @@
 //     Repeat it after a pause, whatever the operation.
 //   - [TryLater]: what was asked for is not ready. Ask again in a few seconds.
 //   - [Unknown]: it may have been done or not. Where [SafeToRepeat] holds, repeat it. Where it does not,
-//     find out first: a refund repeated blindly pays twice.
+//     find out first: a refund repeated blindly pays twice. A result code that an operation is not known to
+//     give is no refusal either.
+//
+// One table (operations.go) decides what each code means to each operation. Callers ask it by [IsAlreadyPaid],
+// [IsCredentialError], [IsUnanswered] and the like, and never compare codes.
 //
 // # What the client promises
 //

@@ -33,11 +33,12 @@ func (s SentState) String() string {
 type Class int
 
 const (
-	// Unknown: it may have been done. Repeat it only where SafeToRepeat holds; else find out first.
+	// Unknown: it may have been done. Repeat it only where SafeToRepeat holds; else find out first. A code that
+	// the operation is not known to give is Unknown as well.
 	Unknown Class = iota
 	// Done: there is no error.
 	Done
-	// Refused: final. The same request will be refused again.
+	// Refused: certainly not done. The same request will be refused again.
 	Refused
 	// TryAgain: certainly not done. The same request may be sent again after a pause.
 	TryAgain
@@ -70,13 +71,14 @@ type Error struct {
 	Err         error      // the cause; nil when Sent is Answered
 }
 
-// Class says what the caller does next.
+// Class says what the caller does next. What a code means depends on the operation.
 func (e *Error) Class() Class {
 	switch e.Sent {
 	case NotSent:
 		return TryAgain
 	case Answered:
-		return e.Code.class()
+		class, _ := operationOf(e.Operation).meaning(e.Code)
+		return class
 	default:
 		return Unknown
 	}
@@ -133,16 +135,4 @@ type Fault struct{ Code, Text string }
 
 func (f *Fault) Error() string {
 	return fmt.Sprintf("SOAP fault %s: %s", shorten(f.Code), shorten(f.Text))
-}
-
-// SafeToRepeat tells whether an operation, by its wire name, may be repeated when its outcome is unknown.
-// sendInvoice is not among them, though a repeated one does no worse than leave a bill that nobody can
-// pay; of the others, each repetition has an effect of its own or fails in a way that tells nothing.
-func SafeToRepeat(operation string) bool {
-	switch operation {
-	case opGetPaymentStatus, opCancelInvoice, opExecuteReport, opSubmitPaymentReceipt, opBenchmarkingNop:
-		return true
-	default:
-		return false
-	}
 }

@@ -41,14 +41,14 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte(`<?xml version="1.0" encoding='ISO-8859-1'?><a/>`), "text/xml")
 	f.Fuzz(func(t *testing.T, data []byte, contentType string) {
-		text, err := toUTF8(data, contentType)
+		text, err := toUTF8(t.Context(), data, contentType)
 		if err != nil {
 			return
 		}
 		var p PaymentStatus
-		a, err := decodeAnswer(text, opGetPaymentStatus, p.read)
+		a, err := decodeAnswer(t.Context(), text, opGetPaymentStatus, p.read)
 		var report Report
-		_, _ = decodeAnswer(text, opExecuteReport, func(s *scanner, name []byte) error { return report.read(s) })
+		_, _ = decodeAnswer(t.Context(), text, opExecuteReport, func(s *scanner, name []byte) error { return report.read(s) })
 		if err == nil {
 			askASecondOpinion(t, text, a, p)
 		}
@@ -122,7 +122,7 @@ func FuzzEscape(f *testing.F) {
 	f.Add("a<b>&\r\n\x00\xff]]>\uffff")
 	f.Fuzz(func(t *testing.T, text string) {
 		raw := append(append([]byte("<a>"), appendEscaped(nil, text)...), "</a>"...)
-		s, err := newScanner(raw)
+		s, err := newScanner(t.Context(), raw)
 		if err != nil {
 			t.Fatal(err)
 		}

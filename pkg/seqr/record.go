@@ -16,7 +16,7 @@ type Exchange struct {
 	At         time.Time
 	Duration   time.Duration
 	Request    []byte
-	Response   []byte // as far as it was read
+	Response   []byte // as far as it was read, decompressed
 	HTTPStatus int    // 0 without an answer
 	Sent       SentState
 	Code       *ResultCode // nil unless the provider answered

@@ -72,23 +72,6 @@ func (c ResultCode) String() string {
 	return "RESULT_CODE_" + strconv.Itoa(int(c))
 }
 
-// class sorts the codes by what a caller may do; whatever is not named here is final. What is pending
-// approval may yet be done: to take it for a refusal would release a refund that is then paid.
-func (c ResultCode) class() Class {
-	switch c {
-	case Success:
-		return Done
-	case ReportNotReady:
-		return TryLater
-	case PaymentInProgress, CannotCancelInvoiceInProgress, SystemBusy, ServiceUnavailable:
-		return TryAgain
-	case SystemError, PendingApproval:
-		return Unknown
-	default:
-		return Refused
-	}
-}
-
 func (c ResultCode) name() string {
 	switch c {
 	case Success:

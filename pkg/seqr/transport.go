@@ -16,6 +16,7 @@ const (
 	idleFor          = 30 * time.Second
 	maxAnswerHeaders = 64 << 10
 	tlsSessions      = 64
+	maxIdleConns     = 256
 )
 
 // newTransport makes the client's own transport. HTTP/1.1 only: one request at a time on a connection is
@@ -36,8 +37,8 @@ func newTransport(maxConns int, roots *x509.CertPool) *http.Transport {
 		DialContext:            d.plain,
 		DialTLSContext:         d.secure,
 		DisableCompression:     true,
-		MaxIdleConns:           maxConns,
-		MaxIdleConnsPerHost:    maxConns,
+		MaxIdleConns:           min(maxConns, maxIdleConns),
+		MaxIdleConnsPerHost:    min(maxConns, maxIdleConns),
 		MaxConnsPerHost:        maxConns,
 		IdleConnTimeout:        idleFor,
 		MaxResponseHeaderBytes: maxAnswerHeaders,

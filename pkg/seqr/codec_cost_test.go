@@ -1,0 +1,240 @@
+package seqr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostileAnswer builds an answer to executeReport of about size bytes out of one repeated piece.
+type hostileAnswer struct {
+	before, after string // of the pieces
+	piece         func(n int) string
+}
+
+const hostileReturn = `<e:Envelope xmlns:e="` + envelopeNamespace + `"><e:Body><executeReportResponse xmlns="` + serviceNamespace + `"><return>`
+
+func (h hostileAnswer) build(size int) []byte {
+	var b strings.Builder
+	b.WriteString(hostileReturn + h.before)
+	for n := 0; b.Len() < size; n++ {
+		b.WriteString(h.piece(n))
+	}
+	b.WriteString(h.after + `</return></executeReportResponse></e:Body></e:Envelope>`)
+	return []byte(b.String())
+}
+
+func same(piece string) func(int) string { return func(int) string { return piece } }
+
+func manyNamespaces(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ` xmlns:p%d="u"`, i)
+	}
+	return b.String()
+}
+
+// hostileAnswers are the shapes that cost most: of everything an answer may hold any number of, one.
+// Those that are refused for their number of attributes or declarations stand beside those that just pass.
+func hostileAnswers() map[string]hostileAnswer {
+	fewAttributes := func(int) string {
+		var b strings.Builder
+		for i := range 60 {
+			fmt.Fprintf(&b, ` a%d=""`, i)
+		}
+		return "<a" + b.String() + "/>"
+	}
+	return map[string]hostileAnswer{
+		"attributes of one tag":            {"<a", "/>", func(n int) string { return fmt.Sprintf(` a%d=""`, n) }},
+		"prefixed attributes of one tag":   {"<a", "/>", func(n int) string { return fmt.Sprintf(` e:a%d=""`, n) }},
+		"declarations of one tag":          {"<a", "/>", func(n int) string { return fmt.Sprintf(` xmlns:p%d="u"`, n) }},
+		"declarations, each in an element": {"", strings.Repeat("</a>", 50), func(n int) string { return fmt.Sprintf(`<b xmlns:p%d="u"/>`, n) }},
+		"many declarations, many elements": {"<a" + manyNamespaces(1000) + ">", "</a>", same("<b/>")},
+		"some declarations, many elements": {"<a" + manyNamespaces(50) + ">", "</a>", same("<e:b/>")},
+		"attributes as many as allowed":    {"", "", fewAttributes},
+		"elements":                         {"", "", same("<a/>")},
+		"decisive elements":                {"<resultCode>0</resultCode>", "", same("<resultCodes/>")},
+		"references":                       {"<resultDescription>", "</resultDescription>", same("&lt;")},
+		"references in an attribute":       {`<a b="`, `"/>`, same("&#65;")},
+		"a reference without an end":       {"<a>&amp", "</a>", same("x")},
+		"a long number in a reference":     {"<a>&#", "65;</a>", same("0")},
+		"ampersands":                       {"<a>", "</a>", same("&")},
+		"pieces of CDATA":                  {"<resultDescription>", "</resultDescription>", same("<![CDATA[x]]>y")},
+		"carriage returns":                 {"<resultDescription>", "</resultDescription>", same("\r\n<!---->")},
+		"comments":                         {"", "", same("<!---->")},
+		"instructions":                     {"", "", same("<?a?>")},
+		"brackets":                         {"<a>", "</a>", same("]]")},
+		"a comment that never ends":        {"<!--", "", same("- ")},
+		"a long name":                      {"<a", "/>", same("a")},
+		"colons in a name":                 {"<a", "/>", same(":")},
+		"white space in a tag":             {"<a", "/>", same(" ")},
+		"digits":                           {"<resultCode>", "</resultCode>", same("0")},
+		"base64 between blanks":            {"<report><content>", "</content></report>", same("A A A A ")},
+		"elements in a text":               {"<report><title>", "</title></report>", same("x<a/>")},
+		"tokens":                           {"<customerTokens>", "</customerTokens>", same("<token/>")},
+		"rows":                             {"<receipt><invoice><invoiceRows>", "</invoiceRows></invoice></receipt>", same("<invoiceRow><itemTotalAmount/></invoiceRow>")},
+	}
+}
+
+func decodeHostile(data []byte) {
+	var report Report
+	var status PaymentStatus
+	_, _ = decodeAnswer(context.Background(), data, opExecuteReport, func(s *scanner, name []byte) error {
+		if string(name) == "report" {
+			return report.read(s)
+		}
+		return status.read(s, name)
+	})
+}
+
+// TestDecodingCostsNoMoreThanItsLength compares an answer with one of the same shape that is sixteen times
+// as long. A cost that grows with the square of the length is 256 times as high.
+func TestDecodingCostsNoMoreThanItsLength(t *testing.T) {
+	const size, factor, tooMuch = 6 << 10, 16, 96
+	for name, h := range hostileAnswers() {
+		small, large := h.build(size), h.build(factor*size)
+		if ratio := costRatio(func() { decodeHostile(small) }, func() { decodeHostile(large) }); ratio > tooMuch {
+			t.Errorf("%s: %d times the length costs %.0f times the time", name, factor, ratio)
+		}
+	}
+}
+
+// costRatio compares the quickest of several runs: what else the machine does only makes runs slower.
+func costRatio(small, large func()) float64 {
+	const runs, repeat = 5, 2
+	quickest := [2]time.Duration{time.Hour, time.Hour}
+	for range runs {
+		for i, do := range []func(){small, large} {
+			started := time.Now()
+			for range repeat {
+				do()
+			}
+			quickest[i] = min(quickest[i], time.Since(started))
+		}
+	}
+	return float64(quickest[1]) / float64(max(quickest[0], time.Microsecond))
+}
+
+// TestComparisonsOfNamesAreBounded counts what would grow with the square of the length: an attribute is
+// compared with those before it in its tag, a prefix with the declarations in force.
+func TestComparisonsOfNamesAreBounded(t *testing.T) {
+	const perByte = 17 // <b/> is four bytes long, and its prefix is compared with 64 declarations
+	seen := 0
+	for name, h := range hostileAnswers() {
+		data := h.build(256 << 10)
+		s, err := newScanner(t.Context(), data)
+		if err != nil {
+			continue // refused before any name was read
+		}
+		for ev := eventStart; err == nil && ev != eventDone; {
+			ev, err = s.next()
+		}
+		if s.comparisons > perByte*len(data) {
+			t.Errorf("%s: %d comparisons for %d bytes", name, s.comparisons, len(data))
+		}
+		seen = max(seen, s.comparisons)
+	}
+	if seen < 256<<10 {
+		t.Errorf("no shape made more than %d comparisons: they do not try the limits", seen)
+	}
+}
+
+// TestManyAttributesAndDeclarations: real answers have a dozen; the limits stand well above.
+func TestManyAttributesAndDeclarations(t *testing.T) {
+	attributes := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, ` a%d=""`, i)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		inside string
+		fails  bool
+	}{
+		"as many attributes as allowed":   {"<a" + attributes(maxAttributes) + "/>", false},
+		"one attribute more":              {"<a" + attributes(maxAttributes+1) + "/>", true},
+		"as many declarations as allowed": {"<a" + manyNamespaces(maxDeclarations-2) + "/>", false}, // two are the envelope's
+		"one declaration more":            {"<a" + manyNamespaces(maxDeclarations-1) + "/>", true},
+		"more, but one after another":     {strings.Repeat("<a"+manyNamespaces(40)+"/>", 3), false},
+		"more, inside one another":        {"<a" + manyNamespaces(40) + "><b" + manyNamespaces(40) + "/></a>", true},
+	} {
+		data := hostileAnswer{before: "<resultCode>0</resultCode>" + c.inside, piece: same("")}.build(0)
+		if _, err := decodeAnswer(t.Context(), data, opExecuteReport, nil); (err != nil) != c.fails {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// countedContext is over from the given look on.
+type countedContext struct {
+	context.Context
+	looks, over int
+}
+
+func (c *countedContext) Err() error {
+	if c.looks++; c.over > 0 && c.looks >= c.over {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func decodeWithin(ctx context.Context, data []byte, charset string) error {
+	data, err := toUTF8(ctx, data, "text/xml; charset="+charset)
+	if err != nil {
+		return err
+	}
+	var report Report
+	_, err = decodeAnswer(ctx, data, opExecuteReport, func(s *scanner, name []byte) error { return report.read(s) })
+	return err
+}
+
+func TestDecodingALargeReportEndsWithTheCall(t *testing.T) {
+	for name, h := range map[string]hostileAnswer{
+		"base64":     {"<resultCode>0</resultCode><report><content>", "</content></report>", same("QUFB\n")},
+		"references": {"<resultCode>0</resultCode><report><contentString>", "</contentString></report>", same("&lt;")},
+		"elements":   {"<resultCode>0</resultCode>", "", same("<a/>")},
+		"text":       {"<resultCode>0</resultCode><report><contentString>", "</contentString></report>", same("ö ")},
+	} {
+		for _, charset := range []string{"utf-8", "iso-8859-1"} {
+			data := h.build(3 << 20)
+			calm := &countedContext{Context: t.Context()}
+			if err := decodeWithin(calm, data, charset); err != nil {
+				t.Fatalf("%s in %s: %v", name, charset, err)
+			}
+			if calm.looks < len(data)/lookEvery-1 {
+				t.Errorf("%s in %s: the time was looked at %d times", name, charset, calm.looks)
+			}
+			for over := 1; over <= calm.looks; over++ {
+				hurried := &countedContext{Context: t.Context(), over: over}
+				err := decodeWithin(hurried, data, charset)
+				if !errors.Is(err, context.DeadlineExceeded) || hurried.looks > over+2 {
+					t.Errorf("%s in %s: over at look %d, went on to %d: %v", name, charset, over, hurried.looks, err)
+				}
+			}
+		}
+	}
+}
+
+// TestAnAnswerThatArrivedIsDecoded: the time that is over a moment after a refund's answer came must not make
+// a known outcome unknown.
+func TestAnAnswerThatArrivedIsDecoded(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	body := func(size int) []byte {
+		return hostileAnswer{"<resultCode>0</resultCode>", "", same("<a/>")}.build(size)
+	}
+	small := outcome{status: 200, body: body(1000)}
+	small.judge(over, call{operation: opExecuteReport})
+	if small.sent != Answered || small.err != nil {
+		t.Errorf("a small answer: %v, %v", small.sent, small.err)
+	}
+	large := outcome{status: 200, body: body(3 << 20)}
+	large.judge(over, call{operation: opExecuteReport})
+	if large.sent != MaybeSent || !errors.Is(large.err, context.Canceled) {
+		t.Errorf("a large answer: %v, %v", large.sent, large.err)
+	}
+}
