@@ -3,35 +3,40 @@
 package natsd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
 )
 
 // MaxPayload lets an over-long order reach the stream, so that it is parked with a reason instead of
 // being refused at the door with a broken connection.
 const MaxPayload = 4 << 20
 
-const startTimeout = 20 * time.Second
-
 // Config of the embedded server.
 type Config struct {
 	Listen string // host:port; port 0 picks a free one; "" serves only this process
 	Data   string // folder of the streams
 	Debug  bool   // the server's own log to standard error
+	Log    zerolog.Logger
 }
 
 // Server is a running NATS server.
 type Server struct{ s *server.Server }
 
-// Start runs the server until Close and returns when it takes connections.
-func Start(cfg Config) (*Server, error) {
+// Start is [StartContext] without an end to its patience.
+func Start(cfg Config) (*Server, error) { return StartContext(context.Background(), cfg) }
+
+// StartContext runs the server until Close and returns when it takes connections. After a power cut or a kill the server
+// reads all its streams before that, which takes minutes where they are long: it is waited for until ctx ends, and the log says
+// every few seconds what it is at. What goes wrong is told at once, with the server's own reason.
+func StartContext(ctx context.Context, cfg Config) (*Server, error) {
 	opts, err := options(cfg)
 	if err != nil {
 		return nil, err
@@ -43,14 +48,10 @@ func Start(cfg Config) (*Server, error) {
 	if cfg.Debug {
 		s.ConfigureLogger()
 	}
-	s.Start()
-	if !s.ReadyForConnections(startTimeout) {
-		s.Shutdown()
-		return nil, fmt.Errorf("embedded NATS: not ready within %s (is %s writable, is %s free?)", startTimeout, cfg.Data, cfg.Listen)
-	}
-	if !s.JetStreamEnabled() {
-		s.Shutdown()
-		return nil, fmt.Errorf("embedded NATS: JetStream did not start in %s", cfg.Data)
+	said := &listener{next: s.Logger()}
+	s.SetLogger(said, cfg.Debug, false)
+	if err := start(ctx, s, said, starting{log: cfg.Log, data: cfg.Data, every: tellEvery}); err != nil {
+		return nil, err
 	}
 	return &Server{s}, nil
 }
