@@ -13,7 +13,7 @@ import (
 // delivered as often as a consumer's settings allow. Ours allow any number, so this happens only where
 // a person changed them.
 func (b *Bus) advised(ctx context.Context, c Consumer) error {
-	name := c.durable()
+	name := c.Name
 	take := func(m *nats.Msg) {
 		if err := b.parkAdvised(ctx, c, m.Data); err != nil {
 			b.log.Error().Err(err).Str("consumer", name).Msg("parking what the broker gave up on")

@@ -1,8 +1,16 @@
-// Package bus is all that seqrflow knows of JetStream: the streams, how a message is consumed and
-// acknowledged, how an invoice is loaded and how an event is appended to it.
+// Package bus is all that seqrflow knows of JetStream.
 //
-// Nothing is ever written to INVOICES or PERIODS without the sequence that was loaded before, so two
-// writers can never both decide from the same state.
+//	streams.go   the streams and durables, and which of their settings are ours; look.go whether they are there
+//	consumer.go  how a durable is bound to and its messages are received
+//	lease.go     deliveries that are kept unacknowledged, with heartbeats
+//	schedule.go  which delivery is handled next: fair between shops, terminals and orders
+//	work.go      a delivery's way: leased, scheduled, fetched, handled, settled by its outcome.go; giveback.go what goes back
+//	invoice.go   how an invoice is loaded and an event is appended to it; period.go the same for periods
+//	open.go      the index of open invoices; watching.go what pollers tell of it, and what nobody watches
+//	publish.go   how a message is published; room.go whether there is room for it; park.go what nobody could handle
+//
+// Nothing is ever written to INVOICES or PERIODS without the sequence that was loaded before, so two writers can never
+// both decide from the same state.
 package bus
 
 import (
@@ -10,12 +18,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/sometimes"
 )
 
 // Config of a connection.
@@ -26,7 +37,8 @@ type Config struct {
 	Replicas int           // of each stream: 1 or 3
 	Log      zerolog.Logger
 	Metrics  prometheus.Registerer // nil keeps them unregistered
-	Now      func() time.Time      // nil is the wall clock
+	Clock    func() time.Time      // this machine's, as it is compared with the broker's; nil is the wall clock
+	Now      func() time.Time      // what time it is said to be, for worlds with a time of their own; nil is Clock
 
 	// AckWait is how long a copy may be silent before another takes its messages, default 10 s. With a
 	// poll at once on taking over, a dead poller's invoices are asked about well within the provider's
@@ -55,6 +67,15 @@ type Bus struct {
 
 	mu      sync.Mutex
 	streams map[string]jetstream.Stream
+	created map[string]time.Time // when each durable that was bound to was made
+
+	room       room
+	history    history
+	skew       atomic.Int64 // the broker's clock less ours, ns
+	sometimes  sometimes.Sometimes
+	foreigners sync.Map // sequences of messages on INVOICES that were parked as foreign
+	violation  atomic.Pointer[violation]
+	publishing sync.Map // *publishing, those that wait for an acknowledgement
 }
 
 // Connect to the broker. It goes on trying until ctx ends, and reconnects for ever afterwards.
@@ -65,8 +86,11 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now = cfg.Clock
 	}
 	if cfg.AckWait == 0 {
 		cfg.AckWait = 10 * time.Second
@@ -74,8 +98,8 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	if cfg.Backoff == (Backoff{}) {
 		cfg.Backoff = Backoff{500 * time.Millisecond, 30 * time.Second}
 	}
-	b := &Bus{cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Metrics), streams: map[string]jetstream.Stream{}}
-	nc, err := dial(ctx, cfg)
+	b := &Bus{cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Metrics), streams: map[string]jetstream.Stream{}, created: map[string]time.Time{}, history: history{seen: map[string]uint64{}}}
+	nc, err := b.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +117,8 @@ const (
 	maxReconnect   = 2 * time.Second
 )
 
-func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
-	log := cfg.Log
+func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
+	cfg, log := b.cfg, b.log
 	if err := CheckAddress(cfg.URL); err != nil {
 		return nil, err
 	}
@@ -109,7 +133,12 @@ func dial(ctx context.Context, cfg Config) (*nats.Conn, error) {
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			log.Info().Str("broker", Address(nc.ConnectedUrl())).Msg("broker connection restored")
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn().Err(err).Msg("broker") }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			b.noteViolation(err)
+			if b.sometimes.OK("broker: " + err.Error()) {
+				log.Warn().Err(err).Msg("broker")
+			}
+		}),
 	}, cfg.Options...)
 	for try := 0; ; try++ {
 		nc, err := nats.Connect(cfg.URL, opts...)
@@ -141,9 +170,6 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
 // AckWait is how long a copy may be silent before another takes its messages.
 func (b *Bus) AckWait() time.Duration { return b.cfg.AckWait }
-
-// Now is the time that events are stamped with.
-func (b *Bus) Now() time.Time { return b.now() }
 
 // Ready says whether the broker answers now.
 func (b *Bus) Ready() error {

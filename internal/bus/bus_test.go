@@ -153,7 +153,7 @@ func TestHeldDeliveryComesAgainAndIsNeverParked(t *testing.T) {
 	n, done := 0, make(chan struct{})
 	work(t, b, consumer("refunder"), func(context.Context, bus.Delivery) bus.Outcome {
 		if n++; n < 10 {
-			return bus.HoldFor(time.Millisecond, errors.New("not paid yet"))
+			return bus.SnoozeFor(time.Millisecond, errors.New("not paid yet"))
 		}
 		close(done)
 		return bus.Done
@@ -273,7 +273,7 @@ func TestWhatTheBrokerGaveUpOnIsParked(t *testing.T) {
 				first = false
 				close(terminated)
 			}
-			return bus.HoldFor(time.Hour, errors.New("waiting"))
+			return bus.SnoozeFor(time.Hour, errors.New("waiting"))
 		})
 	}()
 	defer func() { cancel(); <-ended }()

@@ -2,9 +2,8 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -12,28 +11,38 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Consumer is how a worker takes its messages: a durable that any number of copies share.
+// Consumer is how a worker takes its messages: a durable that any number of copies share. Its name and filters are fixed:
+// no setting changes which messages were handled.
 type Consumer struct {
-	Worker      string   // whose: the third part of an event's source, the second token of a parked subject
-	Name        string   // of the durable
-	Stream      string   // it reads
-	Filters     []string // subjects, "*" where the shop stands
-	Shops       []string // takes only these shops' messages; empty takes all
-	Concurrency int      // handlers at once, default 32
-	Attempts    int      // before a failing delivery is parked, default 8
-	Backoff     Backoff  // between them; a pause is never longer than its Most
-	Grace       time.Duration
+	Worker  string   // whose: the third part of an event's source, the second token of a parked subject
+	Name    string   // of the durable
+	Stream  string   // it reads
+	Filters []string // subjects
 
-	// ready is told of the broker's consumer before its messages are asked for; nil is nobody.
-	ready func(context.Context, *jetstream.ConsumerInfo) error
+	// Serves gives the terminal of the provider that messages of the shop, by its subject token, are about. An error says
+	// that this copy does not handle them: they go back to the broker for another copy. ErrOtherCopy is when that is how it
+	// is set up; after any other error a message that no copy takes within a while is parked with it. nil serves every
+	// shop, each with a terminal of its own.
+	Serves func(shop string) (terminal string, err error)
+	// Probe asks the shop's terminal something harmless; nil without an error is an answer. While a terminal is silent it
+	// is probed, and no delivery is tried. Without it no terminal counts as silent.
+	Probe func(ctx context.Context, shop string) error
+
+	AckWait     time.Duration // how long a copy may be silent before another takes its messages; the bus's at most, and unless given
+	Concurrency int           // handlers at once for one terminal, default 32
+	Attempts    int           // before a failing delivery is parked, default 8
+	Backoff     Backoff       // between them; a pause is never longer than its Most
+	Grace       time.Duration
 }
 
+// ErrOtherCopy says that messages of a shop are for copies that are set to serve it.
+var ErrOtherCopy = errors.New("another copy serves the shop")
+
 const (
-	// maxPending is how many messages may be held unacknowledged by all copies together.
-	maxPending = 50_000
 	ackTimeout = 5 * time.Second
-	// beats is how often the broker is told within AckWait that a message is being worked on.
-	beats = 3
+	// catchUp is how far back a durable begins that is made on a stream with history. What is older was handled, or is
+	// parked; to execute it anew would be a danger, not a help.
+	catchUp = time.Hour
 )
 
 func (b *Bus) withDefaults(c Consumer) Consumer {
@@ -49,51 +58,21 @@ func (b *Bus) withDefaults(c Consumer) Consumer {
 	if c.Grace == 0 {
 		c.Grace = 4 * time.Second
 	}
-	c.Shops = slices.Clone(c.Shops)
-	slices.Sort(c.Shops)
-	c.Shops = slices.Compact(c.Shops)
+	if c.AckWait == 0 || c.AckWait > b.cfg.AckWait {
+		c.AckWait = b.cfg.AckWait
+	}
+	if c.Serves == nil {
+		c.Serves = func(shop string) (string, error) { return shop, nil }
+	}
 	return c
 }
 
-// durable is the consumer's name at the broker. Copies that take the same shops share it, and no others do.
-func (c Consumer) durable() string {
-	if len(c.Shops) == 0 {
-		return c.Name
-	}
-	shops := make([]string, len(c.Shops))
-	for i, s := range c.Shops {
-		shops[i] = events.Token(s)
-	}
-	all := strings.Join(shops, ",")
-	if len(all) > maxShopsInName {
-		all = events.Token(all)
-	}
-	return c.Name + "-" + all
-}
-
-const maxShopsInName = 128
-
-// subjects puts the shops into the filters; the shop is always the second token.
-func (c Consumer) subjects() []string {
-	if len(c.Shops) == 0 {
-		return c.Filters
-	}
-	var out []string
-	for _, f := range c.Filters {
-		if f == events.OrdersSubjects {
-			f = "orders.*.>"
-		}
-		for _, shop := range c.Shops {
-			out = append(out, strings.Replace(f, ".*.", "."+events.Token(shop)+".", 1))
-		}
-	}
-	return out
-}
-
+// config is the durable as it is at the broker: without the messages' bodies, so that any number of them can be leased,
+// and without a bound on how many.
 func (b *Bus) consumerConfig(c Consumer) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
-		Durable: c.durable(), FilterSubjects: c.subjects(), DeliverPolicy: jetstream.DeliverAllPolicy,
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: b.cfg.AckWait, MaxDeliver: -1, MaxAckPending: maxPending, MaxWaiting: 512,
+		Durable: c.Name, FilterSubjects: c.Filters, DeliverPolicy: jetstream.DeliverAllPolicy, HeadersOnly: true,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.AckWait, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 512,
 	}
 }
 
@@ -102,60 +81,123 @@ func (c Consumer) replays() Consumer {
 	r := c
 	r.Name, r.Stream = c.Name+"-replay", events.ParkedStream
 	r.Filters = []string{"parked." + events.Token(c.Worker) + ".*.*"}
-	if len(c.Shops) > 0 {
-		r.Filters = nil
-		for _, shop := range c.Shops {
-			r.Filters = append(r.Filters, "parked."+events.Token(c.Worker)+"."+events.Token(shop)+".*")
-		}
-		r.Name, r.Shops = c.durable()+"-replay", nil
-	}
 	return r
 }
 
-// receive hands every message to take, one after another, until ctx ends; what is still in the
-// client's buffer then is handed over too. It makes the consumer again when the broker lost it.
-func (b *Bus) receive(ctx context.Context, c Consumer, batch int, take func(jetstream.Msg)) error {
+// receive hands every message to take, which must not block, until ctx ends; what is still in the client's buffer then is
+// handed over too. It binds anew when the broker lost the consumer.
+func (b *Bus) receive(ctx context.Context, c Consumer, take func(jetstream.Msg)) error {
 	for {
-		err := b.receiveOnce(ctx, c, batch, take)
+		err := b.receiveOnce(ctx, c, take)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if err != nil && !transient(err) {
-			return fmt.Errorf("consumer %s on %s: %w", c.durable(), c.Stream, err)
+			return fmt.Errorf("consumer %s on %s: %w", c.Name, c.Stream, err)
 		}
-		b.log.Warn().Err(err).Str("consumer", c.durable()).Msg("consuming starts again")
+		if b.sometimes.OK("consuming again " + c.Name) {
+			b.log.Warn().Err(err).Str("consumer", c.Name).Msg("consuming starts again")
+		}
 		if !pause(ctx, reconnectWait) {
 			return nil
 		}
 	}
 }
 
-func (b *Bus) receiveOnce(ctx context.Context, c Consumer, batch int, take func(jetstream.Msg)) error {
-	setup, cancel := context.WithTimeout(ctx, 2*requestTimeout)
-	defer cancel()
-	cons, err := b.js.CreateOrUpdateConsumer(setup, c.Stream, b.consumerConfig(c))
+func (b *Bus) receiveOnce(ctx context.Context, c Consumer, take func(jetstream.Msg)) error {
+	cons, err := b.bind(ctx, c)
 	if err != nil {
 		return err
 	}
-	if c.ready != nil {
-		if err := c.ready(ctx, cons.CachedInfo()); err != nil {
-			return err
-		}
-	}
-	cc, err := cons.Consume(take, jetstream.PullMaxMessages(batch), jetstream.PullExpiry(5*time.Second),
+	doubt := make(chan struct{}, 1)
+	cc, err := cons.Consume(take, jetstream.PullMaxMessages(leaseBatch), jetstream.PullExpiry(5*time.Second),
 		jetstream.PullHeartbeat(2*time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			b.log.Warn().Err(err).Str("consumer", c.durable()).Msg("consuming")
+			select {
+			case doubt <- struct{}{}:
+			default:
+			}
+			if b.sometimes.OK("consuming " + c.Name) {
+				b.log.Warn().Err(err).Str("consumer", c.Name).Msg("consuming")
+			}
 		}))
 	if err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-		cc.Drain()
-		<-cc.Closed()
-		return nil
-	case <-cc.Closed():
-		return fmt.Errorf("the broker ended the consumer %s", c.durable())
+	for {
+		select {
+		case <-ctx.Done():
+			cc.Drain()
+			<-cc.Closed()
+			return nil
+		case <-cc.Closed():
+			return fmt.Errorf("the broker ended the consumer %s", c.Name)
+		case <-doubt:
+			if b.isGone(ctx, c) {
+				cc.Stop()
+				<-cc.Closed()
+				return fmt.Errorf("the consumer %s is gone", c.Name)
+			}
+		}
 	}
+}
+
+// isGone says that the durable is not there any more. The client hears of that only if it waits for messages at the very
+// moment; else its requests are answered by nothing.
+func (b *Bus) isGone(ctx context.Context, c Consumer) bool {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := b.js.Consumer(ctx, c.Stream, c.Name)
+	return errors.Is(err, jetstream.ErrConsumerNotFound)
+}
+
+// bind finds the durable, or makes it where this process may.
+func (b *Bus) bind(ctx context.Context, c Consumer) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*requestTimeout)
+	defer cancel()
+	cons, err := b.js.Consumer(ctx, c.Stream, c.Name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		cons, err = b.ensureConsumer(ctx, c)
+	}
+	if err != nil {
+		return nil, b.denied(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.created[c.Name] = cons.CachedInfo().Created
+	return cons, nil
+}
+
+// older says that a message was there before the durable: a person may have settled what it asks for.
+func (b *Bus) older(d Delivery, c Consumer) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return d.At.Before(b.created[c.Name])
+}
+
+// ensureConsumer makes the durable, or brings what we own of an existing one up to date.
+func (b *Bus) ensureConsumer(ctx context.Context, c Consumer) (jetstream.Consumer, error) {
+	cfg := b.consumerConfig(c)
+	switch have, err := b.js.Consumer(ctx, c.Stream, c.Name); {
+	case err == nil:
+		old := have.CachedInfo().Config
+		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = old.DeliverPolicy, old.OptStartTime, old.OptStartSeq
+		return b.js.UpdateConsumer(ctx, c.Stream, cfg)
+	case !errors.Is(err, jetstream.ErrConsumerNotFound):
+		return nil, err
+	}
+	s, err := b.js.Stream(ctx, c.Stream)
+	if err != nil {
+		return nil, err
+	}
+	if info := s.CachedInfo(); info.State.LastSeq > 0 && info.Config.Retention != jetstream.WorkQueuePolicy {
+		from := info.TimeStamp.Add(-catchUp)
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &from
+		b.log.Warn().Str("consumer", c.Name).Str("stream", c.Stream).Time("from", from).Msg("a new consumer on a stream with history: older messages are not taken")
+	}
+	cons, err := b.js.CreateConsumer(ctx, c.Stream, cfg)
+	if errors.Is(err, jetstream.ErrConsumerExists) {
+		return b.js.Consumer(ctx, c.Stream, c.Name)
+	}
+	return cons, err
 }

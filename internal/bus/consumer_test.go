@@ -3,15 +3,11 @@ package bus_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // Handlers that are slower than the broker's patience: what waits for them may not be handled by two copies.
@@ -51,42 +47,5 @@ func TestWhatWaitsForASlowHandlerIsNotHandledTwice(t *testing.T) {
 	}
 	if len(times) != orders {
 		t.Errorf("%d of %d messages handled", len(times), orders)
-	}
-}
-
-// Copies share a consumer only if they take the same shops, in whatever order these are named.
-func TestConsumersOfDifferentShopsAreDifferent(t *testing.T) {
-	b := newBus(t)
-	for _, shops := range [][]string{{"acme", "se"}, {"acme-se"}, {"se", "acme", "se"}, {"acme"}, {"café, se"}} {
-		c := consumer("invoicer")
-		c.Filters, c.Shops = []string{"orders.*.*.placed"}, shops
-		work(t, b, c, func(context.Context, bus.Delivery) bus.Outcome { return bus.Done })
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	want := map[string][]string{
-		"invoicer-acme,se":                     {"orders.acme.*.placed", "orders.se.*.placed"},
-		"invoicer-acme-se":                     {"orders.acme-se.*.placed"},
-		"invoicer-acme":                        {"orders.acme.*.placed"},
-		"invoicer-" + events.Token("café, se"): {"orders." + events.Token("café, se") + ".*.placed"},
-	}
-	for name, filters := range want {
-		var got *jetstream.ConsumerInfo
-		for got == nil {
-			cons, err := b.JetStream().Consumer(ctx, events.OrdersStream, name)
-			if err == nil {
-				got = cons.CachedInfo()
-			} else if ctx.Err() != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-		}
-		subjects := got.Config.FilterSubjects
-		if got.Config.FilterSubject != "" {
-			subjects = []string{got.Config.FilterSubject}
-		}
-		slices.Sort(subjects)
-		if !slices.Equal(slices.Compact(subjects), filters) {
-			t.Errorf("%s takes %q", name, subjects)
-		}
 	}
 }

@@ -19,13 +19,14 @@ type Delivery struct {
 	Seq         uint64    // in the stream
 	Redelivered bool      // an earlier delivery was not acknowledged: it may have done anything
 	Replayed    bool      // a person sent it back from PARKED
-	At          time.Time // when it was stored
-
-	msg jetstream.Msg // what is acknowledged: the message, or the wish to replay it
+	At          time.Time // when it was stored, by the broker's clock
 }
 
-// Invoice is the invoice that the message is an event of.
-func (d Delivery) Invoice() (events.Invoice, error) { return DecodeInvoice(d.Body) }
+// Invoice is the invoice that the message is an event of; an error for one that no worker can have written.
+func (d Delivery) Invoice() (events.Invoice, error) {
+	inv, _, err := events.DecodeInvoiceEvent(d.Subject, d.Body)
+	return inv, err
+}
 
 // Key of the invoice, for a message of INVOICES.
 func (d Delivery) Key() events.Key {
@@ -40,8 +41,27 @@ func deliveryOf(m jetstream.Msg) (Delivery, error) {
 	}
 	return Delivery{
 		Message: events.Message{Subject: m.Subject(), Header: m.Headers(), Body: m.Data()},
-		Stream:  meta.Stream, Seq: meta.Sequence.Stream, Redelivered: meta.NumDelivered > 1, At: meta.Timestamp, msg: m,
+		Stream:  meta.Stream, Seq: meta.Sequence.Stream, Redelivered: meta.NumDelivered > 1, At: meta.Timestamp,
 	}, nil
+}
+
+// body fetches what a consumer without bodies has left at the broker.
+func (b *Bus) body(ctx context.Context, d *Delivery) error {
+	if len(d.Header["Nats-Msg-Size"]) == 0 {
+		return nil
+	}
+	s, err := b.stream(ctx, d.Stream)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	raw, err := s.GetMsg(ctx, d.Seq)
+	if err != nil {
+		return fmt.Errorf("message %d of %s: %w", d.Seq, d.Stream, err)
+	}
+	d.Header, d.Body = raw.Header, raw.Data
+	return nil
 }
 
 // errNotOurs is a record of PARKED that asks nothing of this consumer.
@@ -50,7 +70,7 @@ var errNotOurs = errors.New("not a replay for this consumer")
 // original turns the wish to replay into a delivery of the message that was parked.
 func (b *Bus) original(ctx context.Context, c Consumer, wish Delivery) (Delivery, error) {
 	p, replayed, err := DecodeParked(wish.Body)
-	if err != nil || !replayed || p.Consumer != c.durable() {
+	if err != nil || !replayed || p.Consumer != c.Name {
 		return wish, errNotOurs
 	}
 	s, err := b.stream(ctx, p.Stream)
@@ -60,6 +80,11 @@ func (b *Bus) original(ctx context.Context, c Consumer, wish Delivery) (Delivery
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	raw, err := s.GetMsg(ctx, p.Sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		wish.Message = events.Message{Subject: p.Subject, Body: p.Body()}
+		wish.Stream, wish.Seq, wish.Replayed = p.Stream, p.Sequence, true
+		return wish, nil
+	}
 	if err != nil {
 		return wish, fmt.Errorf("message %d of %s: %w", p.Sequence, p.Stream, err)
 	}

@@ -17,28 +17,71 @@ import (
 // Loaded is an invoice with its place in the stream; Seq 0 is an invoice of which nothing is recorded.
 type Loaded struct {
 	events.Invoice
-	Key     events.Key
-	Seq     uint64
-	EventID string
+	Key      events.Key
+	Seq      uint64    // of the last message under the invoice's subjects
+	StoredAt time.Time // of the event that Invoice is of, by the broker's clock
+	EventID  string
 }
 
 // ErrNothing is what a decision returns when there is nothing to record: an earlier delivery or
 // another worker did it, or the state has moved on.
 var ErrNothing = errors.New("nothing to record")
 
-// Load gives the invoice as its last event has it.
+// Known says whether anything is recorded of the invoice.
+func (l Loaded) Known() bool { return l.State != "" }
+
+// Load gives the invoice as its last event has it. A message under its subjects that no worker of ours can have written is
+// passed over, parked and counted; its sequence still is the one to append after. An event of a newer major version is an
+// error: it is left to newer workers.
 func (b *Bus) Load(ctx context.Context, k events.Key) (Loaded, error) {
 	l := Loaded{Key: k}
 	raw, err := b.last(ctx, events.InvoicesStream, k.All())
 	if err != nil || raw == nil {
 		return l, err
 	}
-	l.Seq, l.EventID = raw.Sequence, raw.Header.Get(nats.MsgIdHdr)
-	l.Invoice, err = DecodeInvoice(raw.Data)
-	return l, err
+	l.Seq, l.StoredAt, l.EventID = raw.Sequence, raw.Time, raw.Header.Get(nats.MsgIdHdr)
+	inv, _, err := events.DecodeInvoiceEvent(raw.Subject, raw.Data)
+	switch {
+	case err == nil:
+		l.Invoice = inv
+		return l, nil
+	case errors.Is(err, events.ErrNewerVersion):
+		if b.sometimes.OK("newer") {
+			b.log.Error().Str("invoice", k.String()).Str("subject", raw.Subject).Err(err).Msg("events of a newer version; this version leaves their invoices alone")
+		}
+		return l, err
+	}
+	return l, b.newestValid(ctx, &l)
 }
 
-// DecodeInvoice reads the invoice out of an event of INVOICES.
+// LastEventSeq is the sequence of the last event of that name of an invoice; 0 when there is none.
+func (b *Bus) LastEventSeq(ctx context.Context, k events.Key, e events.Name) (uint64, error) {
+	raw, err := b.last(ctx, events.InvoicesStream, k.Subject(e))
+	if err != nil || raw == nil {
+		return 0, err
+	}
+	return raw.Sequence, nil
+}
+
+// newestValid finds the last event of ours among those of an invoice, and parks what is not ours. That it cannot be parked
+// keeps nobody from the invoice.
+func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
+	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, Filters: []string{l.Key.All()}}, func(m Entry) error {
+		inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
+		switch {
+		case err == nil:
+			l.Invoice, l.StoredAt = inv, m.Time
+		case errors.Is(err, events.ErrNewerVersion):
+			return err
+		default:
+			_ = b.foreign(ctx, Delivery{Message: m.Message(), Stream: m.Stream, Seq: m.Seq}, err)
+		}
+		return nil
+	})
+	return err
+}
+
+// DecodeInvoice reads the invoice out of an event of INVOICES that is known to be ours.
 func DecodeInvoice(body []byte) (events.Invoice, error) {
 	var e events.Envelope
 	if err := json.Unmarshal(body, &e); err != nil {
@@ -70,6 +113,32 @@ func (b *Bus) last(ctx context.Context, stream, filter string) (*jetstream.RawSt
 // another event came in between.
 type Decide func(events.Invoice) (events.Invoice, error)
 
+// IfAllowed is the decision, with nothing to record where the table of states does not allow it: the state has moved on.
+func IfAllowed(next Decide) Decide {
+	return func(inv events.Invoice) (events.Invoice, error) {
+		after, err := next(inv)
+		if errors.Is(err, events.ErrNotAllowed) {
+			return inv, ErrNothing
+		}
+		return after, err
+	}
+}
+
+// EventSize is how many bytes the event of an invoice has.
+func EventSize(next events.Invoice) (int, error) {
+	e, err := invoiceEvent("operator", next, nuid.Next())
+	if err != nil {
+		return 0, err
+	}
+	body, err := events.Encode(e)
+	return len(body), err
+}
+
+func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelope, error) {
+	c := next.Change
+	return events.NewEnvelope(id, "/seqrflow/"+worker, "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
+}
+
 // maxConflicts bounds how often one update starts anew. Each conflict means that another writer got
 // further, and an invoice has few events.
 const maxConflicts = 20
@@ -82,18 +151,6 @@ func (b *Bus) Update(ctx context.Context, worker string, k events.Key, decide De
 		return events.Invoice{}, err
 	}
 	return b.UpdateFrom(ctx, worker, l, decide)
-}
-
-// Insist records what the provider has answered and would not answer again: while the broker fails it tries
-// again, as long as it would to publish, and after the end of ctx no more.
-func (b *Bus) Insist(ctx context.Context, record func(context.Context) error) error {
-	for deadline := time.Now().Add(publishPatience); ; {
-		err := record(context.WithoutCancel(ctx))
-		if err == nil || errors.Is(err, nats.ErrConnectionClosed) || time.Now().After(deadline) || !pause(ctx, reconnectWait) {
-			return err
-		}
-		b.log.Warn().Err(err).Msg("an answer of the provider is not recorded yet")
-	}
 }
 
 // UpdateFrom is Update from an invoice that is already loaded.
@@ -126,7 +183,10 @@ func (b *Bus) UpdateFrom(ctx context.Context, worker string, l Loaded, decide De
 
 func (b *Bus) append(ctx context.Context, worker string, l Loaded, next events.Invoice, id string) error {
 	c := next.Change
-	e, err := events.NewEnvelope(id, "/seqrflow/"+worker, "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
+	if !events.MayRecord(c.Event, events.Actor(worker)) {
+		return fmt.Errorf("%s is not for %s to record", c.Event, worker)
+	}
+	e, err := invoiceEvent(worker, next, id)
 	if err != nil {
 		return err
 	}
@@ -137,45 +197,6 @@ func (b *Bus) append(ctx context.Context, worker string, l Loaded, next events.I
 	b.metrics.events.WithLabelValues(string(c.Event)).Inc()
 	b.logChange(worker, l.Key, c)
 	return nil
-}
-
-// publishAt publishes expecting that seq is the last sequence under the filter. While the broker does
-// not answer it goes on with the same id and the same expectation, so that the event is there at most
-// once, until ctx ends.
-func (b *Bus) publishAt(ctx context.Context, subject, filter string, seq uint64, e events.Envelope) error {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	m := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{}}
-	m.Header.Set("Content-Type", "application/cloudevents+json")
-	return b.publish(ctx, m, jetstream.WithMsgID(e.ID), jetstream.WithExpectLastSequenceForSubject(seq, filter))
-}
-
-// publish waits for the broker's acknowledgement and repeats a publish that was not answered.
-func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) error {
-	deadline := time.Now().Add(publishPatience)
-	for {
-		once, cancel := context.WithTimeout(ctx, requestTimeout)
-		_, err := b.js.PublishMsg(once, m, opts...)
-		cancel()
-		if err == nil || errors.Is(err, nats.ErrConnectionClosed) || isAPIError(err) && !isCode(err, 503) {
-			return err
-		}
-		if time.Now().After(deadline) || !pause(ctx, reconnectWait) {
-			return err
-		}
-	}
-}
-
-// publishPatience is shorter than what the broker remembers of ids, so a repeat is never a second event.
-const publishPatience = duplicates / 2
-
-// conflict says that another event came first (10071 wrong last sequence; 10164 the same from a
-// cluster that has one in flight).
-func conflict(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164)
 }
 
 func (b *Bus) logChange(worker string, k events.Key, c events.Change) {

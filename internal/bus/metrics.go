@@ -11,7 +11,11 @@ type metrics struct {
 	outcomes  *prometheus.CounterVec
 	conflicts *prometheus.CounterVec
 	parked    *prometheus.CounterVec
-	seconds   *prometheus.HistogramVec
+	foreign   prometheus.Counter
+	skew      prometheus.Gauge
+
+	refusedWrites prometheus.Counter
+	seconds       *prometheus.HistogramVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -20,16 +24,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		events:    counter("invoice_events_total", "Events recorded on INVOICES by this process.", "event"),
-		outcomes:  counter("deliveries_total", "Deliveries by what became of them: done, retry, hold, park.", "worker", "outcome"),
+		outcomes:  counter("deliveries_total", "Deliveries by what became of them: done, retry, snooze, unanswered (the provider gave no answer), dropped (another copy may have it), park.", "worker", "outcome"),
 		conflicts: counter("append_conflicts_total", "Appends that another event came before; each was decided anew.", "worker"),
 		parked:    counter("parked_total", "Messages parked by this process.", "worker"),
+		foreign: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "foreign_events_total",
+			Help: "Messages on INVOICES that no worker has written; each is passed over and parked. Alert above 0."}),
+		skew: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seqrflow", Name: "clock_skew_seconds",
+			Help: "The broker's clock less this machine's. Beyond 2 s nothing expires here."}),
+		refusedWrites: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "broker_refused_writes_total",
+			Help: "Writes that the broker refused for want of room."}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "seqrflow", Name: "handler_seconds", Help: "Time a worker took for one delivery, the provider's call included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12),
 		}, []string{"worker"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.seconds)
+		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.seconds)
 	}
 	return m
 }

@@ -2,7 +2,7 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,27 +11,74 @@ import (
 )
 
 // PublishOrder puts one order event on ORDERS as a structured CloudEvent. The id makes it idempotent
-// for two minutes; the workers are idempotent for ever.
+// for a moment; the workers are idempotent for ever.
 func (b *Bus) PublishOrder(ctx context.Context, source, shop, order, id string, name events.OrderName, data any) error {
 	e, err := events.NewEnvelope(id, source, "order."+string(name), shop+"/"+order, b.Now(), data)
 	if err != nil {
 		return err
 	}
 	e.TraceParent = traceOf(ctx)
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return b.PublishRaw(ctx, events.OrderSubject(shop, order, name), id, body)
+	return b.publishEvent(ctx, events.OrderSubject(shop, order, name), e)
 }
 
-// LastOrder gives the last event of that name of an order, if there is one.
-func (b *Bus) LastOrder(ctx context.Context, shop, order string, name events.OrderName) (events.Message, bool, error) {
-	raw, err := b.last(ctx, events.OrdersStream, events.OrderSubject(shop, order, name))
-	if err != nil || raw == nil {
-		return events.Message{}, false, err
+// OrderMessages gives every event of that name of an order, oldest first. There are few.
+func (b *Bus) OrderMessages(ctx context.Context, shop, order string, name events.OrderName) ([]Entry, error) {
+	return b.allOf(ctx, events.OrdersStream, events.OrderSubject(shop, order, name))
+}
+
+// allOf gives the messages of one subject, oldest first, by requests that any worker may make. One or two come from the
+// broker's index of subjects; more are looked for between the first and the last.
+func (b *Bus) allOf(ctx context.Context, stream, subject string) ([]Entry, error) {
+	s, err := b.stream(ctx, stream)
+	if err != nil {
+		return nil, err
 	}
-	return events.Message{Subject: raw.Subject, Header: raw.Header, Body: raw.Data}, true, nil
+	last, err := b.last(ctx, stream, subject)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	counts, err := subjectsOf(ctx, s, subject)
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	for seq := uint64(1); counts[subject] > uint64(len(out)+1); {
+		m, err := messageAt(ctx, s, seq, jetstream.WithGetMsgSubject(subject))
+		if err != nil {
+			return nil, err
+		}
+		if m == nil || m.Sequence >= last.Sequence {
+			break
+		}
+		out = append(out, entryOf(stream, m))
+		seq = m.Sequence + 1
+	}
+	return append(out, entryOf(stream, last)), nil
+}
+
+// Tries are the invoices that an order is to be paid by: one for each invoiceId that it was placed under before the given
+// sequence of ORDERS, the first under the order's own id.
+func (b *Bus) Tries(ctx context.Context, shop, order string, before uint64) ([]events.Key, error) {
+	placed, err := b.OrderMessages(ctx, shop, order, events.Placed)
+	if err != nil {
+		return nil, err
+	}
+	tries := []events.Key{events.KeyOf(shop, order)}
+	for _, m := range placed {
+		o, err := events.DecodeOrder(m.Message())
+		if err == nil && m.Seq < before && !slices.Contains(tries, o.Key()) {
+			tries = append(tries, o.Key())
+		}
+	}
+	return tries, nil
+}
+
+// Canceled are the invoices that a cancellation is about: the one that it names, or all tries of the order so far.
+func (b *Bus) Canceled(ctx context.Context, c events.Cancellation, seq uint64) ([]events.Key, error) {
+	if c.InvoiceID != "" {
+		return []events.Key{c.Key()}, nil
+	}
+	return b.Tries(ctx, c.Shop, c.OrderID, seq)
 }
 
 // PublishRaw puts a body on a subject of a stream and waits until it is stored.

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -12,15 +13,18 @@ type Outcome struct {
 	kind  kind
 	err   error
 	after time.Duration
+	asked bool // the provider was asked, and answered
 }
 
 type kind string
 
 const (
-	done  kind = "done"
-	retry kind = "retry"
-	hold  kind = "hold"
-	park  kind = "park"
+	done    kind = "done"
+	retry   kind = "retry"
+	snooze  kind = "snooze"
+	silent  kind = "unanswered"
+	park    kind = "park"
+	dropped kind = "dropped" // the lease was lost before a handler had it
 )
 
 // Done is the outcome of a delivery that needs nothing more.
@@ -29,12 +33,34 @@ var Done = Outcome{kind: done}
 // Retry the delivery after the worker's backoff; after its last attempt it is parked with err.
 func Retry(err error) Outcome { return Outcome{kind: retry, err: err} }
 
-// Hold the delivery until something else has happened: it comes again after a pause, any number of
-// times, and never parks. For a provider that is down and for an order that is not paid yet.
-func Hold(why error) Outcome { return Outcome{kind: hold, err: why} }
+// Snooze the delivery until something else has happened: it comes again after a pause that grows with its age, any number
+// of times, and never parks. For an order that is not paid yet, and for a broker that fails.
+func Snooze(why error) Outcome { return Outcome{kind: snooze, err: why} }
 
-// HoldFor is Hold with a pause of its own.
-func HoldFor(d time.Duration, why error) Outcome { return Outcome{kind: hold, err: why, after: d} }
+// SnoozeFor is Snooze with a pause of its own.
+func SnoozeFor(d time.Duration, why error) Outcome {
+	return Outcome{kind: snooze, err: why, after: d}
+}
+
+// Unanswered is the outcome when the provider gave no answer: the delivery waits as in Snooze, and after some of them in a
+// row its terminal is probed before anything else of it is tried.
+func Unanswered(err error) Outcome { return Outcome{kind: silent, err: err} }
+
+// Asked notes that the provider answered, whatever it said: its terminal may be asked for more at once.
+func (o Outcome) Asked() Outcome {
+	o.asked = true
+	return o
+}
+
+func (o Outcome) answer() answer {
+	switch {
+	case o.kind == silent:
+		return unanswered
+	case o.asked:
+		return answered
+	}
+	return noCall
+}
 
 // Park keeps the delivery on PARKED, with the reason, for a person to see.
 func Park(reason error) Outcome { return Outcome{kind: park, err: reason} }
@@ -45,7 +71,7 @@ func (o Outcome) Err() error { return o.err }
 // IsDone, IsParked and Waits tell outcomes apart in tests and metrics.
 func (o Outcome) IsDone() bool   { return o.kind == done }
 func (o Outcome) IsParked() bool { return o.kind == park }
-func (o Outcome) Waits() bool    { return o.kind == hold || o.kind == retry }
+func (o Outcome) Waits() bool    { return o.kind == snooze || o.kind == silent || o.kind == retry }
 
 func (o Outcome) String() string {
 	if o.err == nil {
@@ -57,7 +83,7 @@ func (o Outcome) String() string {
 // Recorded is the outcome of an Update: done, or again when the broker could not be reached.
 func Recorded(err error) Outcome {
 	if err != nil {
-		return Hold(err)
+		return Snooze(err)
 	}
 	return Done
 }
@@ -73,6 +99,13 @@ func (b Backoff) after(n int) time.Duration {
 		d = e.NextBackOff()
 	}
 	return d
+}
+
+// atAge gives the pause of a delivery that waits for something else: a quarter of its age, so the pauses grow, whichever
+// copy has it and after whatever restart.
+func (b Backoff) atAge(age time.Duration) time.Duration {
+	d := min(max(age/4, b.First), b.Most)
+	return d*3/4 + rand.N(max(d/4, 1))
 }
 
 // Handler does one step for one delivery. It keeps nothing between deliveries.

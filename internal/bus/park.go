@@ -3,12 +3,11 @@ package bus
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
@@ -18,45 +17,96 @@ import (
 // maxOriginal bounds the copy of the original in a parked event. The whole is in its stream.
 const maxOriginal = 16 << 10
 
-// park keeps the message, with the reason. The id is made of what is parked, so that a worker which
-// dies before it acknowledges does not park twice.
-func (b *Bus) park(ctx context.Context, c Consumer, d Delivery, attempts int, reason error) error {
+// park keeps the message, with the reason. A worker that dies before it acknowledges may park it twice.
+func (b *Bus) park(ctx context.Context, c Consumer, d Delivery, attempts int, reason error, opts ...jetstream.PublishOpt) error {
 	shop, id := addressee(d.Subject)
 	p := events.Parked{
-		Worker: c.Worker, Consumer: c.durable(), Reason: reason.Error(), Attempts: max(attempts, 1), At: b.Now().UTC(),
+		Worker: c.Worker, Consumer: c.Name, Reason: reason.Error(), Attempts: max(attempts, 1), At: b.Now().UTC(),
 		Stream: d.Stream, Subject: d.Subject, Sequence: d.Seq,
 	}
 	p.Original, p.Encoding, p.Truncated = excerpt(d.Body)
-	msgID := fmt.Sprintf("parked-%s-%s-%d", c.durable(), d.Stream, d.Seq)
-	if d.Replayed {
-		msgID += "-" + nuid.Next()
-	}
 	b.metrics.parked.WithLabelValues(c.Worker).Inc()
-	return b.publishParked(ctx, events.ParkedSubject(c.Worker, shop, id), "/seqrflow/"+c.Worker, msgID, events.ParkedParked, p)
+	return b.publishParked(ctx, events.ParkedSubject(c.Worker, shop, id), "/seqrflow/"+c.Worker, events.ParkedParked, p, opts...)
+}
+
+// NotOurs is the outcome of a delivery from INVOICES that is no event of ours: it is parked, once, and passed over; one of a
+// newer version is left to newer workers.
+func (b *Bus) NotOurs(ctx context.Context, d Delivery, reason error) Outcome {
+	if errors.Is(reason, events.ErrNewerVersion) {
+		return Snooze(reason)
+	}
+	return Recorded(b.foreign(ctx, d, reason))
+}
+
+// foreign parks a message of INVOICES that no worker of ours can have written: once, whichever process finds it.
+func (b *Bus) foreign(ctx context.Context, d Delivery, reason error) error {
+	if _, seen := b.foreigners.LoadOrStore(d.Seq, struct{}{}); seen {
+		return nil
+	}
+	b.metrics.foreign.Inc()
+	b.log.Error().Err(reason).Str("subject", d.Subject).Uint64("seq", d.Seq).
+		Msg("a message on INVOICES that no worker has written is passed over; see who may publish there")
+	err := b.parkOnce(ctx, Consumer{Worker: foreignWorker}, d, reason)
+	if err != nil {
+		b.foreigners.Delete(d.Seq)
+		if b.sometimes.OK("foreign") {
+			b.log.Error().Err(err).Uint64("seq", d.Seq).Msg("foreign messages cannot be parked yet")
+		}
+	}
+	return err
+}
+
+// parkOnce parks the message unless that was done.
+func (b *Bus) parkOnce(ctx context.Context, c Consumer, d Delivery, reason error) error {
+	for range maxConflicts {
+		parked, last, err := b.wasParked(ctx, c, d)
+		if err != nil || parked {
+			return err
+		}
+		if err = b.park(ctx, c, d, 1, reason, jetstream.WithExpectLastSequencePerSubject(last)); !conflict(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("parking message %d of %s: %d conflicts in a row", d.Seq, d.Stream, maxConflicts)
+}
+
+// foreignWorker is the second token of the parked subjects of foreign messages.
+const foreignWorker = "foreign"
+
+// wasParked says whether the worker has ever parked this very message; last is the sequence of the last message on the subject
+// that it is parked on.
+func (b *Bus) wasParked(ctx context.Context, c Consumer, d Delivery) (found bool, last uint64, err error) {
+	shop, id := addressee(d.Subject)
+	all, err := b.allOf(ctx, events.ParkedStream, events.ParkedSubject(c.Worker, shop, id))
+	for _, m := range all {
+		if p, _, err := DecodeParked(m.Body); err == nil && p.Stream == d.Stream && p.Sequence == d.Seq {
+			found = true
+		}
+		last = m.Seq
+	}
+	return found, last, err
 }
 
 // Replay asks the worker to take a parked message once more.
 func (b *Bus) Replay(ctx context.Context, subject string, p events.Parked, seq uint64) error {
 	p.Replays, p.At = seq, b.Now().UTC()
-	return b.publishParked(ctx, subject, "/seqrflow/operator", nuid.Next(), events.ParkedReplayed, p)
+	return b.publishParked(ctx, subject, "/seqrflow/operator", events.ParkedReplayed, p)
 }
 
-func (b *Bus) publishParked(ctx context.Context, subject, source, id, event string, p events.Parked) error {
-	e, err := events.NewEnvelope(id, source, "parked."+event, p.Subject, p.At, p)
+func (b *Bus) publishParked(ctx context.Context, subject, source, event string, p events.Parked, opts ...jetstream.PublishOpt) error {
+	e, err := events.NewEnvelope(nuid.Next(), source, "parked."+event, p.Subject, p.At, p)
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	return b.publish(ctx, &nats.Msg{Subject: subject, Data: body, Header: nats.Header{"Content-Type": {"application/cloudevents+json"}}},
-		jetstream.WithMsgID(id))
+	return b.publishEvent(ctx, subject, e, opts...)
 }
 
 // addressee finds the shop and id in a subject that may be anything.
 func addressee(subject string) (shop, id string) {
 	t := strings.Split(subject, ".")
+	if len(t) == 3 && t[0] == "open" {
+		return t[1], t[2]
+	}
 	if len(t) < 4 {
 		return "unknown", subject
 	}

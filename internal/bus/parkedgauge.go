@@ -6,9 +6,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/seqrflow/seqrflow/pkg/events"
 )
+
+// countingTime bounds how long a scrape waits for the counting of what is parked.
+const countingTime = time.Second
 
 // ParkedGauge tells at each scrape how many messages are parked and not replayed, and how old the
 // oldest is. It reads on from where the last scrape ended.
@@ -17,14 +18,14 @@ type ParkedGauge struct {
 	count, oldest *prometheus.Desc
 
 	mu   sync.Mutex
-	next uint64
-	open map[uint64]time.Time
+	off  bool // this process may not read PARKED
+	open openParked
 }
 
 // NewParkedGauge of the broker's PARKED stream.
 func NewParkedGauge(b *Bus) *ParkedGauge {
 	return &ParkedGauge{
-		bus: b, next: 1, open: map[uint64]time.Time{},
+		bus:    b,
 		count:  prometheus.NewDesc("seqrflow_parked_open", "Messages that are parked and were not replayed, by all workers.", nil, nil),
 		oldest: prometheus.NewDesc("seqrflow_parked_oldest_seconds", "Age of the oldest of them; 0 when there is none.", nil, nil),
 	}
@@ -33,37 +34,30 @@ func NewParkedGauge(b *Bus) *ParkedGauge {
 // Describe implements prometheus.Collector.
 func (g *ParkedGauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.count; ch <- g.oldest }
 
-// Collect implements prometheus.Collector. While the broker does not answer there are no figures.
+// Collect implements prometheus.Collector. It takes no longer than a second: while the broker does not answer, or PARKED
+// is so long that several scrapes have to read it, there are no figures.
 func (g *ParkedGauge) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), countingTime)
 	defer cancel()
-	n, age, err := g.read(ctx)
-	if err != nil {
-		g.bus.log.Warn().Err(err).Msg("counting what is parked")
+	if !g.mu.TryLock() {
+		return // another scrape is counting
+	}
+	defer g.mu.Unlock()
+	if g.off {
 		return
 	}
-	ch <- prometheus.MustNewConstMetric(g.count, prometheus.GaugeValue, float64(n))
-	ch <- prometheus.MustNewConstMetric(g.oldest, prometheus.GaugeValue, age.Seconds())
-}
-
-func (g *ParkedGauge) read(ctx context.Context) (n int, age time.Duration, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, err = g.bus.Scan(ctx, Scan{Stream: events.ParkedStream, From: g.next}, func(m Scanned) error {
-		g.next = m.Seq + 1
-		p, replayed, err := DecodeParked(m.Body)
-		switch {
-		case err != nil: // not ours; counted as of now, so that somebody looks
-			g.open[m.Seq] = g.bus.Now()
-		case replayed:
-			delete(g.open, p.Replays)
-		default:
-			g.open[m.Seq] = p.At
+	if err := g.open.read(ctx, g.bus); err != nil {
+		if refused(g.bus.denied(err)) {
+			g.off = true // PARKED is for the operator and the reader: their figures are enough
+			return
 		}
-		return nil
-	})
-	for _, at := range g.open {
-		age = max(age, g.bus.Now().Sub(at))
+		g.bus.log.Warn().Err(err).Uint64("read", g.open.upTo).Msg("counting what is parked; the next scrape goes on")
+		return
 	}
-	return len(g.open), age, err
+	age := time.Duration(0)
+	if at := g.open.oldest(); !at.IsZero() {
+		age = max(0, g.bus.Now().Sub(at))
+	}
+	ch <- prometheus.MustNewConstMetric(g.count, prometheus.GaugeValue, float64(len(g.open.since)))
+	ch <- prometheus.MustNewConstMetric(g.oldest, prometheus.GaugeValue, age.Seconds())
 }

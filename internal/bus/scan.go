@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // What a scan keeps in memory of messages that are not yet taken.
@@ -28,37 +26,59 @@ const (
 // Scan says which messages of a stream to go through.
 type Scan struct {
 	Stream      string
-	Filters     []string // subjects; empty takes all
-	From        uint64   // first sequence; 0 is the beginning
-	HeadersOnly bool     // leaves the bodies at the broker
-}
-
-// Scanned is one message of a scan.
-type Scanned struct {
-	events.Message
-	Seq uint64
+	Filters     []string  // subjects; empty takes all
+	From        uint64    // first sequence; 0 is the beginning
+	To          uint64    // last sequence; 0 is the last one that is there when the scan begins
+	Since       time.Time // leaves out what was stored before
+	HeadersOnly bool      // leaves the bodies at the broker
 }
 
 // Scan gives take the messages in the order of the stream, up to the last one that is there when the
 // scan begins, in memory that does not grow with their number. It stops at the first error of take.
 // It returns the sequence up to which it has seen the stream.
-func (b *Bus) Scan(ctx context.Context, s Scan, take func(Scanned) error) (uint64, error) {
+//
+// A scan never makes a publisher wait. Filters that each name one invoice (or order, or period, or parked message) by its id
+// cost a few requests for each of its messages, however long the stream is. For all others every message from From on comes here
+// and is held against the filters here: a broker that is given such filters keeps the stream locked while it counts
+// what they match, and again while it looks for the next match.
+func (b *Bus) Scan(ctx context.Context, s Scan, take func(Entry) error) (uint64, error) {
 	last, err := b.LastSeq(ctx, s.Stream)
-	if err != nil || last == 0 || s.From > last {
+	if err != nil {
 		return last, err
 	}
+	if s.To > 0 {
+		last = min(last, s.To)
+	}
+	if last == 0 || s.From > last {
+		return last, nil
+	}
+	f := filtersOf(s.Filters)
+	matching := func(m Entry) error {
+		if !f.match(m.Subject) {
+			return nil
+		}
+		return take(m)
+	}
+	if wide, ok := f.each(); ok {
+		return last, b.scanFew(ctx, s, wide, last, matching)
+	}
+	return last, b.scanAll(ctx, s, last, matching)
+}
+
+// scanAll goes through the stream message by message.
+func (b *Bus) scanAll(ctx context.Context, s Scan, last uint64, take func(Entry) error) error {
 	for tries := 0; ; tries++ {
 		from := s.From
 		var stalled errStalled
 		err := b.scan(ctx, &s, last, take)
 		if err == nil {
-			return last, nil
+			return nil
 		}
 		if s.From > from {
 			tries = 0
 		}
 		if !errors.As(err, &stalled) || tries >= scanTries || ctx.Err() != nil {
-			return last, fmt.Errorf("scan of %s: %w", s.Stream, err)
+			return fmt.Errorf("scan of %s: %w", s.Stream, err)
 		}
 		b.log.Debug().Err(err).Str("stream", s.Stream).Uint64("from", s.From).Msg("scan goes on")
 	}
@@ -68,17 +88,20 @@ func (b *Bus) Scan(ctx context.Context, s Scan, take func(Scanned) error) (uint6
 type errStalled struct{ error }
 
 // scan moves s.From past every message that it gave to take.
-func (b *Bus) scan(ctx context.Context, s *Scan, last uint64, take func(Scanned) error) error {
+func (b *Bus) scan(ctx context.Context, s *Scan, last uint64, take func(Entry) error) error {
 	stream, err := b.stream(ctx, s.Stream)
 	if err != nil {
 		return err
 	}
 	setup, cancel := context.WithTimeout(ctx, scanStall)
 	defer cancel()
-	cons, err := stream.OrderedConsumer(setup, jetstream.OrderedConsumerConfig{
-		FilterSubjects: s.Filters, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(s.From, 1),
-		HeadersOnly: s.HeadersOnly, InactiveThreshold: scanForgotten,
-	})
+	cfg := jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(s.From, 1), HeadersOnly: s.HeadersOnly, InactiveThreshold: scanForgotten,
+	}
+	if s.From == 0 && !s.Since.IsZero() {
+		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &s.Since
+	}
+	cons, err := stream.OrderedConsumer(setup, cfg)
 	if err != nil {
 		return errStalled{err}
 	}
@@ -92,29 +115,31 @@ func (b *Bus) scan(ctx context.Context, s *Scan, last uint64, take func(Scanned)
 	}
 	defer msgs.Stop()
 	for {
-		m, err := next(ctx, msgs)
+		m, err := next(ctx, msgs, scanStall)
 		if err != nil {
 			return errStalled{err}
 		}
-		meta, err := m.Metadata()
+		e, meta, err := entryOfDelivery(m)
 		if err != nil {
 			return err
 		}
-		if meta.Sequence.Stream > last {
+		if e.Seq > last {
 			return nil
 		}
-		if err := take(Scanned{events.Message{Subject: m.Subject(), Header: m.Headers(), Body: m.Data()}, meta.Sequence.Stream}); err != nil {
-			return err
+		if !e.Time.Before(s.Since) {
+			if err := take(e); err != nil {
+				return err
+			}
 		}
-		s.From = meta.Sequence.Stream + 1
-		if meta.Sequence.Stream == last || meta.NumPending == 0 {
+		s.From = e.Seq + 1
+		if e.Seq == last || meta.NumPending == 0 {
 			return nil
 		}
 	}
 }
 
-func next(ctx context.Context, msgs jetstream.MessagesContext) (jetstream.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, scanStall)
+func next(ctx context.Context, msgs jetstream.MessagesContext, patience time.Duration) (jetstream.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return msgs.Next(jetstream.NextContext(ctx))
 }

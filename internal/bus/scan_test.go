@@ -19,7 +19,7 @@ import (
 func scanned(t *testing.T, b *bus.Bus, s bus.Scan) (seqs []uint64, bytes int) {
 	t.Helper()
 	s.Stream = events.InvoicesStream
-	if _, err := b.Scan(t.Context(), s, func(m bus.Scanned) error {
+	if _, err := b.Scan(t.Context(), s, func(m bus.Entry) error {
 		seqs, bytes = append(seqs, m.Seq), bytes+len(m.Body)
 		return nil
 	}); err != nil {
@@ -71,7 +71,7 @@ func TestScanEndsAtWhatWasThereWhenItBegan(t *testing.T) {
 		publish(n)
 	}
 	var seen []uint64
-	last, err := b.Scan(t.Context(), bus.Scan{Stream: events.InvoicesStream}, func(m bus.Scanned) error {
+	last, err := b.Scan(t.Context(), bus.Scan{Stream: events.InvoicesStream}, func(m bus.Entry) error {
 		seen = append(seen, m.Seq)
 		publish(10 + int(m.Seq))
 		return nil
@@ -89,7 +89,7 @@ func TestScanStopsAtAnErrorAndLeavesNoConsumer(t *testing.T) {
 		}
 	}
 	unreadable, n := errors.New("unreadable"), 0
-	_, err := b.Scan(t.Context(), bus.Scan{Stream: events.InvoicesStream}, func(bus.Scanned) error { n++; return unreadable })
+	_, err := b.Scan(t.Context(), bus.Scan{Stream: events.InvoicesStream}, func(bus.Entry) error { n++; return unreadable })
 	if !errors.Is(err, unreadable) || n != 1 {
 		t.Errorf("took %d messages, %v", n, err)
 	}
@@ -121,7 +121,7 @@ func BenchmarkScan(b *testing.B) {
 	for b.Loop() {
 		n := 0
 		if _, err := bs.Scan(context.Background(), bus.Scan{Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid", "invoices.*.*.refunded"}},
-			func(bus.Scanned) error { n++; return nil }); err != nil || n != 100_000 {
+			func(bus.Entry) error { n++; return nil }); err != nil || n != 100_000 {
 			b.Fatalf("%d messages, %v", n, err)
 		}
 	}

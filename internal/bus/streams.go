@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,43 +12,112 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// duplicates is how long the broker remembers an event's id: long enough for every retry of a publish.
-const duplicates = 2 * time.Minute
+const (
+	// duplicates is how long the broker remembers our events' ids: long enough for every retry of a publish.
+	duplicates = 2 * time.Minute
+	// orderDuplicates is the shortest the broker can do. An id of ORDERS is whatever a shop writes, perhaps one that
+	// another shop has used a minute ago; the workers recognize an order that comes twice by themselves.
+	orderDuplicates = 100 * time.Millisecond
+)
 
-// Streams that seqrflow keeps, on this many replicas. Nothing in them ages or is deleted.
+// StoredPrefix is before the subject of an event that INVOICES has stored and says once more: so other accounts of the
+// server, a shop's for instance, can hear it.
+const StoredPrefix = "stored."
+
+// Streams that seqrflow keeps, on this many replicas. Nothing in them ages or is deleted, but for OPEN, from which an
+// invoice is taken when it has ended.
 func Streams(replicas int) []jetstream.StreamConfig {
 	stream := func(name, subjects, about string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
 			Name: name, Description: about, Subjects: []string{subjects}, Storage: jetstream.FileStorage,
-			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, DenyDelete: true,
+			Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true,
 			Duplicates: duplicates, Replicas: replicas, MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, MaxConsumers: -1, MaxMsgsPerSubject: -1,
 			AllowDirect: replicas == 1, // a follower may lag, and a decision must not rest on an old state
 		}
 	}
+	orders := stream(events.OrdersStream, events.OrdersSubjects, "What commerce systems say of their orders")
+	orders.Duplicates = orderDuplicates
+	open := stream(events.OpenStream, events.OpenSubjects, "The index of open invoices: one message for each, until it has ended")
+	open.Retention, open.DenyDelete, open.DenyPurge, open.MaxMsgsPerSubject, open.DiscardNewPerSubject = jetstream.WorkQueuePolicy, false, false, 1, true
+	invoices := stream(events.InvoicesStream, events.InvoicesSubjects, "The life of every invoice; the last event is the state")
+	invoices.RePublish = &jetstream.RePublish{Source: "invoices.>", Destination: StoredPrefix + "invoices.>"}
 	return []jetstream.StreamConfig{
-		stream(events.OrdersStream, events.OrdersSubjects, "What commerce systems say of their orders"),
-		stream(events.InvoicesStream, events.InvoicesSubjects, "The life of every invoice; the last event is the state"),
+		orders,
+		invoices,
 		stream(events.PeriodsStream, events.PeriodsSubjects, "Closing and reconciling of periods"),
 		stream(events.ParkedStream, events.ParkedSubjects, "What a worker could not handle, with the reason"),
+		open,
 	}
 }
 
-// EnsureStreams creates the streams or brings their settings up to date. It never takes replicas away: a process
-// that was not told of them would do so to all others.
+// own copies what is ours to decide from want to a stream's settings as they are: which messages it takes and that none
+// of them is removed. Limits, age, replicas and the like are the operator's.
+func own(have, want jetstream.StreamConfig) jetstream.StreamConfig {
+	have.Subjects, have.Retention, have.Discard = want.Subjects, want.Retention, want.Discard
+	have.Duplicates, have.DiscardNewPerSubject = want.Duplicates, want.DiscardNewPerSubject
+	have.RePublish = want.RePublish
+	have.DenyDelete, have.DenyPurge = have.DenyDelete || want.DenyDelete, have.DenyPurge || want.DenyPurge
+	if have.Replicas > 1 {
+		have.AllowDirect = false
+	}
+	if have.MaxAge > 0 {
+		have.Duplicates = min(have.Duplicates, have.MaxAge)
+	}
+	return have
+}
+
+// StreamPlan is what EnsureStreams would do with one stream.
+type StreamPlan struct {
+	Want    jetstream.StreamConfig // as it is to be
+	Missing bool                   // it is to be made
+	Changed bool                   // settings of ours differ
+}
+
+// PlanStreams compares the streams with what they are to be, and changes nothing.
+func (b *Bus) PlanStreams(ctx context.Context) ([]StreamPlan, error) {
+	var out []StreamPlan
+	for _, cfg := range Streams(b.cfg.Replicas) {
+		p, err := b.plan(ctx, cfg)
+		if err != nil {
+			return out, fmt.Errorf("stream %s: %w", cfg.Name, b.denied(err))
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (b *Bus) plan(ctx context.Context, cfg jetstream.StreamConfig) (StreamPlan, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout) // a cluster without a leader does not answer at all
+	defer cancel()
+	s, err := b.js.Stream(ctx, cfg.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return StreamPlan{Want: cfg, Missing: true}, nil
+	}
+	if err != nil {
+		return StreamPlan{}, err
+	}
+	have := s.CachedInfo().Config
+	want := own(have, cfg)
+	return StreamPlan{Want: want, Changed: !reflect.DeepEqual(have, want)}, nil
+}
+
+// EnsureStreams makes the streams that are missing and corrects, of those that are there, only what is ours to decide.
+// An index of open invoices that is missing beside invoices is built from them.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
 	for _, cfg := range Streams(b.cfg.Replicas) {
 		for {
-			once, cancel := context.WithTimeout(ctx, requestTimeout) // a cluster without a leader does not answer at all
-			s, err := b.ensure(once, cfg)
-			cancel()
+			s, err := b.ensure(ctx, cfg)
 			if err == nil {
-				b.mu.Lock()
-				b.streams[cfg.Name] = s
-				b.mu.Unlock()
+				b.keep(cfg.Name, s)
+				if cfg.Name == events.OpenStream {
+					err = b.ensureIndex(ctx, s)
+				}
+			}
+			if err == nil {
 				break
 			}
 			if !transient(err) || !pause(ctx, reconnectWait) {
-				return fmt.Errorf("stream %s: %w", cfg.Name, err)
+				return fmt.Errorf("stream %s: %w", cfg.Name, b.denied(err))
 			}
 		}
 	}
@@ -55,22 +125,52 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 }
 
 func (b *Bus) ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
-	switch s, err := b.js.Stream(ctx, cfg.Name); {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-	case err != nil:
+	p, err := b.plan(ctx, cfg)
+	if err != nil {
 		return nil, err
-	case s.CachedInfo().Config.Replicas > cfg.Replicas:
-		have := s.CachedInfo().Config.Replicas
-		b.log.Warn().Str("stream", cfg.Name).Int("replicas", have).Int("setting", cfg.Replicas).
-			Msg("the stream has more replicas than the settings of this process say; it keeps them")
-		cfg.Replicas, cfg.AllowDirect = have, false
 	}
-	return b.js.CreateOrUpdateStream(ctx, cfg)
+	once, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	switch {
+	case p.Missing:
+		s, err := b.js.CreateStream(once, p.Want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			s, err = b.js.Stream(once, cfg.Name)
+		}
+		return s, err
+	case p.Changed:
+		return b.js.UpdateStream(once, p.Want)
+	}
+	return b.js.Stream(once, cfg.Name)
+}
+
+// EnsureConsumers makes the durables that are missing, or brings those that are there up to date.
+func (b *Bus) EnsureConsumers(ctx context.Context, all []Consumer) error {
+	for _, c := range all {
+		c = b.withDefaults(c)
+		for _, spec := range []Consumer{c, c.replays()} {
+			for {
+				once, cancel := context.WithTimeout(ctx, 2*requestTimeout)
+				_, err := b.ensureConsumer(once, spec)
+				cancel()
+				if err == nil {
+					break
+				}
+				if !transient(err) || !pause(ctx, reconnectWait) {
+					return fmt.Errorf("consumer %s of %s: %w", spec.Name, spec.Stream, b.denied(err))
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // transient errors pass by themselves: the broker starts, restarts or elects a leader.
 func transient(err error) bool {
-	return !errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) && !isAPIError(err) || isCode(err, 503)
+	if errors.Is(err, errDenied) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		return false
+	}
+	return !isAPIError(err) || isCode(err, 503)
 }
 
 func isAPIError(err error) bool {
@@ -83,6 +183,12 @@ func isCode(err error, code int) bool {
 	return errors.As(err, &api) && api.Code == code
 }
 
+func (b *Bus) keep(name string, s jetstream.Stream) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.streams[name] = s
+}
+
 func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error) {
 	b.mu.Lock()
 	s := b.streams[name]
@@ -92,11 +198,9 @@ func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error)
 	}
 	s, err := b.js.Stream(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", name, err)
+		return nil, fmt.Errorf("stream %s: %w", name, b.denied(err))
 	}
-	b.mu.Lock()
-	b.streams[name] = s
-	b.mu.Unlock()
+	b.keep(name, s)
 	return s, nil
 }
 

@@ -7,207 +7,266 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sync/errgroup"
 )
 
-// Work gives every message of the consumer to handle, until ctx ends. Then it stops fetching, lets
-// the handlers at work finish within the grace period, and gives the rest back.
+// Work gives every message of the consumer to handle, until ctx ends. Then it stops fetching, lets the handlers at work
+// finish within the grace period, and gives the rest back.
+//
+// Messages are leased without their bodies, as many as wait; which is handled next is the schedule's decision, so no
+// number of messages of one shop, and no terminal that is silent, keeps another shop's message waiting.
 func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
-	w := &work{bus: b, spec: c, handle: handle, slots: make(chan struct{}, c.Concurrency), tries: map[uint64]tries{}, turns: turns{of: map[string]*turn{}}}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return w.run(gctx, c, func(_ context.Context, d Delivery) (Delivery, error) { return d, nil })
-	})
-	g.Go(func() error {
-		return w.run(gctx, c.replays(), func(ctx context.Context, d Delivery) (Delivery, error) { return b.original(ctx, c, d) })
-	})
-	g.Go(func() error { return b.advised(gctx, c) })
-	return g.Wait()
+	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: map[uint64]time.Time{}, timers: map[*terminal]*time.Timer{}}
+	w.inHand, w.abandon = context.WithCancel(context.WithoutCancel(ctx))
+	defer w.abandon()
+	return b.consume(ctx, c, w.arrive, w.stop)
 }
 
+// work is one running consumer.
 type work struct {
-	bus    *Bus
-	spec   Consumer
-	handle Handler
-	slots  chan struct{}
-	turns  turns
+	bus     *Bus
+	spec    Consumer
+	handle  Handler
+	inHand  context.Context
+	abandon context.CancelFunc
 
-	mu    sync.Mutex
-	tries map[uint64]tries
+	handlers sync.WaitGroup
+
+	mu       sync.Mutex
+	stopped  bool
+	schedule *schedule
+	timers   map[*terminal]*time.Timer
+	retries  map[uint64]int       // failed attempts of this copy, by sequence
+	comeBack recent               // messages that were too many
+	strange  map[uint64]time.Time // messages that this copy does not serve, and when it first saw them
 }
 
-// tries of one message by this copy. They may be forgotten, as they are at a restart: that only adds attempts.
-type tries struct{ failed, held int }
+// arrive leases a message and queues it. It never blocks.
+func (w *work) arrive(ctx context.Context, k *keeper, spec Consumer, m jetstream.Msg) {
+	l := k.lease(ctx, m)
+	if l == nil {
+		return
+	}
+	j := &job{lease: l, seq: l.seq, key: keyOf(l.Subject)}
+	if l.replay = spec.Stream != w.spec.Stream; l.replay {
+		j.shop = token(l.Subject, 2)
+	} else {
+		j.shop = token(l.Subject, 1)
+	}
+	terminal, err := w.spec.Serves(j.shop)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil && !w.stopped {
+		w.handlers.Go(func() { w.notServed(l, err) })
+		return
+	}
+	if w.stopped {
+		l.GiveBack(0)
+		return
+	}
+	if tooMuch := w.schedule.add(j, terminal); tooMuch != nil {
+		tooMuch.lease.GiveBack(w.overflow(j.terminal))
+	}
+	w.dispatch(j.terminal)
+}
 
-// maxTries bounds what is remembered of messages that another copy has settled.
-const maxTries = 10_000
+// dispatch starts what the terminal has room for, or probes it. It is called with mu held.
+func (w *work) dispatch(t *terminal) {
+	for !w.stopped {
+		j := w.schedule.next(t)
+		if j == nil {
+			break
+		}
+		w.handlers.Go(func() { w.one(j) })
+	}
+	w.probeWhenDue(t)
+}
 
-// run hands the messages of one consumer to handlers; unwrap finds the message that is meant.
-func (w *work) run(ctx context.Context, c Consumer, unwrap func(context.Context, Delivery) (Delivery, error)) error {
-	inHand, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	defer abandon()
-	var handlers sync.WaitGroup
-	waits := newWaits(max(1, w.spec.Concurrency/2))
-	err := w.bus.receive(ctx, c, len(waits.last), func(m jetstream.Msg) {
-		if waits.begin(time.Now()) > w.bus.cfg.AckWait/2 {
-			waits.end(time.Now())
-			return // another copy may have it by now; if none has, it comes again
+// probeWhenDue asks a silent terminal something harmless, now or when its pause is over. It is called with mu held.
+func (w *work) probeWhenDue(t *terminal) {
+	if w.stopped {
+		return
+	}
+	switch begin, at := t.probe(time.Now()); {
+	case begin:
+		w.handlers.Go(func() { w.probe(t) })
+	case !at.IsZero():
+		if timer := w.timers[t]; timer != nil {
+			timer.Stop()
 		}
-		defer func() { waits.end(time.Now()) }()
-		beating, stop := context.WithCancel(inHand)
-		go w.bus.beat(beating, m)
-		select {
-		case <-ctx.Done():
-			stop()
-			_ = m.Nak() // another copy may have it at once
-			return
-		case w.slots <- struct{}{}:
-		}
-		handlers.Go(func() {
-			defer func() { <-w.slots }()
-			defer stop()
-			w.one(inHand, m, unwrap)
+		w.timers[t] = time.AfterFunc(time.Until(at), func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.probeWhenDue(t)
 		})
-	})
+	}
+}
+
+func (w *work) probe(t *terminal) {
+	ctx, cancel := context.WithTimeout(w.inHand, probeTimeout)
+	defer cancel()
+	err := w.spec.Probe(ctx, t.shop)
+	w.bus.log.Info().Err(err).Str("worker", w.spec.Worker).Str("terminal", t.name).Bool("answers", err == nil).Msg("probed a silent terminal")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.probed(err == nil, time.Now())
+	w.dispatch(t)
+}
+
+const probeTimeout = 10 * time.Second
+
+// one handles one delivery and settles it.
+func (w *work) one(j *job) {
+	o := w.outcome(j)
+	a := o.answer()
+	if a == unanswered && w.spec.Probe == nil {
+		a = noCall
+	}
+	w.mu.Lock()
+	w.schedule.ended(j, a, time.Now())
+	for _, x := range j.terminal.excess() {
+		x.lease.GiveBack(w.overflow(j.terminal))
+		w.schedule.release(x)
+	}
+	w.dispatch(j.terminal)
+	w.mu.Unlock()
+	w.settle(j.lease, o)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.schedule.release(j)
+	w.dispatch(j.terminal)
+}
+
+// outcome fetches the message and lets the handler decide. A lease that was lost meanwhile is not handled: another copy may
+// be at it.
+func (w *work) outcome(j *job) Outcome {
+	l := j.lease
+	if l.lost() {
+		l.drop()
+		return Outcome{kind: dropped}
+	}
+	if err := w.fetch(l); err != nil {
+		switch {
+		case errors.Is(err, errNotOurs):
+			return Done
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return Done // acknowledged by another copy and removed, or deleted by an operator
+		}
+		return Snooze(err)
+	}
+	begun := time.Now()
+	o := w.handle(WithTrace(w.inHand, l.TraceParent()), l.Delivery)
+	w.bus.metrics.handled(w.spec.Worker, o.kind, time.Since(begun))
+	return o
+}
+
+// fetch completes the delivery: its body, or the message that a person has sent back.
+func (w *work) fetch(l *Lease) (err error) {
+	ctx := w.inHand
+	if err := w.bus.body(ctx, &l.Delivery); err != nil {
+		return err
+	}
+	if l.replay {
+		l.Delivery, err = w.bus.original(ctx, w.spec, l.Delivery)
+		return err
+	}
+	if !w.bus.older(l.Delivery, w.spec) {
+		return nil
+	}
+	settled, _, err := w.bus.wasParked(ctx, w.spec, l.Delivery)
+	if err == nil && settled {
+		return errNotOurs // a person has it: only a replay brings it here again
+	}
+	return err
+}
+
+// settle does what the outcome says. A settlement that fails leaves the message unacknowledged: it comes again, and every
+// handler bears that.
+func (w *work) settle(l *Lease, o Outcome) {
+	if o.kind == dropped {
+		return
+	}
+	attempts := w.attempts(l.Seq, o.kind)
+	if o.kind == retry && attempts >= w.spec.Attempts {
+		o.kind = park
+	}
+	w.report(l, o, attempts)
+	switch o.kind {
+	case done:
+		l.Done(w.inHand)
+	case park:
+		if err := l.Park(w.inHand, attempts, o.err); err != nil {
+			if w.bus.sometimes.OK("parking " + w.spec.Worker) {
+				w.bus.log.Error().Err(err).Str("subject", l.Subject).Msg("messages cannot be parked yet")
+			}
+			l.GiveBack(w.spec.Backoff.Most)
+		}
+	case retry:
+		l.GiveBack(w.spec.Backoff.after(attempts))
+	case snooze, silent:
+		if o.after == 0 {
+			o.after = w.spec.Backoff.atAge(w.bus.now().Sub(l.At))
+		}
+		l.GiveBack(min(o.after, w.spec.Backoff.Most))
+	}
+}
+
+func (w *work) report(l *Lease, o Outcome, attempts int) {
+	log := w.bus.log.Debug()
+	switch {
+	case o.kind == retry || o.kind == park:
+		log = w.bus.log.Warn()
+	case o.kind == silent && w.bus.sometimes.OK("unanswered "+w.spec.Worker):
+		log = w.bus.log.Warn()
+	}
+	log.Str("worker", w.spec.Worker).Str("subject", l.Subject).Uint64("seq", l.Seq).Str("outcome", string(o.kind)).
+		Int("attempt", attempts).Err(o.err).Msg("handled")
+}
+
+// attempts counts failures of a message, and forgets it once it is settled. Only answers of the provider count, so it
+// never holds more than what was answered with an error lately.
+func (w *work) attempts(seq uint64, k kind) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.retries[seq]
+	switch k {
+	case retry:
+		n++
+		if w.retries[seq] = n; n >= w.spec.Attempts {
+			delete(w.retries, seq)
+		}
+	case park:
+		n++
+		delete(w.retries, seq)
+	case done:
+		delete(w.retries, seq)
+	}
+	return n
+}
+
+// stop gives back what waits and lets what is in hand finish within the grace period.
+func (w *work) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	rest := w.schedule.drain()
+	for _, t := range w.timers {
+		t.Stop()
+	}
+	w.mu.Unlock()
+	for _, j := range rest {
+		j.lease.GiveBack(0)
+	}
 	finished := make(chan struct{})
-	go func() { handlers.Wait(); close(finished) }()
+	go func() { w.handlers.Wait(); close(finished) }()
 	t := time.NewTimer(w.spec.Grace)
 	defer t.Stop()
 	select {
 	case <-finished:
 	case <-t.C:
-		abandon()
+		w.abandon()
 		<-finished
 	}
-	return err
-}
-
-// waits knows how long a message may have lain in the client's buffer, where nobody tells the broker that it is held:
-// no longer than the messages took that were given out while it did, and not at all if there was a pause before it.
-type waits struct {
-	last         []time.Duration
-	next         int
-	sum          time.Duration
-	begun, ended time.Time
-}
-
-// emptied is the pause between two messages after which the buffer was certainly empty.
-const emptied = 20 * time.Millisecond
-
-func newWaits(buffered int) *waits { return &waits{last: make([]time.Duration, buffered)} }
-
-// begin is called when a message is given out, and says how long it may have lain.
-func (w *waits) begin(now time.Time) time.Duration {
-	if now.Sub(w.ended) > emptied {
-		clear(w.last)
-		w.sum = 0
-	}
-	w.begun = now
-	return w.sum
-}
-
-// end is called when the next can be given out.
-func (w *waits) end(now time.Time) {
-	took := now.Sub(w.begun)
-	w.sum += took - w.last[w.next]
-	w.last[w.next] = took
-	w.next = (w.next + 1) % len(w.last)
-	w.ended = now
-}
-
-func (w *work) one(ctx context.Context, m jetstream.Msg, unwrap func(context.Context, Delivery) (Delivery, error)) {
-	d, err := deliveryOf(m)
-	if err == nil {
-		d, err = unwrap(ctx, d)
-	}
-	switch {
-	case errors.Is(err, errNotOurs):
-		w.bus.acknowledge(ctx, m)
-		return
-	case err != nil:
-		w.settle(ctx, d, Hold(err), m)
-		return
-	}
-	defer w.turns.take(d.Subject)()
-	begun := time.Now()
-	o := w.handle(WithTrace(ctx, d.TraceParent()), d)
-	w.bus.metrics.handled(w.spec.Worker, o.kind, time.Since(begun))
-	w.settle(ctx, d, o, m)
-}
-
-// settle does what the outcome says. A settlement that fails leaves the message unacknowledged: it
-// comes again, and every handler bears that.
-func (w *work) settle(ctx context.Context, d Delivery, o Outcome, m jetstream.Msg) {
-	t := w.tried(d.Seq, o.kind)
-	if o.kind == retry && t.failed >= w.spec.Attempts {
-		o.kind = park
-	}
-	log := w.bus.log.Debug()
-	if o.kind == retry || o.kind == park {
-		log = w.bus.log.Warn()
-	}
-	log.Str("worker", w.spec.Worker).Str("subject", d.Subject).Uint64("seq", d.Seq).Str("outcome", string(o.kind)).
-		Int("attempt", t.failed).Err(o.err).Msg("handled")
-	switch o.kind {
-	case done:
-		w.bus.acknowledge(ctx, m)
-	case park:
-		if err := w.bus.park(ctx, w.spec, d, t.failed, o.err); err != nil {
-			w.bus.log.Error().Err(err).Str("subject", d.Subject).Msg("parking")
-			_ = m.NakWithDelay(w.spec.Backoff.Most)
-			return
-		}
-		w.bus.acknowledge(ctx, m)
-	case retry:
-		_ = m.NakWithDelay(w.spec.Backoff.after(t.failed))
-	case hold:
-		if o.after == 0 {
-			o.after = w.spec.Backoff.after(t.held)
-		}
-		_ = m.NakWithDelay(min(o.after, w.spec.Backoff.Most))
-	}
-}
-
-// tried counts the outcome and forgets the message once it is settled.
-func (w *work) tried(seq uint64, k kind) tries {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	t := w.tries[seq]
-	if len(w.tries) >= maxTries {
-		clear(w.tries)
-	}
-	switch k {
-	case retry:
-		t.failed++
-	case hold:
-		t.held++
-	case park:
-		t.failed++
-		delete(w.tries, seq)
-		return t
-	case done:
-		delete(w.tries, seq)
-		return t
-	}
-	if w.tries[seq] = t; t.failed >= w.spec.Attempts {
-		delete(w.tries, seq)
-	}
-	return t
-}
-
-// beat tells the broker that the message is being worked on.
-func (b *Bus) beat(ctx context.Context, m jetstream.Msg) {
-	t := time.NewTicker(b.cfg.AckWait / beats)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			_ = m.InProgress()
-		}
-	}
+	_ = w.bus.nc.FlushTimeout(time.Second) // what was given back is at the broker
 }
 
 // acknowledge waits for the broker's word. Without it the message comes again.
@@ -215,6 +274,8 @@ func (b *Bus) acknowledge(ctx context.Context, m jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
 	if err := m.DoubleAck(ctx); err != nil {
-		b.log.Warn().Err(err).Str("subject", m.Subject()).Msg("acknowledgement not confirmed; the message will come again")
+		if b.sometimes.OK("acknowledge") {
+			b.log.Warn().Err(err).Str("subject", m.Subject()).Msg("acknowledgements are not confirmed; the messages will come again")
+		}
 	}
 }

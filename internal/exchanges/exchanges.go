@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -52,14 +53,27 @@ type Recorder struct {
 	stop  sync.Once
 }
 
-// Start makes the stream and a recorder for it; Close ends it.
-func Start(ctx context.Context, js jetstream.JetStream, replicas int, log zerolog.Logger) (*Recorder, error) {
-	_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+// EnsureStream makes the stream unless it is there; what an operator has set stays.
+func EnsureStream(ctx context.Context, js jetstream.JetStream, replicas int) (made bool, err error) {
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: Stream, Description: "What went over the wire, secrets masked; evidence only", Subjects: []string{"exchanges.*.*.*"},
 		Storage: jetstream.FileStorage, MaxAge: Kept, Replicas: replicas,
 	})
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return false, nil
+	}
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", Stream, err)
+		return false, fmt.Errorf("stream %s: %w", Stream, err)
+	}
+	return true, nil
+}
+
+// Start a recorder; Close ends it. Where this process may, the stream is made; else it is the provisioner's to make.
+func Start(ctx context.Context, js jetstream.JetStream, replicas int, log zerolog.Logger) (*Recorder, error) {
+	once, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := EnsureStream(once, js, replicas); err != nil {
+		log.Info().Err(err).Msg("exchanges are recorded if the stream is there")
 	}
 	r := &Recorder{js: js, log: log, queue: make(chan seqr.Exchange, waiting), done: make(chan struct{})}
 	go r.run()
@@ -122,27 +136,18 @@ func (r *Recorder) Close() {
 var ErrOff = errors.New("no exchanges are kept: run the workers with --record-exchanges")
 
 // Of gives an invoice's exchanges in the order in which they were made.
-func Of(ctx context.Context, js jetstream.JetStream, k events.Key) ([]Exchange, error) {
-	s, err := js.Stream(ctx, Stream)
+func Of(ctx context.Context, b *bus.Bus, k events.Key) ([]Exchange, error) {
+	var out []Exchange
+	_, err := b.Scan(ctx, bus.Scan{Stream: Stream, Filters: []string{Subjects(k)}}, func(m bus.Entry) error {
+		var e Exchange
+		if err := json.Unmarshal(m.Body, &e); err != nil {
+			return fmt.Errorf("message %d of %s: %w", m.Seq, Stream, err)
+		}
+		out = append(out, e)
+		return nil
+	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, ErrOff
 	}
-	if err != nil {
-		return nil, err
-	}
-	var out []Exchange
-	for seq := uint64(1); ; seq++ {
-		m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(Subjects(k)))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		var e Exchange
-		if err := json.Unmarshal(m.Data, &e); err != nil {
-			return nil, fmt.Errorf("message %d of %s: %w", m.Sequence, Stream, err)
-		}
-		out, seq = append(out, e), m.Sequence
-	}
+	return out, err
 }

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestExchangesOfAnInvoiceAreKeptWithoutSecrets(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	k := events.KeyOf("acme", "1001")
-	if _, err := exchanges.Of(t.Context(), r.Bus.JetStream(), k); !errors.Is(err, exchanges.ErrOff) {
+	if _, err := exchanges.Of(t.Context(), r.Bus, k); !errors.Is(err, exchanges.ErrOff) {
 		t.Fatalf("before anything is kept: %v", err)
 	}
 	rec, err := exchanges.Start(t.Context(), r.Bus.JetStream(), 1, r.Log)
@@ -47,7 +47,7 @@ func TestExchangesOfAnInvoiceAreKeptWithoutSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec.Close()
-	all, err := exchanges.Of(t.Context(), r.Bus.JetStream(), k)
+	all, err := exchanges.Of(t.Context(), r.Bus, k)
 	if err != nil || len(all) != 2 || all[0].Operation != "sendInvoice" || all[1].Operation != "cancelInvoice" || *all[0].Code != 0 || *all[1].Code != 20 {
 		t.Fatalf("%+v, %v", all, err)
 	}

@@ -1,0 +1,56 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// MaxSkew is how far this machine's clock may be from the broker's before it decides nothing by the time.
+const MaxSkew = 2 * time.Second
+
+// MeasureClock compares this machine's clock with the broker's and keeps the result for Skew. It is positive when the
+// broker's is ahead, and right to half the time of a request.
+func (b *Bus) MeasureClock(ctx context.Context) (time.Duration, error) {
+	s, err := b.stream(ctx, events.InvoicesStream)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	begun, asked := time.Now(), b.cfg.Clock()
+	info, err := s.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	skew := info.TimeStamp.Sub(asked.Add(time.Since(begun) / 2))
+	if was := b.Skew(); skew.Abs() > MaxSkew && was.Abs() <= MaxSkew {
+		b.log.Error().Dur("skew", skew).Msg("this machine's clock and the broker's are apart: run a time service such as chrony on both; until then nothing expires here")
+	}
+	b.skew.Store(int64(skew))
+	b.metrics.skew.Set(skew.Seconds())
+	return skew, nil
+}
+
+// Skew is what MeasureClock found last.
+func (b *Bus) Skew() time.Duration { return time.Duration(b.skew.Load()) }
+
+// Now is the time that events are stamped with, and deadlines are judged by: this machine's, corrected to the broker's as
+// it was measured last.
+func (b *Bus) Now() time.Time { return b.now().Add(b.Skew()) }
+
+// clockEvery is how often a consumer's process compares its clock with the broker's.
+const clockEvery = 30 * time.Second
+
+// watchClock measures now and again until ctx ends.
+func (b *Bus) watchClock(ctx context.Context) error {
+	for {
+		if _, err := b.MeasureClock(ctx); err != nil && ctx.Err() == nil {
+			b.log.Debug().Err(err).Msg("comparing clocks")
+		}
+		if !pause(ctx, clockEvery) {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,245 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+)
+
+// Source is what to follow of one stream, and from where: from a sequence, from a time, from the
+// beginning, or from now on.
+type Source struct {
+	Stream  string
+	Filters []string // subjects; empty takes all
+	Seq     uint64
+	Since   time.Time
+	All     bool
+}
+
+// ErrStop is what take returns when it has seen enough.
+var ErrStop = errors.New("enough")
+
+// Follow gives every message of the sources to take, one at a time and each stream's in order, until
+// ctx ends or take returns an error. What is there when it begins is given in the order of time over all sources,
+// and costs publishers no more than [Bus.Scan]. Ready is called once nothing that is published from now on can be missed.
+func (b *Bus) Follow(ctx context.Context, sources []Source, ready func(), take func(Entry) error) error {
+	err := b.follow(ctx, sources, ready, take)
+	if errors.Is(err, ErrStop) || ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (b *Bus) follow(ctx context.Context, sources []Source, ready func(), take func(Entry) error) error {
+	var followers []*follower
+	var history []Scan
+	for _, s := range sources {
+		last, err := b.LastSeq(ctx, s.Stream)
+		if err != nil {
+			return err
+		}
+		followers = append(followers, &follower{bus: b, source: s, next: max(s.Seq, last+1)})
+		if last >= max(s.Seq, 1) && (s.Seq > 0 || s.All || !s.Since.IsZero()) {
+			history = append(history, Scan{Stream: s.Stream, Filters: s.Filters, From: s.Seq, Since: s.Since, To: last})
+		}
+	}
+	if ready != nil {
+		ready()
+	}
+	if err := b.merge(ctx, history, take); err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	entries := make(chan Entry)
+	for _, f := range followers {
+		g.Go(func() error { return f.run(gctx, entries) })
+	}
+	g.Go(func() error {
+		for {
+			select {
+			case <-gctx.Done():
+				return nil
+			case e := <-entries:
+				if err := take(e); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	return g.Wait()
+}
+
+// merge gives the messages of the scans in the order of time.
+func (b *Bus) merge(ctx context.Context, scans []Scan, take func(Entry) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	var streams []chan Entry
+	for _, s := range scans {
+		out := make(chan Entry)
+		streams = append(streams, out)
+		g.Go(func() error {
+			_, err := b.Scan(ctx, s, func(e Entry) error { return give(ctx, out, e) })
+			if err == nil {
+				close(out)
+			}
+			return err
+		})
+	}
+	g.Go(func() error {
+		var heads []Entry
+		read := func(i int) error {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case e, more := <-streams[i]:
+				if more {
+					heads[i] = e
+				} else {
+					streams, heads = slices.Delete(streams, i, i+1), slices.Delete(heads, i, i+1)
+				}
+				return nil
+			}
+		}
+		heads = make([]Entry, len(streams))
+		for i := len(streams) - 1; i >= 0; i-- {
+			if err := read(i); err != nil {
+				return err
+			}
+		}
+		for len(heads) > 0 {
+			i := slices.IndexFunc(heads, func(e Entry) bool { return byTime(e, slices.MinFunc(heads, byTime)) == 0 })
+			if err := take(heads[i]); err != nil {
+				return err
+			}
+			if err := read(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+func give(ctx context.Context, out chan<- Entry, e Entry) error {
+	select {
+	case out <- e:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// quiet is how long a follower may see nothing before it asks whether there is more: its consumer may
+// have died with a broker.
+const quiet = 2 * time.Second
+
+// follower reads what is new in one source, and goes on where it was when its consumer is gone.
+type follower struct {
+	bus    *Bus
+	source Source
+	next   uint64 // what is before this sequence was given, or need not be
+}
+
+func (f *follower) run(ctx context.Context, out chan<- Entry) error {
+	for ctx.Err() == nil {
+		if err := f.live(ctx, out); err != nil {
+			f.bus.log.Debug().Err(err).Str("stream", f.source.Stream).Uint64("from", f.next).Msg("following goes on")
+			pause(ctx, quiet/4)
+		}
+	}
+	return nil
+}
+
+// live gives what is new until its consumer is gone. The consumer is made first and begins with the next message that will be
+// stored, so that the broker has nothing to look for; then what came since the follower last looked is read as history.
+func (f *follower) live(ctx context.Context, out chan<- Entry) error {
+	stream, err := f.bus.stream(ctx, f.source.Stream)
+	if err != nil {
+		return err
+	}
+	setup, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	cons, err := stream.CreateConsumer(setup, jetstream.ConsumerConfig{
+		FilterSubjects: f.source.Filters, DeliverPolicy: jetstream.DeliverNewPolicy, AckPolicy: jetstream.AckNonePolicy,
+		MemoryStorage: true, Replicas: 1, InactiveThreshold: scanForgotten,
+	})
+	if err != nil {
+		return err
+	}
+	defer f.bus.forget(ctx, stream, cons.CachedInfo())
+	last, err := f.bus.LastSeq(ctx, f.source.Stream)
+	if err != nil {
+		return err
+	}
+	if last >= f.next {
+		s := Scan{Stream: f.source.Stream, Filters: f.source.Filters, From: f.next, To: last}
+		if _, err := f.bus.Scan(ctx, s, func(e Entry) error { return f.pass(ctx, out, e) }); err != nil {
+			return err
+		}
+		f.next = last + 1
+	}
+	it, err := cons.Messages()
+	if err != nil {
+		return err
+	}
+	defer it.Stop()
+	return f.receive(ctx, cons, it, out)
+}
+
+func (f *follower) pass(ctx context.Context, out chan<- Entry, e Entry) error {
+	if e.Seq < f.next {
+		return nil
+	}
+	if err := give(ctx, out, e); err != nil {
+		return err
+	}
+	f.next = e.Seq + 1
+	return nil
+}
+
+// receive gives what the consumer delivers, until something of it is missing.
+func (f *follower) receive(ctx context.Context, cons jetstream.Consumer, it jetstream.MessagesContext, out chan<- Entry) error {
+	for delivered := uint64(0); ; {
+		m, err := next(ctx, it, quiet)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			if err := check(ctx, cons, delivered); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e, meta, err := entryOfDelivery(m)
+		if err != nil {
+			return err
+		}
+		if delivered++; meta.Sequence.Consumer != delivered {
+			return fmt.Errorf("delivery %d came after %d", meta.Sequence.Consumer, delivered-1)
+		}
+		if err := f.pass(ctx, out, e); err != nil {
+			return nil
+		}
+	}
+}
+
+// check says whether the consumer is still there and has nothing more to give.
+func check(ctx context.Context, cons jetstream.Consumer, delivered uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	info, err := cons.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if info.NumPending > 0 || info.Delivered.Consumer > delivered {
+		return fmt.Errorf("%d messages did not come", info.NumPending+info.Delivered.Consumer-delivered)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// lookFor is how long one question of a start may take before it is told what is waited for.
+const lookFor = 3 * time.Second
+
+// Look makes sure that the streams and durables of these consumers are there. Where something is missing it is made, if the
+// broker lets this process; else the error says what is missing and who makes it. A broker that does not answer is waited
+// for until ctx ends.
+func (b *Bus) Look(ctx context.Context, consumers []Consumer) error {
+	streams := []string{events.InvoicesStream, events.ParkedStream}
+	for _, c := range consumers {
+		streams = append(streams, c.Stream)
+	}
+	slices.Sort(streams)
+	for _, name := range slices.Compact(streams) {
+		if err := b.patiently(ctx, "stream "+name, func(ctx context.Context) error { return b.lookForStream(ctx, name) }); err != nil {
+			return err
+		}
+	}
+	for _, c := range consumers {
+		c = b.withDefaults(c)
+		for _, spec := range []Consumer{c, c.replays()} {
+			if err := b.patiently(ctx, "consumer "+spec.Name+" of "+spec.Stream, func(ctx context.Context) error {
+				_, err := b.bind(ctx, spec)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// patiently asks again while the broker gives no answer, and says so once.
+func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Context) error) error {
+	for begun := time.Now(); ; {
+		once, cancel := context.WithTimeout(ctx, lookFor)
+		err := b.denied(ask(once))
+		cancel()
+		starting := time.Since(begun) < lookFor && !errors.Is(err, errDenied) // a broker that starts has no JetStream for a moment
+		switch {
+		case err == nil:
+			return nil
+		case refused(err) && !starting || !refused(err) && isAPIError(err) && !isCode(err, 503):
+			return fmt.Errorf("%s: %w; make it with the provisioner's key: seqrflow broker apply", what, err)
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if b.sometimes.OK("start " + what) {
+			b.log.Warn().Err(err).Msg("waiting for the broker: " + what)
+		}
+		if !pause(ctx, reconnectWait) {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+}
+
+// refused says that this user may not ask at all: by its permissions, or because its account has no such service.
+func refused(err error) bool {
+	return errors.Is(err, errDenied) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) ||
+		errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
+}
+
+// lookForStream finds a stream, or makes all of them on a broker that has none and lets everybody.
+func (b *Bus) lookForStream(ctx context.Context, name string) error {
+	s, err := b.js.Stream(ctx, name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if err := b.EnsureStreams(ctx); err != nil {
+			return err
+		}
+		s, err = b.js.Stream(ctx, name)
+	}
+	if err == nil {
+		b.keep(name, s)
+	}
+	return err
+}

@@ -1,0 +1,176 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// OpenEntry is one message of the index of open invoices: there is one for every invoice that a buyer may still pay. It is
+// stored before the provider is asked for the invoice, and removed once the end of the invoice is recorded.
+type OpenEntry struct {
+	Order uint64    `json:"order"` // sequence on ORDERS of the message that asked for the invoice
+	At    time.Time `json:"-"`     // when it was stored
+}
+
+// IndexOpen puts an invoice on the index before the provider is asked for it. mine is false when another order message
+// holds the invoice: it may be asking the provider right now.
+func (b *Bus) IndexOpen(ctx context.Context, k events.Key, order uint64) (entry OpenEntry, mine bool, err error) {
+	body, err := events.Encode(OpenEntry{Order: order})
+	if err != nil {
+		return OpenEntry{}, false, err
+	}
+	for range maxConflicts {
+		m := &nats.Msg{Subject: k.Open(), Data: body, Header: nats.Header{}}
+		err = b.publish(ctx, m, jetstream.WithExpectLastSequencePerSubject(0))
+		if err == nil {
+			return OpenEntry{order, b.Now()}, true, nil
+		}
+		if !conflict(err) {
+			return OpenEntry{}, false, err
+		}
+		raw, err := b.last(ctx, events.OpenStream, k.Open())
+		switch {
+		case err != nil:
+			return OpenEntry{}, false, err
+		case raw == nil:
+			continue // it was removed in between
+		}
+		entry := OpenEntry{At: raw.Time}
+		_ = json.Unmarshal(raw.Data, &entry) // one that cannot be read has no holder
+		return entry, entry.Order == order, nil
+	}
+	return OpenEntry{}, false, fmt.Errorf("index of open invoices: %s: %d conflicts in a row", k, maxConflicts)
+}
+
+// OpenCount is how many invoices are on the index, whoever polls them.
+func (b *Bus) OpenCount(ctx context.Context) (uint64, error) {
+	s, err := b.stream(ctx, events.OpenStream)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	info, err := s.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return info.State.Msgs, nil
+}
+
+// The index says in its settings whether it was built whole: a process may die while it builds it.
+const (
+	indexKey   = "seqrflow.index"
+	indexBuilt = "built"
+)
+
+// indexPart is how many events are read at once.
+const indexPart = 100_000
+
+// ensureIndex builds the index unless that was done.
+func (b *Bus) ensureIndex(ctx context.Context, s jetstream.Stream) error {
+	cfg := s.CachedInfo().Config
+	if cfg.Metadata[indexKey] == indexBuilt {
+		return nil
+	}
+	if err := b.buildIndex(ctx); err != nil {
+		return fmt.Errorf("building the index of open invoices: %w", err)
+	}
+	cfg.Metadata = maps.Clone(cfg.Metadata)
+	if cfg.Metadata == nil {
+		cfg.Metadata = map[string]string{}
+	}
+	cfg.Metadata[indexKey] = indexBuilt
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := b.js.UpdateStream(ctx, cfg)
+	return err
+}
+
+// buildIndex puts every open invoice of INVOICES on an index that is new. It reads the newest events first, because the
+// newest invoices are the ones most likely to be paid now. It is the one walk through history, and needed only where
+// invoices are older than the index.
+func (b *Bus) buildIndex(ctx context.Context) error {
+	last, err := b.LastSeq(ctx, events.InvoicesStream)
+	if err != nil {
+		return err
+	}
+	closed, found := map[string]struct{}{}, 0
+	for end := last; end > 0; {
+		begin := uint64(1)
+		if end > indexPart {
+			begin = end - indexPart + 1
+		}
+		open, err := b.openIn(ctx, begin, end, closed)
+		if err != nil {
+			return err
+		}
+		for _, k := range open {
+			if _, _, err := b.IndexOpen(ctx, k, 0); err != nil {
+				return err
+			}
+		}
+		found += len(open)
+		b.log.Info().Uint64("read", last-begin+1).Uint64("of", last).Int("open", found).Msg("building the index of open invoices")
+		end = begin - 1
+	}
+	return nil
+}
+
+// openIn gives the invoices that were issued between two sequences and have not ended since. closed holds those whose end
+// was seen and whose beginning was not.
+func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]struct{}) ([]events.Key, error) {
+	issued := map[string]struct{}{}
+	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, From: begin, HeadersOnly: true}, func(m Entry) error {
+		if m.Seq > end {
+			return errEnough
+		}
+		k := keyOf(m.Subject)
+		switch name := events.Name(strings.TrimPrefix(m.Subject, k+".")); {
+		case name == events.EventIssued:
+			issued[k] = struct{}{}
+		case closes()[name]:
+			if _, here := issued[k]; here {
+				delete(issued, k)
+			} else {
+				closed[k] = struct{}{}
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	var open []events.Key
+	for k := range issued {
+		if _, ended := closed[k]; ended {
+			delete(closed, k)
+		} else if a, err := events.ParseSubject(k + ".issued"); err == nil {
+			open = append(open, a.Key())
+		}
+	}
+	return open, nil
+}
+
+var errEnough = errors.New("enough")
+
+// closes says of every event whether after it the buyer can no longer pay: the table of states knows.
+var closes = sync.OnceValue(func() map[events.Name]bool {
+	out := map[events.Name]bool{}
+	for _, t := range events.Transitions() {
+		for _, from := range t.From {
+			out[t.On] = out[t.On] || from.Open() && t.To != "" && !t.To.Open()
+		}
+	}
+	return out
+})

@@ -1,0 +1,123 @@
+package bus
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// ErrTooLarge says that the broker takes no message of this size, now or later.
+var ErrTooLarge = errors.New("the event is larger than the broker takes")
+
+// ErrIDTaken says that a message of somebody else was published under the same id a moment before, so that the broker
+// has not stored this one.
+var ErrIDTaken = errors.New("the message id was used by another message")
+
+// publishPatience is shorter than what the broker remembers of ids, so a repeat is never a second event.
+const publishPatience = duplicates / 2
+
+// headerRoom is what a message's headers may add to its body.
+const headerRoom = 1 << 10
+
+// publishEvent publishes one CloudEvent under its own id.
+func (b *Bus) publishEvent(ctx context.Context, subject string, e events.Envelope, opts ...jetstream.PublishOpt) error {
+	body, err := events.Encode(e)
+	if err != nil {
+		return err
+	}
+	m := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{"Content-Type": {"application/cloudevents+json"}}}
+	return b.publish(ctx, m, append(opts, jetstream.WithMsgID(e.ID))...)
+}
+
+// publishAt publishes expecting that seq is the last sequence under the filter. While the broker does not answer it goes
+// on with the same id and the same expectation, so that the event is there at most once, until ctx ends.
+func (b *Bus) publishAt(ctx context.Context, subject, filter string, seq uint64, e events.Envelope) error {
+	return b.publishEvent(ctx, subject, e, jetstream.WithExpectLastSequenceForSubject(seq, filter))
+}
+
+// publish waits for the broker's acknowledgement and repeats a publish that was not answered.
+func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) error {
+	if err := b.fits(len(m.Data)); err != nil {
+		return err
+	}
+	allowed, refused, done := b.whileAllowed(ctx, m.Subject)
+	defer done()
+	deadline := time.Now().Add(publishPatience)
+	for {
+		once, cancel := context.WithTimeout(allowed, requestTimeout)
+		ack, err := b.js.PublishMsg(once, m, opts...)
+		cancel()
+		b.noteWrite(err)
+		if err == nil {
+			b.history.saw(ack.Stream, ack.Sequence)
+		}
+		switch {
+		case err == nil && ack.Duplicate:
+			return b.isOurs(ctx, m, ack)
+		case err == nil || errors.Is(err, nats.ErrConnectionClosed) || isAPIError(err) && !isCode(err, 503):
+			return err
+		}
+		if refused() || time.Now().After(deadline) || !pause(ctx, reconnectWait) {
+			return b.denied(err)
+		}
+	}
+}
+
+// fits says whether the broker takes a message with a body of this many bytes at all.
+func (b *Bus) fits(size int) error {
+	if most := b.nc.MaxPayload(); most > 0 && int64(size+headerRoom) > most {
+		return fmt.Errorf("%w: %d bytes, its max_payload is %d", ErrTooLarge, size, most)
+	}
+	return nil
+}
+
+// isOurs looks at what the broker has stored under the message's id: our own, of which the acknowledgement was lost, or
+// somebody else's.
+func (b *Bus) isOurs(ctx context.Context, m *nats.Msg, ack *jetstream.PubAck) error {
+	s, err := b.stream(ctx, ack.Stream)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	raw, err := s.GetMsg(ctx, ack.Sequence)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil // of a work queue: it was taken already
+	case err != nil:
+		return err
+	case raw.Subject != m.Subject || !bytes.Equal(raw.Data, m.Data):
+		b.log.Error().Str("stream", ack.Stream).Str("subject", m.Subject).Str("taken_by", raw.Subject).Uint64("seq", ack.Sequence).
+			Msg("another message was published under our message id")
+		return ErrIDTaken
+	}
+	return nil
+}
+
+// conflict says that another event came first (10071 wrong last sequence; 10164 the same from a cluster that has one in
+// flight).
+func conflict(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164)
+}
+
+// Insist records what the provider has answered and would not answer again: while the broker fails it tries again, as
+// long as it would to publish, and after the end of ctx no more.
+func (b *Bus) Insist(ctx context.Context, record func(context.Context) error) error {
+	for deadline := time.Now().Add(publishPatience); ; {
+		err := record(context.WithoutCancel(ctx))
+		if err == nil || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, ErrTooLarge) || time.Now().After(deadline) || !pause(ctx, reconnectWait) {
+			return err
+		}
+		if b.sometimes.OK("insist") {
+			b.log.Error().Err(err).Msg("answers of the provider are not recorded yet")
+		}
+	}
+}
