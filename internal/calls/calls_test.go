@@ -10,8 +10,10 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-func answered(code seqr.ResultCode) error {
-	return fmt.Errorf("call: %w", &seqr.Error{Operation: "cancelInvoice", Sent: seqr.Answered, Code: code})
+func answered(code seqr.ResultCode) error { return answeredTo("cancelInvoice", code) }
+
+func answeredTo(operation string, code seqr.ResultCode) error {
+	return fmt.Errorf("call: %w", &seqr.Error{Operation: operation, Sent: seqr.Answered, Code: code})
 }
 
 func TestOutcomeOfRepeatableCalls(t *testing.T) {
@@ -29,11 +31,12 @@ func TestOutcomeOfRepeatableCalls(t *testing.T) {
 		{"a SOAP fault: a bounded number of attempts", fault, "retry"},
 		{"SYSTEM_ERROR: a bounded number of attempts", answered(seqr.SystemError), "retry"},
 		{"SYSTEM_BUSY", answered(seqr.SystemBusy), "hold"},
-		{"REPORT_NOT_READY", answered(seqr.ReportNotReady), "hold"},
+		{"REPORT_NOT_READY", answeredTo("executeReport", seqr.ReportNotReady), "hold"},
+		{"a code that cancelInvoice is not known to give: a bounded number of attempts", answered(123), "retry"},
 		{"refused", answered(seqr.InvalidInvoiceReference), "park"},
 		{"wrong password", answered(seqr.AuthenticationFailed), "park"},
 	} {
-		o := calls.Repeatable(c.err)
+		o := calls.OutcomeOf(c.err)
 		got := "hold"
 		switch {
 		case o.IsDone():

@@ -1,0 +1,42 @@
+package calls
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// OutcomeOf is what becomes of a delivery whose call failed and does no harm when it is made again. A provider that cannot
+// be reached, or is busy, is waited for as long as it takes. One that answers with an error of its own, or with a SOAP
+// fault, gets a bounded number of attempts; one that refuses gets none.
+func OutcomeOf(err error) bus.Outcome {
+	var fault *seqr.Fault
+	_, coded := seqr.CodeOf(err)
+	switch class := seqr.Classify(err); {
+	case class == seqr.Done:
+		return bus.Done.Asked()
+	case seqr.IsUnanswered(err):
+		return bus.Unanswered(err)
+	case class == seqr.Refused:
+		return bus.Park(err).Asked()
+	case class == seqr.Unknown && (coded || errors.As(err, &fault)):
+		return bus.Retry(err).Asked()
+	case class == seqr.Unknown:
+		return bus.Unanswered(err)
+	}
+	return bus.Snooze(err).Asked()
+}
+
+// elsewhereFor is how long a copy without the credentials of an invoice's terminal leaves a message to the others.
+const elsewhereFor = 15 * time.Second
+
+// Elsewhere is what becomes of a delivery about an invoice of a terminal whose credentials this copy lacks: another copy may
+// have them; when none took it, a person has to see it.
+func Elsewhere(d bus.Delivery, now time.Time, err error) bus.Outcome {
+	if age := now.Sub(d.At); age < elsewhereFor {
+		return bus.SnoozeFor(max(age/4, time.Second/4), err)
+	}
+	return bus.Park(err)
+}
