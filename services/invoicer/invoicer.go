@@ -1,8 +1,9 @@
 // Package invoicer turns every placed order into an invoice at the provider.
 //
 //	consumes  orders.> (cancellations and returns are left to the canceler and the refunder)
-//	calls     sendInvoice (a repeated one leaves a bill that nobody can pay: its QR code is published nowhere);
-//	          cancelInvoice for such a bill, once, when it is known
+//	publishes open.<shop>.<invoice> (the index that pollers work from) before it asks the provider
+//	calls     sendInvoice (a repeated one leaves an invoice that nobody can pay: its QR code is published nowhere);
+//	          cancelInvoice for such an invoice, once, when it is known
 //	appends   issued, rejected
 package invoicer
 
@@ -11,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,10 +25,18 @@ import (
 // Name of the worker.
 const Name = "invoicer"
 
+const (
+	// holderFor is how long another message of the same order may be at the provider before this one takes over: longer
+	// than its call can take.
+	holderFor = 30 * time.Second
+	soon      = time.Second
+)
+
 // Provider is the calls this worker makes; *seqr.Client implements it.
 type Provider interface {
 	SendInvoice(context.Context, seqr.SendInvoice) (seqr.SentInvoice, error)
 	CancelInvoice(context.Context, seqr.CancelInvoice) error
+	calls.Status
 }
 
 // Config of the worker.
@@ -49,11 +57,16 @@ type Worker struct{ Config }
 // New worker.
 func New(c Config) *Worker { return &Worker{c} }
 
+// Consumers are the durables that the worker takes its messages from.
+func Consumers() []bus.Consumer {
+	return []bus.Consumer{{Worker: Name, Name: Name, Stream: events.OrdersStream, Filters: []string{events.OrdersSubjects}}}
+}
+
 // Run until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	return w.Bus.Work(ctx, bus.Consumer{
-		Worker: Name, Name: Name, Stream: events.OrdersStream, Filters: []string{events.OrdersSubjects}, Shops: w.Only,
-	}, w.handle)
+	c := Consumers()[0]
+	c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+	return w.Bus.Work(ctx, c, w.handle)
 }
 
 func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
@@ -70,27 +83,35 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 	}
 	inv, err := w.Bus.Load(ctx, order.Key())
 	if err != nil {
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	}
-	if inv.Seq > 0 {
-		return known(inv.Invoice, order)
+	if inv.Known() {
+		return w.known(ctx, d, inv, order)
 	}
 	as, ok := w.Shops.Terminal(order.Shop)
 	if !ok {
 		return bus.Park(fmt.Errorf("shop: no credentials for %q in the settings", order.Shop))
 	}
-	return w.send(ctx, inv, order, as)
+	return w.begin(ctx, d, inv, order, as)
 }
 
-// known is the end of an order that has an invoice: the same order again is no news, another order
-// under the same id is a mistake that somebody has to see.
-func known(inv events.Invoice, order events.Order) bus.Outcome {
-	if inv.Order == nil || reflect.DeepEqual(canonical(*inv.Order), canonical(order)) {
-		return bus.Done
+// known is the end of an order that has an invoice: the same order again is no news, another order under the same id is a
+// mistake that a person has to see.
+func (w *Worker) known(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order) bus.Outcome {
+	switch {
+	case inv.OrderID != order.OrderID:
+		return bus.Park(fmt.Errorf("invoiceId: %q is an invoice of order %q already; name another invoiceId for order %q",
+			inv.InvoiceID, inv.OrderID, order.OrderID))
+	case inv.Order != nil && !reflect.DeepEqual(canonical(*inv.Order), canonical(order)):
+		return bus.Park(fmt.Errorf("orderId: %q was placed before with other contents (%s %s, now %s %s); "+
+			"name an invoiceId to ask for another payment of the same order",
+			order.OrderID, inv.Total, inv.Currency, order.Total, order.Currency))
+	case inv.State.Open():
+		// The process that issued it may have died before it knew that a poller will find it.
+		_, _, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
+		return bus.Recorded(err)
 	}
-	return bus.Park(fmt.Errorf("orderId: %q was placed before with other contents (%s %s, now %s %s); "+
-		"name an invoiceId to ask for another payment of the same order",
-		order.OrderID, inv.Total, inv.Currency, order.Total, order.Currency))
+	return bus.Done
 }
 
 // canonical is what makes two orders the same for the buyer: what is paid and for what.
@@ -102,97 +123,94 @@ func canonical(o events.Order) []string {
 	return out
 }
 
-func (w *Worker) send(ctx context.Context, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
+// begin makes sure, before the provider is asked, that what it answers can be recorded and that the invoice will be polled.
+func (w *Worker) begin(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
+	size, err := w.size(inv, order, as)
+	if err == nil {
+		err = w.Bus.Room(ctx, size)
+	}
+	switch {
+	case errors.Is(err, bus.ErrTooLarge):
+		return bus.Park(fmt.Errorf("order: the invoice could not be recorded: %w; expected a smaller order, or a broker with a larger max_payload", err))
+	case err != nil:
+		return bus.Snooze(err)
+	}
+	entry, mine, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
+	if err != nil {
+		return bus.Snooze(err)
+	}
+	if !mine && w.Bus.Now().Sub(entry.At) < holderFor {
+		return bus.SnoozeFor(soon, errors.New("another message of the same order is being handled"))
+	}
+	return w.send(ctx, d, inv, order, as)
+}
+
+// growth is what later events add to an invoice: the payment, a receipt, some refunds.
+const growth = 32 << 10
+
+// size of the largest event that the invoice is expected to have.
+func (w *Worker) size(inv bus.Loaded, order events.Order, as seqr.Principal) (int, error) {
+	issued, err := inv.Invoice.IssuedAs(order, w.issued(order, seqr.SentInvoice{}, as), events.Fact{At: w.Bus.Now()})
+	if err != nil {
+		return 0, err
+	}
+	n, err := bus.EventSize(issued)
+	return n + growth, err
+}
+
+func (w *Worker) send(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
 	ctx = seqr.WithAbout(ctx, inv.Key.String())
 	begun := w.Bus.Now()
-	sent, err := w.Provider.SendInvoice(ctx, seqr.SendInvoice{As: as, Invoice: w.bill(order)})
+	sent, err := w.Provider.SendInvoice(ctx, seqr.SendInvoice{As: as, Invoice: w.request(order)})
 	fact := events.Fact{At: w.Bus.Now(), Call: calls.Of("sendInvoice", begun, err)}
 	switch {
 	case err == nil:
-		fact.Why = "the provider accepted the order as a bill"
-		return w.publish(ctx, inv, order, w.issued(order, sent, as), as, fact)
-	case calls.Credentials(err):
-		return bus.Park(err)
+		fact.Why = "the provider accepted the order as an invoice"
+		o := w.publish(ctx, inv, order, w.issued(order, sent, as), as, fact)
+		if o.IsDone() {
+			// A poller may have removed the entry, for want of an invoice, just before there was one.
+			_, _, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
+			o = bus.Recorded(err)
+		}
+		return o.Asked()
+	case seqr.IsCredentialError(err):
+		return bus.Park(err).Asked()
 	case seqr.Classify(err) == seqr.Refused:
 		fact.Why = "the provider refused the order: " + fact.Call.Description
 		_, err := w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RejectedFor(order, fact) })
-		return bus.Recorded(err)
+		return bus.Recorded(err).Asked()
 	}
-	return calls.Repeatable(err)
+	return calls.OutcomeOf(err)
 }
 
-// publish records the bill. When another event came first, the order was canceled meanwhile or another
-// copy was quicker: then this bill, which nobody has seen, is withdrawn. That it may not work does no harm.
-func (w *Worker) publish(ctx context.Context, inv bus.Loaded, order events.Order, bill events.Bill, as seqr.Principal, fact events.Fact) bus.Outcome {
-	now, err := w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.IssuedAs(order, bill, fact) })
-	if err != nil {
-		return bus.Hold(err)
-	}
-	if now.InvoiceReference == bill.Reference {
+// publish records the invoice and tells pollers of it. When another event came first, the order was canceled meanwhile or
+// another copy was quicker: then this one, which nobody has seen, is withdrawn. So is one that cannot be recorded.
+func (w *Worker) publish(ctx context.Context, inv bus.Loaded, order events.Order, issued events.Bill, as seqr.Principal, fact events.Fact) bus.Outcome {
+	var now events.Invoice
+	err := w.Bus.Insist(ctx, func(ctx context.Context) (err error) {
+		now, err = w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.IssuedAs(order, issued, fact) })
+		return err
+	})
+	if err == nil && now.InvoiceReference == issued.Reference {
+		_ = w.Bus.Hint(inv.Key) // a poller looks again by itself soon
 		return bus.Done
 	}
-	err = w.Provider.CancelInvoice(ctx, seqr.CancelInvoice{As: as, InvoiceReference: bill.Reference})
-	w.Log.Warn().Err(err).Str("worker", Name).Str("shop", inv.Key.Shop).Str("invoice", inv.Key.Invoice).Str("state", string(now.State)).
-		Str("reference", bill.Reference).Msg("the invoice had another life already; this bill was withdrawn unseen")
+	withdrawn := w.Provider.CancelInvoice(context.WithoutCancel(ctx), seqr.CancelInvoice{As: as, InvoiceReference: issued.Reference})
+	log := w.Log.Warn().AnErr("recording", err).AnErr("withdrawing", withdrawn).Str("worker", Name).Str("shop", inv.Key.Shop).
+		Str("invoice", inv.Key.Invoice).Str("state", string(now.State)).Str("reference", issued.Reference)
+	switch {
+	case errors.Is(err, bus.ErrTooLarge):
+		log.Msg("the invoice is too large to be recorded; it was withdrawn unseen")
+		return bus.Park(err)
+	case err != nil:
+		log.Msg("the invoice could not be recorded; it was withdrawn unseen, and the order comes again")
+		return bus.Snooze(err)
+	}
+	log.Msg("the order had an invoice already, or was canceled; this invoice was withdrawn unseen")
 	return bus.Done
 }
 
 // record appends unless the state has moved on, and gives the invoice as it is then.
 func (w *Worker) record(ctx context.Context, inv bus.Loaded, next bus.Decide) (events.Invoice, error) {
-	return w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
-		after, err := next(i)
-		if errors.Is(err, events.ErrNotAllowed) {
-			return i, bus.ErrNothing
-		}
-		return after, err
-	})
-}
-
-func (w *Worker) issued(o events.Order, sent seqr.SentInvoice, as seqr.Principal) events.Bill {
-	valid := time.Duration(o.ValidFor)
-	if valid == 0 {
-		valid = w.ValidFor
-	}
-	qr := sent.QRCode
-	if qr == "" {
-		qr = seqr.QRCode(sent.Reference)
-	}
-	return events.Bill{
-		Terminal: as.ID, Reference: sent.Reference, QRCode: qr,
-		Link: seqr.QRLink(sent.Reference, w.DebugLink), ValidFor: valid,
-	}
-}
-
-func (w *Worker) bill(o events.Order) seqr.Invoice {
-	k := o.Key()
-	inv := seqr.Invoice{
-		Title: o.Title, ClientInvoiceID: o.OrderID, Total: seqr.Amount{Currency: o.Currency, Value: o.Total.Decimal()},
-		CashierID: o.CashierID, BackURL: o.BackURL, IssueDate: w.Bus.Now(),
-	}
-	if o.InvoiceID != "" {
-		inv.ClientInvoiceID = o.InvoiceID
-	}
-	if inv.Title == "" {
-		inv.Title = o.Shop + " " + o.OrderID
-	}
-	if w.NotifyURL != "" {
-		inv.NotificationURL = strings.TrimSuffix(w.NotifyURL, "/") + "/notify/" + k.Shop + "/" + k.Invoice
-	}
-	for _, r := range o.Rows {
-		inv.Rows = append(inv.Rows, billRow(r, o.Currency))
-	}
-	return inv
-}
-
-func billRow(r events.Row, currency string) seqr.InvoiceRow {
-	money := func(a *events.Amount) *seqr.Amount {
-		if a == nil {
-			return nil
-		}
-		return &seqr.Amount{Currency: currency, Value: a.Decimal()}
-	}
-	return seqr.InvoiceRow{
-		Description: r.Description, Quantity: r.Quantity, Total: *money(&r.Total), UnitPrice: money(r.UnitPrice),
-		Discount: money(r.Discount), TaxRate: r.TaxRate, SKU: r.SKU, EAN: r.EAN, Unit: r.Unit,
-	}
+	return w.Bus.UpdateFrom(ctx, Name, inv, bus.IfAllowed(next))
 }

@@ -84,7 +84,7 @@ func TestRefusedOrderIsRejectedForGood(t *testing.T) {
 }
 
 // wrong has a password that the provider refuses.
-type wrong struct{}
+type wrong struct{ rig.Shops }
 
 func (wrong) Terminal(string) (seqr.Principal, bool) {
 	return seqr.Terminal("demo-terminal", "wrong-password"), true
@@ -122,25 +122,55 @@ func TestBillOfAnOrderThatWasCanceledMeanwhileIsWithdrawn(t *testing.T) {
 	}
 }
 
-func TestTwoCopiesLeaveOneBillOpen(t *testing.T) {
+// However often an order is published and however many copies there are, the provider is asked for one invoice: at a cash
+// register a second one would cancel the one that was published.
+func TestOneOrderIsOneInvoiceAtTheProvider(t *testing.T) {
+	for name, cashRegister := range map[string]bool{"webshop": false, "cash register": true} {
+		t.Run(name, func(t *testing.T) {
+			terminal := sandbox.DemoTerminals()[0]
+			terminal.CashRegister = cashRegister
+			r := rig.New(t, sandbox.Config{Terminals: []sandbox.Terminal{terminal}, Resellers: sandbox.DemoResellers()})
+			r.Run(invoicer.New(config(r, r.Client, rig.Shops{})))
+			r.Run(invoicer.New(config(r, r.NewClient(), rig.Shops{})))
+			for range 5 {
+				r.Place(rig.Order("1", "10"))
+			}
+			inv := r.Wait("1", events.EventIssued)
+			r.IdleBut("poller")
+			bills := r.Sandbox.Ledger().Invoices
+			if len(bills) != 1 || bills[0].InvoiceReference != inv.InvoiceReference || bills[0].Status != sandbox.Issued {
+				t.Errorf("%s was published; the provider has %+v", inv.InvoiceReference, bills)
+			}
+		})
+	}
+}
+
+// A process that dies between the provider's answer and the event leaves the order to the next, which takes over at once: it
+// is the same message.
+func TestOrderOfADeadProcessIsTakenUpAtOnce(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	k := events.KeyOf(rig.Shop, "1")
+	if _, mine, err := r.Bus.IndexOpen(t.Context(), k, 1); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	r.Run(invoicer.New(config(r, r.Client, rig.Shops{})))
+	r.Place(rig.Order("1", "10")) // the first message of ORDERS
+	r.Wait("1", events.EventIssued)
+	if n, err := r.Bus.OpenCount(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d on the index (%v)", n, err)
+	}
+}
+
+// An order under an invoiceId that another order has is a mistake that a person sees, not the same order again.
+func TestInvoiceOfAnotherOrderIsNoSecondTry(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	r.Run(invoicer.New(config(r, r.Client, rig.Shops{})))
-	r.Run(invoicer.New(config(r, r.NewClient(), rig.Shops{})))
-	for range 5 {
-		r.Place(rig.Order("1", "10"))
-	}
-	inv := r.Wait("1", events.EventIssued)
-	r.Idle()
-	open := 0
-	for _, i := range r.Sandbox.Ledger().Invoices {
-		if i.Status == sandbox.Issued {
-			open++
-			if i.InvoiceReference != inv.InvoiceReference {
-				t.Errorf("%s is open, %s was published", i.InvoiceReference, inv.InvoiceReference)
-			}
-		}
-	}
-	if open != 1 {
-		t.Errorf("%d open bills", open)
+	r.Place(rig.Order("B", "10"))
+	r.Wait("B", events.EventIssued)
+	o := rig.Order("A", "10")
+	o.InvoiceID = "B"
+	r.Place(o)
+	if p := r.WaitParked(invoicer.Name, "A"); !strings.Contains(p.Reason, `"B" is an invoice of order "B" already`) {
+		t.Errorf("%s", p.Reason)
 	}
 }
