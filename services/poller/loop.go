@@ -2,316 +2,272 @@ package poller
 
 import (
 	"context"
-	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
-	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// loop is the one goroutine that knows which invoices are held and when each is due.
+// loop is the one goroutine that owns the scheduler and everything that is held.
 type loop struct {
-	w        *Worker
-	arrivals chan bus.Held
+	p        *Worker
+	schedule *scheduler
+	arrivals chan arrival
 	hints    chan events.Key
-	polled   chan news
-	stopped  chan struct{}
-	inHand   context.Context // of the polls under way
-	abandon  context.CancelFunc
+	news     chan news
+	stopping chan struct{}
+	ended    chan struct{}
+	abandon  context.CancelFunc // ends the polls under way
 
 	held      map[events.Key]*watch
-	accounts  map[string]*account
-	early     map[events.Key]time.Time // hints for invoices that are not held yet
-	ring      *ring
-	due       queues
-	beats     [beatSlots][]*watch // one turn of the ring is the heartbeat's interval
-	beatN     int64
-	busy      int           // polls that wait for their answer
-	recording int           // polls whose answer is being recorded
-	records   chan struct{} // bounds what is recorded at once
+	preparing map[events.Key]*watch  // those of which nothing is recorded yet
+	early     map[events.Key]instant // hints for invoices that are not held yet
+	underWay  int                    // goroutines that ask or record
+	records   chan struct{}          // bounds what is recorded at once
+	latest    instant                // the worst lateness since the last survey
 }
 
-const (
-	beatSlots = 50
-	waiting   = 4096 // arrivals and hints that may wait for the loop
-)
+// arrival is an entry that was loaded.
+type arrival struct {
+	w *watch
+	d disposition
+}
 
-func newLoop(w *Worker) *loop {
-	inHand, abandon := context.WithCancel(context.Background())
+// news of a poll: its call has ended, or all of it is over.
+type news struct {
+	w       *watch
+	called  bool // the call has ended with answer
+	answer  answer
+	over    bool
+	expired bool // overdue is recorded
+	gone    bool // this copy holds the invoice no more
+	leases  int  // how many leases of it ended
+}
+
+const waiting = 4096 // hints that may wait for the loop, and that are remembered
+
+func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 	return &loop{
-		inHand: inHand, abandon: abandon, w: w, arrivals: make(chan bus.Held, waiting), hints: make(chan events.Key, waiting),
-		polled: make(chan news, w.Concurrency), stopped: make(chan struct{}),
-		held: map[events.Key]*watch{}, accounts: map[string]*account{}, early: map[events.Key]time.Time{}, ring: newRing(time.Now()),
-		due: newQueues(w.Concurrency), records: make(chan struct{}, w.Concurrency),
+		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
+		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
+		stopping: make(chan struct{}), ended: make(chan struct{}),
+		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{},
+		records: make(chan struct{}, p.Concurrency),
 	}
 }
 
-// arrive passes a delivery to the loop; one that comes too late goes back.
-func (l *loop) arrive(ctx context.Context, h bus.Held) {
+// arrive passes an entry to the loop; one that comes too late goes back.
+func (l *loop) arrive(w *watch, d disposition) {
 	select {
-	case l.arrivals <- h:
-	case <-ctx.Done():
-		h.GiveBack()
-	case <-l.stopped:
-		h.GiveBack()
+	case l.arrivals <- arrival{w, d}:
+	case <-l.stopping:
+		l.p.leases.giveBack(w.leases, atOnce)
 	}
 }
 
 // hint is dropped when the loop is behind: the invoice's own turn comes anyway.
-func (l *loop) hint(ctx context.Context, k events.Key) {
+func (l *loop) hint(k events.Key) {
 	select {
 	case l.hints <- k:
-	case <-ctx.Done():
 	default:
 	}
 }
 
-func (l *loop) stop() { close(l.stopped) }
+// stop ends the loop and waits for it.
+func (l *loop) stop() {
+	close(l.stopping)
+	l.p.leases.stop()
+	<-l.ended
+	_ = l.p.Bus.Conn().FlushTimeout(time.Second) // what was given back is at the broker
+}
 
-func (l *loop) run(ctx context.Context) {
-	tick, beat, look := time.NewTicker(slot), time.NewTicker(l.w.Bus.HeartbeatEvery()/beatSlots), time.NewTicker(time.Second)
-	defer tick.Stop()
-	defer beat.Stop()
+func (l *loop) run() {
+	defer close(l.ended)
+	turn, survey := time.NewTimer(time.Hour), time.NewTicker(time.Second)
+	defer turn.Stop()
+	defer survey.Stop()
+	look := time.NewTicker(preparingLeast)
 	defer look.Stop()
 	for {
+		l.dispatch(l.now())
+		l.setTimer(turn)
 		select {
-		case <-ctx.Done():
+		case <-l.stopping:
 			l.release()
 			return
-		case <-l.stopped:
-			l.release()
-			return
-		case h := <-l.arrivals:
-			l.take(h)
+		case a := <-l.arrivals:
+			l.accept(a)
 		case k := <-l.hints:
 			l.hurry(k)
-		case n := <-l.polled:
-			if l.settle(n); n.over {
-				l.after(n.w)
-			}
-		case <-tick.C:
-			l.ring.advance(time.Now(), l.due.add)
-		case <-beat.C:
-			l.heartbeat()
+		case n := <-l.news:
+			l.settle(n)
+		case <-turn.C:
 		case <-look.C:
-			l.survey(time.Now())
+			l.lookAgain(l.now())
+		case <-survey.C:
+			l.survey(l.now())
 		}
-		l.dispatch()
 	}
 }
 
-// take holds a delivery. One that is held already has been redelivered: the newer delivery counts.
-func (l *loop) take(h bus.Held) {
-	k := h.Key()
-	if w, ok := l.held[k]; ok {
-		if w.newer = &h; !w.busy {
-			w.renew()
-		}
+func (l *loop) now() instant { return time.Since(l.p.started) }
+
+// grain is the shortest pause of the loop.
+const grain = time.Millisecond
+
+func (l *loop) setTimer(t *time.Timer) {
+	if at, ok := l.schedule.nextChange(); ok {
+		t.Reset(max(at-l.now(), grain))
+	}
+}
+
+// accept takes in an entry that was loaded.
+func (l *loop) accept(a arrival) {
+	w, now := a.w, l.now()
+	_, early := l.early[w.key] // the buyer, or the invoicer, was quicker than the index
+	delete(l.early, w.key)
+	w.hinted = w.hinted || early
+	if known := l.held[w.key]; known != nil {
+		known.leases = append(known.leases, w.leases...)
+		l.p.leases.count(-1)
 		return
 	}
-	inv, err := h.Invoice()
-	if err == nil && inv.InvoiceReference == "" {
-		err = events.Problem{Path: "data.invoiceReference", Expected: "missing"}
-	}
-	as, ok := l.w.Shops.Terminal(inv.Shop)
-	if err == nil && !ok {
-		err = fmt.Errorf("shop: no credentials for %q in the settings", inv.Shop)
-	}
-	if err != nil {
-		go l.w.refuse(h, err)
+	if a.d == toPrepare {
+		l.prepare(w, early, now)
 		return
 	}
-	now := time.Now()
-	w := &watch{
-		held: h, key: k, slot: none, place: none, as: as, reference: inv.InvoiceReference, account: l.account(as.ID),
-		ctx: bus.WithTrace(seqr.WithAbout(l.inHand, k.String()), h.TraceParent()),
+	l.held[w.key] = w
+	entry := w.leases[0]
+	age := max(0, l.p.Bus.Now().Sub(entry.At))
+	most := reversal // after a start nobody knows when it was last asked about
+	if entry.Redelivered {
+		most = l.p.Bus.AckWait() // another copy held it, and can have been silent for so long
 	}
-	if inv.DueAt != nil {
-		w.dueAt = *inv.DueAt
+	w.answered, w.asked = now-min(age, most), now
+	due := now
+	if age < l.p.Interval && !(w.hinted && l.schedule.allow(now)) {
+		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
 	}
-	l.held[k] = w
-	w.beat = (l.beatN + beatSlots - 1) % beatSlots
-	l.beats[w.beat] = append(l.beats[w.beat], w)
-	// Nobody could pay before this event told of the QR code. When another copy held it, that copy may
-	// have been silent for as long as the broker bore it.
-	age := max(0, l.w.Bus.Now().Sub(h.At))
-	if h.Redelivered || h.Replayed {
-		age = min(age, l.w.Bus.AckWait())
-	}
-	w.answered.Store(int64(now.Add(-age).Sub(l.w.started)))
-	_, hinted := l.early[k] // the buyer was quicker than the broker
-	delete(l.early, k)
-	if age < l.w.Interval && !hinted {
-		l.ring.put(w, now.Add(rand.N(l.w.Interval))) // spread, so that a burst of orders is no burst of polls
-		return
-	}
-	w.due = now
-	l.due.add(w)
+	l.schedule.add(w, w.as.ID, due)
 }
 
-func (l *loop) account(id string) *account {
-	a := l.accounts[id]
-	if a == nil {
-		a = new(account)
-		l.accounts[id] = a
-	}
-	return a
-}
-
-// renew takes the newer delivery as the one to acknowledge.
-func (w *watch) renew() {
-	if w.newer != nil {
-		w.held, w.newer = *w.newer, nil
-	}
-}
-
-// hurry makes an invoice due now.
+// hurry acts on a hint.
 func (l *loop) hurry(k events.Key) {
-	w, ok := l.held[k]
-	switch {
-	case !ok:
-		if len(l.early) < waiting {
-			l.early[k] = time.Now()
+	now := l.now()
+	if w := l.held[k]; w != nil {
+		taken := l.schedule.hurry(w, now)
+		l.p.metrics.hints.WithLabelValues(hintLabel(taken)).Inc()
+		return
+	}
+	if w := l.preparing[k]; w != nil {
+		w.hinted = true
+		if w.due = min(w.due, w.looked+preparingLeast); now >= w.due {
+			delete(l.preparing, k)
+			l.p.leases.again(w)
 		}
-	case w.busy:
-		w.again = true
-	default:
-		l.hasten(w)
+		return
+	}
+	if len(l.early) < waiting {
+		l.early[k] = now
 	}
 }
 
-// hasten makes an invoice due now. It gets no place before those that are nearer to a reversal: anybody
-// who reaches the gateway can send a hint.
-func (l *loop) hasten(w *watch) {
-	w.slot, w.due = none, time.Now()
-	l.due.add(w)
-}
-
-// dispatch asks about those who are due while there is room.
-func (l *loop) dispatch() {
-	for l.busy < l.w.Concurrency {
-		w := l.due.next(time.Since(l.w.started))
+// dispatch begins the calls that are due and may be made.
+func (l *loop) dispatch(now instant) {
+	l.schedule.advance(now)
+	for {
+		w := l.schedule.next(now)
 		if w == nil {
 			return
 		}
-		w.busy = true
-		l.busy++
-		late := max(0, time.Since(w.due))
-		l.w.metrics.lateness.Observe(late.Seconds())
-		if l.w.Observe != nil {
-			l.w.Observe(late)
+		late := max(0, now-w.due)
+		l.latest = max(l.latest, late)
+		l.p.metrics.lateness.Observe(late.Seconds())
+		if l.p.Observe != nil {
+			l.p.Observe(late)
 		}
-		go func() {
-			if record := l.w.ask(w); record != nil {
-				l.polled <- news{w: w}
-				l.w.record(w, l.records, record)
-			}
-			l.polled <- news{w: w, over: true}
-		}()
+		l.underWay++
+		l.p.polls.Add(1)
+		leases := w.leases
+		go l.poll(w, leases)
 	}
 }
 
-// news of a poll: it has its answer, or is over. One whose answer needs no recording is over at once.
-type news struct {
-	w    *watch
-	over bool
+func (l *loop) poll(w *watch, leases []*bus.Lease) {
+	a := l.p.ask(w)
+	l.news <- news{w: w, called: true, answer: a, over: a.nothing()}
+	if a.nothing() {
+		return
+	}
+	gone, _ := l.follow(w, leases, a.action)
+	l.news <- news{w: w, over: true, gone: gone, leases: len(leases)}
 }
 
-// settle takes back the slot when the answer is there, and counts what is being recorded.
+// follow does what an action says, with as many others at once as there is room for. What fails for want of a broker
+// that takes it is told once a minute, whatever number of payments wait for it.
+func (l *loop) follow(w *watch, leases []*bus.Lease, a action) (gone, done bool) {
+	wait, cancel := context.WithTimeout(w.ctx, recordTimeout)
+	defer cancel()
+	select {
+	case l.records <- struct{}{}:
+		defer func() { <-l.records }()
+	case <-wait.Done():
+		return false, false
+	}
+	gone, err := l.p.execute(w.ctx, w, leases, a)
+	if err != nil && l.p.sometimes.OK("record") {
+		l.p.Log.Error().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).
+			Msg("an answer is not recorded, and others may not be either; the next poll tries again")
+	}
+	return gone, err == nil
+}
+
+// settle takes in the news of a poll.
 func (l *loop) settle(n news) {
-	w := n.w
-	if w.freed {
-		l.recording--
-	} else {
-		l.busy--
-		l.due.over(w)
-	}
-	w.freed, w.busy = !n.over, !n.over
-	if w.freed {
-		l.recording++
-	}
-}
-
-// after puts an invoice back into the timetable, or lets go of it.
-func (l *loop) after(w *watch) {
-	w.renew()
-	switch {
-	case w.gone:
-		delete(l.held, w.key)
-	case w.again:
-		w.again = false
-		l.hasten(w)
-	default:
-		l.ring.put(w, following(w.due, time.Now(), pauseAfter(w.failures, l.w.Interval)))
-	}
-}
-
-// heartbeat tells the broker of one slot's invoices that they are held.
-func (l *loop) heartbeat() {
-	i := l.beatN % beatSlots
-	l.beatN++
-	kept := l.beats[i][:0]
-	for _, w := range l.beats[i] {
-		if _, ok := l.held[w.key]; ok && l.held[w.key] == w {
-			w.held.Heartbeat()
-			kept = append(kept, w)
+	w, now := n.w, l.now()
+	if n.called {
+		l.schedule.ended(w, n.answer.result, now)
+		switch {
+		case n.answer.status:
+			l.p.metrics.gap.Observe((w.asked - w.answered).Seconds())
+			w.answered, w.failures = w.asked, 0
+		case n.answer.result != resultNothing:
+			w.failures++
 		}
 	}
-	clear(l.beats[i][len(kept):])
-	l.beats[i] = kept
+	if !n.over {
+		return
+	}
+	l.underWay--
+	w.overdue = w.overdue || n.expired
+	if !n.gone {
+		l.schedule.again(w, now)
+		return
+	}
+	delete(l.held, w.key)
+	if rest := w.leases[n.leases:]; len(rest) > 0 { // it was put on the index again meanwhile
+		l.p.leases.count(1)
+		l.p.leases.again(&watch{key: w.key, leases: rest, place: none})
+	}
 }
 
-// survey finds the invoice that is nearest to a reversal, should it be paid.
-func (l *loop) survey(now time.Time) {
-	for k, at := range l.early {
-		if now.Sub(at) > earlyHint {
-			delete(l.early, k)
-		}
-	}
-	worst := time.Duration(0)
-	for _, w := range l.held {
-		age := now.Sub(l.w.started) - time.Duration(w.answered.Load())
-		worst = max(worst, age)
-		if age < worrying {
-			w.worried = false
-		} else if !w.worried {
-			w.worried = true
-			l.w.Log.Warn().Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).Dur("since_answer", age).
-				Msg("no answer about this invoice for long; a payment made meanwhile is near to being reversed")
-		}
-	}
-	l.w.metrics.held.Set(float64(len(l.held)))
-	l.w.metrics.worst.Set(worst.Seconds())
-	l.w.metrics.left.Set((reversal - worst).Seconds())
-}
-
-// release finishes the polls under way, within the grace period, and gives everything back.
+// release gives everything back at once but for the polls under way, which have the grace period to finish.
 func (l *loop) release() {
 	defer l.abandon()
 	defer time.AfterFunc(grace, l.abandon).Stop()
-	for l.busy > 0 || l.recording > 0 {
-		n := <-l.polled
-		if l.settle(n); n.over && n.w.gone {
-			delete(l.held, n.w.key)
+	for k, w := range l.held {
+		if !w.busy {
+			delete(l.held, k)
+			l.p.leases.giveBack(w.leases, atOnce)
 		}
+	}
+	for _, w := range l.preparing {
+		l.p.leases.giveBack(w.leases, atOnce)
+	}
+	for l.underWay > 0 {
+		l.settle(<-l.news)
 	}
 	for _, w := range l.held {
-		w.renew()
-		w.held.GiveBack()
-	}
-	l.giveBackArrivals()
-}
-
-// giveBackArrivals returns what came too late to be taken.
-func (l *loop) giveBackArrivals() {
-	for {
-		select {
-		case h := <-l.arrivals:
-			h.GiveBack()
-		default:
-			return
-		}
+		l.p.leases.giveBack(w.leases, atOnce)
 	}
 }

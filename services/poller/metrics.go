@@ -3,36 +3,56 @@ package poller
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	held     prometheus.Gauge
-	worst    prometheus.Gauge
-	left     prometheus.Gauge
-	lateness prometheus.Histogram
-	gap      prometheus.Histogram
-	polls    *prometheus.CounterVec
+	held      prometheus.Gauge
+	worst     prometheus.Gauge
+	left      prometheus.Gauge
+	underWay  prometheus.Gauge
+	limit     prometheus.Gauge
+	lateness  prometheus.Histogram
+	gap       prometheus.Histogram
+	polls     *prometheus.CounterVec
+	hints     *prometheus.CounterVec
+	notServed *prometheus.CounterVec
+	refused   *prometheus.CounterVec
+
+	unrecorded prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(reg prometheus.Registerer) metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seqrflow", Subsystem: "poller", Name: name, Help: help})
 	}
-	m := &metrics{
-		held:  gauge("held_invoices", "Open invoices that this process polls."),
-		worst: gauge("oldest_answer_seconds", "Time since the provider last answered about the invoice that has waited longest."),
-		left:  gauge("seconds_before_reversal", "20 s less the oldest answer: what is left before an unfetched payment is reversed. Alert below 10."),
-		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: "seqrflow", Subsystem: "poller", Name: "lateness_seconds", Help: "From when a poll was due to when it was made.",
-			Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20},
-		}),
-		gap: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: "seqrflow", Subsystem: "poller", Name: "answer_gap_seconds", Help: "Between two answered polls of one invoice; 20 s reverses a payment.",
-			Buckets: []float64{.5, 1, 1.2, 1.5, 2, 3, 5, 8, 10, 12, 15, 18, 20},
-		}),
-		polls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "seqrflow", Subsystem: "poller", Name: "polls_total", Help: "Polls by the status that the provider gave, or error.",
-		}, []string{"status"}),
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "seqrflow", Subsystem: "poller", Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, buckets ...float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "seqrflow", Subsystem: "poller", Name: name, Help: help, Buckets: buckets})
+	}
+	m := metrics{
+		held:     gauge("held_invoices", "Open invoices that this process holds: it polls them, or waits for them to be recorded."),
+		worst:    gauge("oldest_answer_seconds", "Time since the provider last answered about the invoice that has waited longest."),
+		left:     gauge("seconds_before_reversal", "20 s less the oldest answer, or less the time that an open invoice is watched by no poller: what is left before an unfetched payment is reversed. Alert below 10."),
+		underWay: gauge("calls", "Polls that wait for their answer."),
+		limit:    gauge("calls_limit", "How many may at once."),
+		lateness: histogram("lateness_seconds", "From when a poll was due to when it was made.", .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20),
+		gap: histogram("answer_gap_seconds", "Between two answered polls of one invoice; 20 s reverses a payment.",
+			.2, .5, 1, 1.2, 1.5, 2, 3, 5, 8, 10, 12, 15, 18, 20),
+		polls:     counter("polls_total", "Polls by the status that the provider gave, or error.", "status"),
+		hints:     counter("hints_total", "Hints about invoices that are held: taken, or over the budget, so that the invoice waits for its own turn.", "outcome"),
+		notServed: counter("not_served_total", "Entries given back because this process does not serve the shop or lacks the terminal's credentials.", "shop"),
+		refused:   counter("refused_credentials_total", "Polls that the provider refused because of who asks: nobody can poll with these credentials. Alert above 0.", "terminal"),
+		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "payments_unrecorded_total",
+			Help: "Payments that cannot be recorded because the stream has lost the invoice; each is parked with all that is known. Alert above 0."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.held, m.worst, m.left, m.lateness, m.gap, m.polls)
+		reg.MustRegister(m.held, m.worst, m.left, m.underWay, m.limit, m.lateness, m.gap, m.polls, m.hints, m.notServed, m.refused, m.unrecorded)
 	}
 	return m
+}
+
+func hintLabel(taken bool) string {
+	if taken {
+		return "taken"
+	}
+	return "over budget"
 }

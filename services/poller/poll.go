@@ -12,84 +12,115 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// maxUnknown is how often the provider may deny an invoice before it is parked: about three minutes. One
-// denial may be a fault of the moment; an invoice that is paid and denied cannot be taken anyway.
-const maxUnknown = 60
+// action is what follows from an answer, or from the clock. The zero action is to go on polling.
+type action struct {
+	record  bus.Decide          // the event that is recorded first
+	payment *seqr.PaymentStatus // what record is about, if that is a payment
+	commit  bool                // commitReservation comes next
+	ends    bool                // nothing more will happen to the invoice: its entry is removed
+	park    error               // it is given up for this reason
+}
 
-// step records what follows from an answer.
-type step func(context.Context) error
+func (a action) nothing() bool { return a.record == nil && !a.ends && a.park == nil }
 
-// ask asks once. What is to be recorded is returned; nil when nothing is.
-func (p *Worker) ask(w *watch) step {
+// answer is the end of one poll.
+type answer struct {
+	action
+	result result
+	status bool // the provider said how the invoice stands
+}
+
+// ask asks once.
+func (p *Worker) ask(w *watch) answer {
 	ctx, cancel := context.WithTimeout(w.ctx, callTimeout)
 	defer cancel()
-	asked, begun := time.Now(), p.Bus.Now()
+	begun := time.Now()
 	st, err := p.Provider.GetPaymentStatus(ctx, seqr.GetPaymentStatus{As: w.as, InvoiceReference: w.reference, Version: w.version})
+	call := calls.Of("getPaymentStatus", begun, err)
+	fact := events.Fact{At: p.Bus.Now(), Call: call}
+	a := answer{result: resultAnswered}
+	switch {
+	case err == nil:
+		w.version = st.Version
+		p.metrics.polls.WithLabelValues(label(st.Status)).Inc()
+		fact.Why = "the provider says " + string(st.Status)
+	case w.ctx.Err() != nil:
+		return answer{result: resultNothing}
+	case seqr.IsUnanswered(err):
+		a.result = resultUnanswered
+	}
 	if err != nil {
-		return p.failed(w, err)
+		p.metrics.polls.WithLabelValues("error").Inc()
+		p.reportFailure(w, err)
+		fact.Why = "the provider says " + call.Description
 	}
-	w.failures, w.unknown, w.silent, w.version = 0, 0, false, st.Version
-	answered := int64(asked.Sub(p.started))
-	p.metrics.gap.Observe(time.Duration(answered - w.answered.Swap(answered)).Seconds())
-	p.metrics.polls.WithLabelValues(label(st.Status)).Inc()
-	return p.follow(w, st, events.Fact{At: p.Bus.Now(), Why: "the provider says " + string(st.Status), Call: calls.Of("getPaymentStatus", begun, nil)})
+	a.action, a.status = follow(w, st, err, fact)
+	return a
 }
 
-// record takes the step, with as many others at once as there is room for. When that fails, the next poll
-// gets the same answer and tries again.
-func (p *Worker) record(w *watch, room chan struct{}, take step) {
-	ctx, cancel := context.WithTimeout(w.ctx, recordTimeout)
-	defer cancel()
-	select {
-	case room <- struct{}{}:
-		defer func() { <-room }()
-	case <-ctx.Done():
-		return
+// follow gives what an answer asks for, and whether it says how the invoice stands.
+func follow(w *watch, st seqr.PaymentStatus, err error, fact events.Fact) (action, bool) {
+	if err != nil {
+		return followError(w, err, fact)
 	}
-	if err := take(ctx); err != nil {
-		p.Log.Error().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).
-			Msg("not recorded yet; the next poll tries again")
-	}
-}
-
-// follow gives what the status asks for.
-func (p *Worker) follow(w *watch, st seqr.PaymentStatus, fact events.Fact) step {
+	w.unknown = 0
 	switch st.Status {
 	case seqr.StatusPaid:
-		return p.paid(w, st, fact)
+		return paid(w, st, fact), true
 	case seqr.StatusCanceled:
-		return p.end(w, canceled(fact))
+		return action{record: canceled(fact), ends: true}, true
 	case seqr.StatusFailed:
-		return p.end(w, ended(events.EventFailed, fact))
+		return action{record: ended(events.EventFailed, fact), ends: true}, true
 	case seqr.StatusExpired:
-		return p.end(w, ended(events.EventExpired, fact))
+		return action{record: ended(events.EventExpired, fact), ends: true}, true
 	case seqr.StatusReserved:
-		return p.reserved(w, fact)
+		return action{record: func(inv events.Invoice) (events.Invoice, error) { return inv.ReservedBy(Name, fact) }, commit: true}, true
 	}
-	if !w.overdue && !w.dueAt.IsZero() && !p.Bus.Now().Before(w.dueAt) {
-		return p.overdue(w, fact)
-	}
-	return nil
+	return action{}, true
 }
 
-// paid records the payment. Without its ersReference it could be neither receipted nor refunded, so an answer
-// that lacks it is asked for again; the provider will not reverse what has been fetched.
-func (p *Worker) paid(w *watch, st seqr.PaymentStatus, fact events.Fact) step {
+// followError is follow for a result code. Only two of them are an end, and only a lasting denial is given up; after any
+// other the next poll may be answered.
+func followError(w *watch, err error, fact events.Fact) (action, bool) {
+	if !seqr.IsUnknownInvoice(err) {
+		w.unknown = 0
+	}
+	switch {
+	case seqr.IsAlreadyCanceled(err):
+		return action{record: canceled(fact), ends: true}, true
+	case seqr.IsExpired(err):
+		return action{record: ended(events.EventExpired, fact), ends: true}, true
+	case seqr.IsUnknownInvoice(err):
+		if w.unknown++; w.unknown >= maxUnknown {
+			return action{park: fmt.Errorf("the provider has denied invoice %s of terminal %s %d times in a row: %w", w.reference, w.as.ID, w.unknown, err)}, false
+		}
+	}
+	return action{}, false
+}
+
+// paid records the payment. Without its ersReference it could be neither receipted nor refunded, so an answer that lacks
+// it is asked for again; the provider does not reverse what has been fetched.
+func paid(w *watch, st seqr.PaymentStatus, fact events.Fact) action {
 	if st.ErsReference == "" {
 		if w.nameless++; w.nameless <= maxNameless {
-			return nil
+			return action{}
 		}
 		fact.Why += ", and does not name the payment"
 	}
-	return p.end(w, func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith(st.ErsReference, Name, fact) })
+	return action{ends: true, payment: &st, record: func(inv events.Invoice) (events.Invoice, error) {
+		if inv.InvoiceReference != w.reference && inv.State != "" {
+			return inv, fmt.Errorf("the recorded invoice is %q, not %q: %w", inv.InvoiceReference, w.reference, events.ErrNotAllowed)
+		}
+		return inv.PaidWith(st.ErsReference, Name, fact)
+	}}
 }
 
 func ended(e events.Name, fact events.Fact) bus.Decide {
 	return func(inv events.Invoice) (events.Invoice, error) { return inv.EndedBy(e, Name, fact) }
 }
 
-// canceled after the buyer's time was over is how an invoice expires: the canceler has asked for it, and
-// the poller may hear of it first.
+// canceled after the buyer's time was over is how an invoice expires: the canceler has asked for it, and the poller may
+// hear of it first.
 func canceled(fact events.Fact) bus.Decide {
 	return func(inv events.Invoice) (events.Invoice, error) {
 		if inv.OverdueAt == nil {
@@ -101,86 +132,64 @@ func canceled(fact events.Fact) bus.Decide {
 	}
 }
 
-// end records the last thing that will happen to the bill and lets go of it.
-func (p *Worker) end(w *watch, next bus.Decide) step {
-	return func(ctx context.Context) error {
-		if err := p.update(ctx, w, next); err != nil {
-			return err
+// execute does what follows from an answer. When that fails, the next poll gets the same answer and tries again. gone
+// says that this copy holds the invoice no more.
+func (p *Worker) execute(ctx context.Context, w *watch, leases []*bus.Lease, a action) (gone bool, err error) {
+	record, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if a.record != nil {
+		switch err := p.append(record, w, a); {
+		case errors.Is(err, events.ErrNewerVersion):
+			p.leases.giveBack(leases, leftToNewer)
+			return true, err
+		case a.ends && (errors.Is(err, errLost) || errors.Is(err, bus.ErrTooLarge)):
+			a.park = err
+		case err != nil:
+			return false, err
 		}
-		w.held.Done(context.WithoutCancel(ctx))
-		w.gone = true
-		return nil
 	}
-}
-
-// overdue records that the buyer's time is over. The canceler acts on it; polling goes on until the
-// provider says how it ended.
-func (p *Worker) overdue(w *watch, fact events.Fact) step {
-	fact.Why, fact.Call = fmt.Sprintf("not paid by %s", w.dueAt.UTC().Format(time.RFC3339)), nil
-	return func(ctx context.Context) error {
-		err := p.update(ctx, w, func(inv events.Invoice) (events.Invoice, error) { return inv.Overdue(fact) })
-		w.overdue = err == nil
-		return err
-	}
-}
-
-// reserved records the reservation and commits it, which turns it into a payment.
-func (p *Worker) reserved(w *watch, fact events.Fact) step {
-	return func(ctx context.Context) error {
-		if err := p.update(ctx, w, func(inv events.Invoice) (events.Invoice, error) { return inv.ReservedBy(Name, fact) }); err != nil {
-			return err
-		}
+	switch {
+	case a.park != nil:
+		err := p.giveUp(record, w, leases, a)
+		return err == nil, err
+	case a.ends:
+		p.leases.done(context.WithoutCancel(ctx), leases)
+		return true, nil
+	case a.commit:
 		call, cancel := context.WithTimeout(w.ctx, callTimeout)
 		defer cancel()
-		return p.Provider.CommitReservation(call, seqr.CommitReservation{As: w.as, InvoiceReference: w.reference})
+		return false, p.Provider.CommitReservation(call, seqr.CommitReservation{As: w.as, InvoiceReference: w.reference})
 	}
+	return false, nil
 }
 
-// update appends one event; an invoice in which it is not allowed has moved on, and that is well.
-func (p *Worker) update(ctx context.Context, w *watch, next bus.Decide) error {
+// errLost says that the stream does not have what an event must follow.
+var errLost = errors.New("cannot be recorded")
+
+// append records the action's event. Where the table does not allow it, the invoice has moved on, which is well, but only
+// if the stream says so: by an end that is recorded, and of a payment by that payment.
+func (p *Worker) append(ctx context.Context, w *watch, a action) error {
 	_, err := p.Bus.Update(ctx, Name, w.key, func(inv events.Invoice) (events.Invoice, error) {
-		after, err := next(inv)
-		if errors.Is(err, events.ErrNotAllowed) {
-			return inv, bus.ErrNothing
+		if inv.State == "" {
+			return inv, fmt.Errorf("%w: the stream has no event of this invoice", errLost)
 		}
-		return after, err
+		after, err := a.record(inv)
+		switch {
+		case !errors.Is(err, events.ErrNotAllowed):
+			return after, err
+		case a.payment != nil && !(inv.State.WasPaid() && inv.InvoiceReference == w.reference), a.ends && inv.State.Open():
+			return inv, fmt.Errorf("%w: the stream says %s of %s: %w", errLost, inv.State, inv.InvoiceReference, err)
+		}
+		return inv, bus.ErrNothing
 	})
 	return err
 }
 
-// failed counts a poll without a status. Only an invoice that the provider keeps denying is given up.
-func (p *Worker) failed(w *watch, err error) step {
-	w.failures++
-	code, answered := seqr.CodeOf(err)
-	w.silent = !answered
-	p.metrics.polls.WithLabelValues("error").Inc()
-	log := p.Log.Debug()
-	if w.failures == 1 || calls.Credentials(err) {
-		log = p.Log.Warn()
-	}
-	log.Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).Int("failures", w.failures).Msg("poll")
-	if !answered || code != seqr.InvalidInvoiceReference {
-		w.unknown = 0
-		return nil
-	}
-	if w.unknown++; w.unknown < maxUnknown {
-		return nil
-	}
-	return func(ctx context.Context) error {
-		if err := w.held.Park(ctx, err); err != nil {
-			return err
-		}
-		w.gone = true
-		return nil
-	}
-}
-
-// refuse parks a delivery that cannot be polled for.
-func (p *Worker) refuse(h bus.Held, reason error) {
-	if err := h.Park(context.Background(), reason); err != nil {
-		p.Log.Error().Err(err).Str("worker", Name).Str("subject", h.Subject).Msg("parking")
-		h.GiveBack()
-	}
+// overdue is what follows when the buyer's time is over, whatever the provider answers. The canceler acts on it; polling
+// goes on until the provider says how it ended.
+func overdue(dueAt, now time.Time) action {
+	fact := events.Fact{At: now, Why: fmt.Sprintf("not paid by %s", dueAt.UTC().Format(time.RFC3339))}
+	return action{record: func(inv events.Invoice) (events.Invoice, error) { return inv.Overdue(fact) }}
 }
 
 func label(s seqr.InvoiceStatus) string {

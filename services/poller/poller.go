@@ -2,15 +2,18 @@ package poller
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
+	"github.com/seqrflow/seqrflow/internal/sometimes"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -29,9 +32,9 @@ type Config struct {
 	Bus         *bus.Bus
 	Provider    Provider
 	Shops       calls.Shops
-	Only        []string              // takes only these shops' invoices; empty takes all
+	Only        []string              // polls only these shops' invoices; empty polls all
 	Interval    time.Duration         // between two polls of one invoice, default 1 s
-	Concurrency int                   // polls at once, default 128
+	Concurrency int                   // polls at once, default 1024
 	Metrics     prometheus.Registerer // nil keeps them unregistered
 	Log         zerolog.Logger
 
@@ -42,14 +45,26 @@ type Config struct {
 
 const (
 	defaultInterval    = time.Second
-	defaultConcurrency = 128
+	defaultConcurrency = 1024
 )
 
 // Worker polls. Any number of copies may run; the broker shares the invoices out among them.
 type Worker struct {
 	Config
-	metrics *metrics
-	started time.Time // what monotonic times are counted from
+	only      map[string]bool // shop tokens
+	metrics   metrics
+	open      *bus.OpenGauge
+	started   time.Time // what instants are counted from
+	sometimes sometimes.Sometimes
+	clock     clock
+
+	// of one Run
+	id     string
+	inHand context.Context // of the polls under way
+	leases *leases
+	roll   *bus.Roll
+	oldest atomic.Int64 // age of the oldest answer, ns
+	polls  atomic.Int64 // made so far
 }
 
 // New worker.
@@ -60,62 +75,83 @@ func New(c Config) *Worker {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	return &Worker{c, newMetrics(c.Metrics), time.Now()}
+	p := &Worker{Config: c, only: map[string]bool{}, metrics: newMetrics(c.Metrics), open: bus.NewOpenGauge(c.Bus), started: time.Now()}
+	for _, s := range c.Only {
+		p.only[events.Token(s)] = true
+	}
+	p.metrics.limit.Set(float64(c.Concurrency))
+	if c.Metrics != nil {
+		if err := p.open.Register(c.Metrics); err != nil {
+			c.Log.Error().Err(err).Str("worker", Name).Msg("the figures of open invoices")
+		}
+	}
+	return p
 }
 
-// watch is one invoice that this process holds. The loop owns it, but for the fields of the poll,
-// which belong to whoever runs the poll while busy is set.
-type watch struct {
-	held  bus.Held
-	newer *bus.Held // a redelivery that came while a poll was under way
-	key   events.Key
-
-	// timing
-	due      time.Time
-	slot     int64        // in the ring, or none
-	place    int          // in the queue, or none
-	beat     int64        // heartbeat's slot
-	answered atomic.Int64 // when the last answered question was asked, since Worker.started
-	busy     bool         // a poll is under way
-	again    bool         // a hint came while it was
-	gone     bool         // no longer held
-	worried  bool         // its age has been logged
-	account  *account
-	line     *line // whose slot the poll has; nil for one of everybody's
-	freed    bool  // the poll's slot has been given up; its answer is being recorded
-
-	// poll
-	ctx       context.Context // carries the trace of the order
-	as        seqr.Principal
-	reference string
-	version   int
-	dueAt     time.Time // validFor is over
-	overdue   bool      // that is recorded
-	failures  int       // polls in a row without a status
-	silent    bool      // the provider did not answer the last poll at all
-	nameless  int       // answers in a row that say PAID without the payment's ersReference
-	unknown   int       // answers in a row that the provider knows no such invoice
+// Consumers of this worker: the durable that all copies share. It has no settings.
+func Consumers() []bus.Consumer {
+	return []bus.Consumer{{Worker: Name, Name: Name, Stream: events.OpenStream, Filters: []string{events.OpenSubjects}, AckWait: ackWait}}
 }
 
-// Run until ctx ends; then polls under way are finished and every held invoice is given back, so that
-// another copy polls it at once.
-func (w *Worker) Run(ctx context.Context) error {
-	l := newLoop(w)
-	ended := make(chan struct{})
-	go func() { defer close(ended); l.run(ctx) }()
+// serves says whether this copy is set to poll the shop's invoices.
+func (p *Worker) serves(shop string) bool { return len(p.only) == 0 || p.only[shop] }
+
+// Run until ctx ends; then polls under way are finished and everything that is held is given back, so that another copy
+// polls it at once.
+func (p *Worker) Run(ctx context.Context) error {
+	inHand, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	p.id, p.inHand, p.roll = nuid.Next(), inHand, &bus.Roll{}
+	l := newLoop(p, abandon)
+	p.leases = newLeases(p, l.arrive)
+	go l.run()
 
 	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.take, l.stop) })
+	g.Go(func() error { return p.Bus.Hints(gctx, l.hint) })
+	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {
-		return w.Bus.Hold(gctx, bus.Consumer{
-			Worker: Name, Name: Name, Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.issued"}, Shops: w.Only,
-		}, func(h bus.Held) { l.arrive(ctx, h) })
+		return p.Bus.Announcements(gctx, func(w bus.Watching) { p.roll.Note(w, time.Now()) })
 	})
-	g.Go(func() error { return w.Bus.Hints(gctx, func(k events.Key) { l.hint(ctx, k) }) })
-	err := g.Wait()
-	if err != nil {
-		l.stop()
+	g.Go(func() error { p.announce(gctx); return nil })
+	return g.Wait()
+}
+
+// announce tells the other copies, and whoever shows what is unwatched, what this one holds.
+func (p *Worker) announce(ctx context.Context) {
+	w := bus.Watching{ID: p.id, Serves: serving(p.Only)}
+	before := p.polls.Load()
+	tell := func() {
+		n := p.polls.Load()
+		w.Held, w.Polls, w.Oldest = p.leases.size(), float64(n-before), time.Duration(p.oldest.Load()).Seconds()
+		before = n
+		if err := p.Bus.Announce(w); err != nil && p.sometimes.OK("announce") {
+			p.Log.Debug().Err(err).Str("worker", Name).Msg("announcing")
+		}
 	}
-	<-ended
-	l.giveBackArrivals()
-	return err
+	tell()
+	p.Bus.EverySecond(ctx, tell)
+	w.Leaving = true
+	tell()
+}
+
+// clock keeps many invoices whose time is over at once from measuring as often.
+type clock struct {
+	mu   sync.Mutex
+	at   time.Time
+	skew time.Duration
+}
+
+// measure compares this machine's clock with the broker's, unless that was done a second ago.
+func (c *clock) measure(ctx context.Context, b *bus.Bus) (time.Duration, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.at) < time.Second {
+		return c.skew, nil
+	}
+	skew, err := b.MeasureClock(ctx)
+	if err == nil {
+		c.at, c.skew = time.Now(), skew
+	}
+	return skew, err
 }

@@ -1,0 +1,83 @@
+package poller
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/calls"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// disposition is what is to be done with an entry, by what the stream says of its invoice.
+type disposition int
+
+const (
+	toPoll    disposition = iota
+	toPrepare             // nothing is recorded yet
+	toFinish              // it has ended
+	toForget              // nothing is recorded, and nothing will be
+	toLeave               // another copy may be able to poll it
+	toNewer               // only a newer version may
+	toPark
+	toRetry // the broker fails
+)
+
+// load reads the invoice's state and prepares the watch to be polled.
+func (ls *leases) load(w *watch, age time.Duration) (disposition, error) {
+	if !ls.p.serves(w.key.Shop) {
+		return toLeave, nil
+	}
+	inv, err := ls.p.Bus.Load(ls.ctx, w.key)
+	w.loaded = inv
+	w.loaded.Order = nil // it may be large
+	if d, err := judge(inv, err, age); d != toPoll {
+		if d == toForget && ls.p.Bus.Skew().Abs() > bus.MaxSkew {
+			d = toPrepare // the age is not known
+		}
+		return d, err
+	}
+	as, err := calls.As(ls.p.Shops, inv.Invoice)
+	if err != nil {
+		return toLeave, err
+	}
+	w.as, w.reference = as, inv.InvoiceReference
+	w.ctx = seqr.WithAbout(ls.p.inHand, w.key.String())
+	w.dueAt, w.overdue = time.Time{}, inv.OverdueAt != nil || !inv.State.Open()
+	if inv.DueAt != nil {
+		w.dueAt = *inv.DueAt
+	}
+	return toPoll, nil
+}
+
+// judge says what to do with an entry.
+func judge(inv bus.Loaded, err error, age time.Duration) (disposition, error) {
+	switch {
+	case errors.Is(err, events.ErrNewerVersion):
+		return toNewer, err
+	case err != nil:
+		return toRetry, err
+	case !inv.Known() && inv.Seq > 0 && age > preparingFor:
+		return toPark, errors.New("every message under the invoice's subjects was written by nobody of ours: if the provider has a bill, nobody polls it")
+	case !inv.Known() && age > forgottenAfter:
+		return toForget, nil
+	case !inv.Known():
+		return toPrepare, nil
+	case inv.State.WasPaid() || inv.State == events.Rejected || !inv.State.Open() && inv.InvoiceReference == "":
+		return toFinish, nil
+	case inv.InvoiceReference == "":
+		return toPark, fmt.Errorf("event %q of the invoice: %w", inv.Change.Event, events.Problem{Path: "data.invoiceReference", Expected: "missing"})
+	}
+	return toPoll, nil
+}
+
+// keyOf names the invoice of an entry, or of an event that a person has sent back.
+func keyOf(subject string) (events.Key, error) {
+	if k, err := events.ParseOpenSubject(subject); err == nil {
+		return k, nil
+	}
+	a, err := events.ParseSubject(subject)
+	return a.Key(), err
+}

@@ -1,0 +1,282 @@
+package poller
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// loadsAtOnce is how many invoices are loaded at the same time.
+const loadsAtOnce = 64
+
+// leases are the entries of the index that this copy holds. Each is loaded before anything else, the newest entries
+// first: those invoices are the most likely to be paid right now.
+type leases struct {
+	p      *Worker
+	ctx    context.Context // of the loads under way
+	cancel context.CancelFunc
+	ready  func(*watch, disposition) // takes what is to be polled, or looked at again
+	loads  sync.WaitGroup
+
+	mu      sync.Mutex
+	stopped bool
+	waiting []*watch // to be loaded, the newest last
+	loading int
+	held    int
+	strange map[uint64]time.Time // entries that this copy cannot poll, by sequence: when it first saw them
+	balance balance
+}
+
+func newLeases(p *Worker, ready func(*watch, disposition)) *leases {
+	ls := &leases{p: p, ready: ready, strange: map[uint64]time.Time{}, balance: newBalance(p)}
+	ls.ctx, ls.cancel = context.WithCancel(p.inHand)
+	return ls
+}
+
+// take owns a lease from now on. It does not block.
+func (ls *leases) take(l *bus.Lease) {
+	k, err := keyOf(l.Subject)
+	if err != nil {
+		go ls.parkOdd(l, err)
+		return
+	}
+	if l.Replayed {
+		go ls.indexAgain(l, k)
+		return
+	}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	now := time.Now()
+	if ls.stopped || !ls.balance.accept(l.Seq, ls.held, now) {
+		pause := notServedLeast
+		if ls.stopped {
+			pause = atOnce
+		}
+		l.GiveBack(pause)
+		return
+	}
+	ls.held++
+	w := &watch{key: k, leases: []*bus.Lease{l}, place: none}
+	if ls.balance.cameBack(l.Seq, now) {
+		w.kept = now
+	}
+	ls.queue(w)
+}
+
+// again loads an entry that is held already.
+func (ls *leases) again(w *watch) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if ls.stopped {
+		ls.release(w.leases, atOnce)
+		return
+	}
+	ls.queue(w)
+}
+
+// queue is called with mu held.
+func (ls *leases) queue(w *watch) {
+	ls.waiting = append(ls.waiting, w)
+	if ls.loading < loadsAtOnce {
+		ls.loading++
+		ls.loads.Go(ls.loadAll)
+	}
+}
+
+func (ls *leases) loadAll() {
+	for {
+		ls.mu.Lock()
+		n := len(ls.waiting)
+		if n == 0 || ls.stopped {
+			ls.loading--
+			ls.mu.Unlock()
+			return
+		}
+		w := ls.waiting[n-1]
+		ls.waiting[n-1], ls.waiting = nil, ls.waiting[:n-1]
+		ls.mu.Unlock()
+		ls.one(w)
+	}
+}
+
+// one loads an invoice and does with its entry what the stream says.
+func (ls *leases) one(w *watch) {
+	l := w.leases[0]
+	age := ls.p.Bus.Now().Sub(l.At)
+	d, err := ls.load(w, age)
+	if d != toRetry {
+		w.unread = 0
+	}
+	log := ls.p.Log.Warn().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice)
+	switch d {
+	case toPoll, toPrepare:
+		ls.ready(w, d)
+	case toFinish:
+		ls.done(context.WithoutCancel(ls.ctx), w.leases)
+	case toForget:
+		log.Dur("age", age).Msg("an entry of the index is removed: nothing is recorded of its invoice")
+		ls.done(context.WithoutCancel(ls.ctx), w.leases)
+		ls.lookBack(w.key)
+	case toLeave:
+		ls.p.notServed(w.key, err)
+		ls.giveBack(w.leases, ls.strangePause(l.Seq))
+	case toNewer:
+		if ls.p.sometimes.OK("newer") {
+			log.Msg("an invoice is left to a newer version of this program; nobody polls it unless one runs")
+		}
+		ls.giveBack(w.leases, leftToNewer)
+	case toPark:
+		ls.park(w, err)
+		ls.lookBack(w.key)
+	case toRetry:
+		if ls.p.sometimes.OK("load") {
+			log.Msg("invoices cannot be loaded")
+		}
+		ls.retry(w)
+	}
+}
+
+// lookBack puts an invoice on the index again that was recorded while its entry was being removed. The invoicer looks
+// whether the entry is there after it has recorded the invoice, so one of the two sees the other.
+func (ls *leases) lookBack(k events.Key) {
+	ctx := context.WithoutCancel(ls.ctx)
+	inv, err := ls.p.Bus.Load(ctx, k)
+	if err == nil && (!inv.State.Open() || inv.InvoiceReference == "") {
+		return
+	}
+	if _, _, err := ls.p.Bus.IndexOpen(ctx, k, 0); err != nil {
+		ls.p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("an invoice that may be open is not on the index")
+	}
+}
+
+// retry looks again at an entry whose invoice the broker did not give: it would not hear at once that the entry is given
+// back, and deal it out only after AckWait. After a while another copy may have better luck.
+func (ls *leases) retry(w *watch) {
+	now := time.Since(ls.p.started)
+	if w.unread == 0 {
+		w.unread = now
+	}
+	if now-w.unread < preparingFor {
+		ls.ready(w, toPrepare)
+		return
+	}
+	ls.giveBack(w.leases, ls.strangePause(w.leases[0].Seq))
+}
+
+// indexAgain puts an invoice that a person has sent back on the index: from there it comes to some copy, and is counted.
+func (ls *leases) indexAgain(l *bus.Lease, k events.Key) {
+	if _, _, err := ls.p.Bus.IndexOpen(ls.ctx, k, 0); err != nil {
+		ls.p.Log.Warn().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("a replayed invoice is not on the index yet")
+		l.GiveBack(leftToNewer)
+		return
+	}
+	l.Done(context.WithoutCancel(ls.ctx))
+}
+
+// parkOdd parks a message of the index whose subject names no invoice.
+func (ls *leases) parkOdd(l *bus.Lease, reason error) {
+	if err := l.Park(context.WithoutCancel(ls.ctx), 1, reason); err != nil {
+		l.GiveBack(leftToNewer)
+	}
+}
+
+func (ls *leases) park(w *watch, reason error) {
+	if err := ls.p.giveUp(ls.ctx, w, w.leases, action{park: reason}); err != nil {
+		ls.giveBack(w.leases, leftToNewer)
+	}
+}
+
+// strangePause grows with the time since this copy first saw the entry, so that at first a copy that can poll it has it
+// within moments, whatever the entry's age.
+func (ls *leases) strangePause(seq uint64) time.Duration {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	now := time.Now()
+	first, seen := ls.strange[seq]
+	if !seen {
+		ls.strange[seq], first = now, now
+	}
+	pause := min(max(now.Sub(first)/4, notServedLeast), notServedMost)
+	return pause/2 + rand.N(pause) // in step with another entry it would be dealt to the same copy for ever
+}
+
+// tidy forgets what was seen long ago.
+func (ls *leases) tidy(now time.Time) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for seq, at := range ls.strange {
+		if now.Sub(at) > time.Hour {
+			delete(ls.strange, seq)
+		}
+	}
+	ls.balance.tidy(now)
+}
+
+// done removes the entry from the index.
+func (ls *leases) done(ctx context.Context, all []*bus.Lease) {
+	for _, l := range all {
+		l.Done(ctx)
+	}
+	ls.count(-1)
+}
+
+func (ls *leases) giveBack(all []*bus.Lease, after time.Duration) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.release(all, after)
+}
+
+// release is giveBack with mu held.
+func (ls *leases) release(all []*bus.Lease, after time.Duration) {
+	for _, l := range all {
+		l.GiveBack(after)
+	}
+	ls.held--
+}
+
+func (ls *leases) count(n int) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.held += n
+}
+
+// size is how many entries this copy has.
+func (ls *leases) size() int {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.held
+}
+
+// excess is how many of them to give back for the sake of balance.
+func (ls *leases) excess(now time.Time) int {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.balance.excess(ls.held, now)
+}
+
+// shedOne gives an entry back for another copy.
+func (ls *leases) shedOne(w *watch, now time.Time) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range w.leases {
+		ls.balance.noteShed(l.Seq, now)
+	}
+	ls.release(w.leases, atOnce)
+}
+
+// stop gives back what is not loaded yet; nothing is taken any more.
+func (ls *leases) stop() {
+	ls.mu.Lock()
+	ls.stopped = true
+	for _, w := range ls.waiting {
+		ls.release(w.leases, atOnce)
+	}
+	ls.waiting = nil
+	ls.mu.Unlock()
+	ls.cancel()
+	ls.loads.Wait()
+}

@@ -1,0 +1,61 @@
+package poller
+
+import (
+	"context"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// watch is one open invoice that this copy polls. The loop owns it, but for the fields of the poll, which belong to the
+// poll's goroutine while busy is set.
+type watch struct {
+	key    events.Key
+	leases []*bus.Lease // of its entry; more than one when it was put on the index again
+	kept   time.Time    // when it came back that was given back for the sake of balance
+
+	// while nothing is recorded of the invoice
+	since  instant // when that was found first
+	unread instant // since when the broker does not give its invoice; 0 when it does
+	looked instant // when it was looked at last
+	hinted bool    // a hint came, which it is polled for as soon as it is recorded
+
+	// of the scheduler
+	terminal   *terminal
+	place      int
+	due        instant // the next call, or the next look
+	asked      instant // when the last call began
+	answered   instant // when the call began that the provider last answered with a status
+	polled     bool    // it was asked about at least once
+	spread     bool    // its first poll is over
+	busy       bool    // a call is under way, or what follows from it
+	again      bool    // a hint came meanwhile
+	unanswered bool    // the last call got no answer at all
+	doubted    bool    // the call under way began while its terminal was doubtful
+	failures   int     // calls in a row without a status
+
+	// of the poll
+	ctx       context.Context // names the invoice to whoever records exchanges
+	as        seqr.Principal
+	reference string
+	version   int
+	loaded    bus.Loaded // as it was when it came, for what has to be told of it where the stream has lost it
+	dueAt     time.Time  // the buyer's time is over
+	overdue   bool       // that is recorded
+	nextTry   instant    // when recording that is tried again
+	nameless  int        // answers in a row that say PAID without the payment's ersReference
+	unknown   int        // answers in a row that the provider knows no such invoice
+}
+
+func (w *watch) at() *int { return &w.place }
+
+// urgency orders invoices that are due: the oldest answer first. One that was last asked about in vain goes behind,
+// or the invoices that hang would always be the first.
+func (w *watch) urgency() instant {
+	if w.unanswered {
+		return max(w.answered, w.asked)
+	}
+	return w.answered
+}
