@@ -25,9 +25,10 @@ const Name = "receipter"
 // mimeType is the one that the provider's certification prefers for an encoded document.
 const mimeType = "Base64"
 
-// Provider is the one call this worker makes; *seqr.Client implements it.
+// Provider is the calls this worker makes; *seqr.Client implements it.
 type Provider interface {
 	SubmitPaymentReceipt(context.Context, seqr.SubmitPaymentReceipt) error
+	calls.Status
 }
 
 // Config of the worker.
@@ -50,24 +51,29 @@ func New(c Config) *Worker {
 	return &Worker{c}
 }
 
+// Consumers are the durables that the worker takes its messages from.
+func Consumers() []bus.Consumer {
+	return []bus.Consumer{{Worker: Name, Name: Name, Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid"}}}
+}
+
 // Run until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	return w.Bus.Work(ctx, bus.Consumer{
-		Worker: Name, Name: Name, Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid"}, Shops: w.Only,
-	}, w.handle)
+	c := Consumers()[0]
+	c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+	return w.Bus.Work(ctx, c, w.handle)
 }
 
 func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 	inv, err := w.Bus.Load(ctx, d.Key())
 	if err != nil {
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	}
 	if len(inv.Receipts) > 0 || !inv.Can(events.EventReceipted) {
 		return bus.Done // an earlier delivery did it, or there is nothing to receipt
 	}
-	as, ok := w.Shops.Terminal(inv.Shop)
-	if !ok {
-		return bus.Park(fmt.Errorf("shop: no credentials for %q in the settings", inv.Shop))
+	as, err := calls.As(w.Shops, inv.Invoice)
+	if err != nil {
+		return calls.Elsewhere(d, w.Bus.Now(), err)
 	}
 	doc, err := render(w.Template, inv.Invoice)
 	if err != nil {
@@ -79,7 +85,7 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 		Document: &seqr.ReceiptDocument{MIMEType: mimeType, Type: "PAYMENT_RECEIPT", Data: doc},
 	})
 	if err != nil {
-		return calls.Repeatable(err)
+		return calls.OutcomeOf(err)
 	}
 	fact := events.Fact{At: w.Bus.Now(), Why: "the provider accepted the receipt", Call: calls.Of("submitPaymentReceipt", begun, nil)}
 	_, err = w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
@@ -88,7 +94,7 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 		}
 		return i.ReceiptedWith(digest(doc), fact)
 	})
-	return bus.Recorded(err)
+	return bus.Recorded(err).Asked()
 }
 
 func digest(doc []byte) events.Receipt {

@@ -21,31 +21,31 @@ type ending struct {
 // settle records the ending. A positive answer is always recorded, whatever was recorded meanwhile.
 func (w *Worker) settle(ctx context.Context, k events.Key, e ending) bus.Outcome {
 	fact := events.Fact{At: w.Bus.Now(), Call: e.call}
-	code, _ := seqr.CodeOf(e.err)
 	switch class := seqr.Classify(e.err); {
 	case class == seqr.Done:
 		fact.Why = "the provider paid back"
-		return w.then(ctx, k, bus.Done, func(i events.Invoice) (events.Invoice, error) {
+		return w.then(ctx, k, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) {
 			return i.RefundedAs(e.r.RefundID, e.ersReference, fact)
 		})
-	case class == seqr.TryAgain, class == seqr.TryLater, calls.Credentials(e.err):
+	case class == seqr.TryAgain, class == seqr.TryLater, seqr.IsCredentialError(e.err):
 		fact.Why = "not done: " + e.call.Description
 		return w.then(ctx, k, again(e.err), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(e.r.RefundID, fact) })
 	case class == seqr.Refused:
-		return w.then(ctx, k, bus.Done, func(i events.Invoice) (events.Invoice, error) { return refused(i, e.r, code, fact) })
+		return w.then(ctx, k, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) { return refused(i, e, fact) })
 	}
 	return w.unknown(ctx, k, e, fact)
 }
 
 // refused records that this attempt was not paid. Another may have been, also one that another copy has
 // made since this one was sent: what is recorded now says whether there was any.
-func refused(i events.Invoice, r events.Refund, code seqr.ResultCode, fact events.Fact) (events.Invoice, error) {
+func refused(i events.Invoice, e ending, fact events.Fact) (events.Invoice, error) {
+	r := e.r
 	now, _ := i.Refund(r.RefundID)
 	switch {
 	case !now.InDoubt:
 		fact.Why = "the provider refused: " + fact.Call.Description
 		return i.RefundRefused(r, fact)
-	case code == seqr.SumOfRefundsExceedsPayment:
+	case seqr.IsRefundLimit(e.err):
 		fact.Why = "the provider refuses to pay back more than was paid: so another attempt, whose answer was lost, did pay back"
 		return i.RefundedAs(r.RefundID, "", fact)
 	}
@@ -53,20 +53,24 @@ func refused(i events.Invoice, r events.Refund, code seqr.ResultCode, fact event
 	return i.RefundInDoubt(r.RefundID, fact)
 }
 
-// again is the outcome of a refund that was certainly not done: the settings have to be mended, or the
-// provider is waited for.
+// again is the outcome of a refund that was certainly not done: the settings have to be mended, or the provider is waited
+// for.
 func again(err error) bus.Outcome {
-	if calls.Credentials(err) {
-		return bus.Park(err)
+	if seqr.IsCredentialError(err) {
+		return bus.Park(err).Asked()
 	}
-	return bus.Hold(err)
+	return calls.OutcomeOf(err)
 }
 
 // unknown leaves a full refund to be sent again, which the provider's cap makes safe, and puts a
 // partial one in doubt, which nobody repeats.
 func (w *Worker) unknown(ctx context.Context, k events.Key, e ending, fact events.Fact) bus.Outcome {
 	fact.Why = "no answer that can be relied on: it may have been paid back"
-	return w.then(ctx, k, bus.Hold(e.err), func(i events.Invoice) (events.Invoice, error) {
+	o := bus.Snooze(e.err)
+	if seqr.IsUnanswered(e.err) {
+		o = bus.Unanswered(e.err)
+	}
+	return w.then(ctx, k, o, func(i events.Invoice) (events.Invoice, error) {
 		if repeatable(i, e.r) {
 			return i, bus.ErrNothing
 		}
@@ -76,9 +80,9 @@ func (w *Worker) unknown(ctx context.Context, k events.Key, e ending, fact event
 
 // resolve takes up a refund whose intent is the last that is known: another copy died in the call, or
 // its answer could not be recorded.
-func (w *Worker) resolve(ctx context.Context, inv bus.Loaded, want events.Return, r events.Refund) bus.Outcome {
+func (w *Worker) resolve(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund) bus.Outcome {
 	if repeatable(inv.Invoice, r) {
-		return w.attempt(ctx, inv, want, r)
+		return w.attempt(ctx, d, inv, want, r)
 	}
 	moved := false
 	o := w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) {
@@ -89,7 +93,7 @@ func (w *Worker) resolve(ctx context.Context, inv bus.Loaded, want events.Return
 		return i.RefundInDoubt(r.RefundID, events.Fact{At: w.Bus.Now(), Why: "the process that asked the provider ended before it recorded an answer: it may have been paid back"})
 	})
 	if moved {
-		return bus.HoldFor(soon, errors.New("the answer was recorded meanwhile"))
+		return bus.SnoozeFor(soon, errors.New("the answer was recorded meanwhile"))
 	}
 	return o
 }
@@ -103,22 +107,11 @@ func repeatable(inv events.Invoice, r events.Refund) bool {
 // nothing could be recorded all the same, the delivery comes again and finds the refund without an outcome.
 func (w *Worker) then(ctx context.Context, k events.Key, o bus.Outcome, next bus.Decide) bus.Outcome {
 	err := w.Bus.Insist(ctx, func(ctx context.Context) error {
-		_, err := w.Bus.Update(ctx, Name, k, allowed(next))
+		_, err := w.Bus.Update(ctx, Name, k, bus.IfAllowed(next))
 		return err
 	})
 	if err != nil {
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	}
 	return o
-}
-
-// allowed is the decision, with nothing to record where the table of states does not allow it any more.
-func allowed(next bus.Decide) bus.Decide {
-	return func(i events.Invoice) (events.Invoice, error) {
-		after, err := next(i)
-		if errors.Is(err, events.ErrNotAllowed) {
-			return i, bus.ErrNothing
-		}
-		return after, err
-	}
 }

@@ -1,17 +1,24 @@
 // Package refunder pays back, and never pays back twice.
 //
-//	consumes  orders.*.*.returned, invoices.*.*.paid (late payments are refunded in full)
-//	calls     refundPayment (not idempotent: the intent is recorded first, and a call whose outcome is
-//	          unknown is repeated only where the provider's own cap makes a second payment impossible)
+//	consumes  orders.*.*.returned; orders.*.*.canceled (what was paid of a canceled order); invoices.*.*.paid (late and
+//	          second payments); invoices.*.*.refund_failed (what it releases of a canceled order)
+//	calls     refundPayment (not idempotent: the intent is recorded first, and a call whose outcome is unknown is repeated
+//	          only where the provider's own limit makes a second payment impossible)
 //	appends   refunding, refunded, refund_failed, refund_unknown
+//
+// refunder.go says what is to be paid back, and attempt.go whether it may be asked for now; outcome.go is what follows
+// from the answer.
 package refunder
 
 import (
 	"context"
 	"errors"
-	"fmt"
+	"math"
+	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -23,50 +30,67 @@ import (
 // Name of the worker.
 const Name = "refunder"
 
-// LateRefund is the refundId of the refund that a late payment gets by policy.
-const LateRefund = "late"
-
 const (
-	// unheardOf is how long a return waits for an order that nobody has heard of before it is parked.
+	// unheardOf is how long a return waits for an order that is not placed before it is parked.
 	unheardOf = time.Hour
 	soon      = 500 * time.Millisecond
 )
 
-// Provider is the one call this worker makes; *seqr.Client implements it.
+// Provider is the calls this worker makes; *seqr.Client implements it.
 type Provider interface {
 	RefundPayment(context.Context, seqr.RefundPayment) (seqr.Refunded, error)
+	calls.Status
 }
 
 // Config of the worker.
 type Config struct {
-	Bus      *bus.Bus
-	Provider Provider
-	Shops    calls.Shops
-	Only     []string // takes only these shops' messages; empty takes all
+	Bus        *bus.Bus
+	Provider   Provider
+	Shops      calls.Shops
+	Only       []string // takes only these shops' messages; empty takes all
+	KeepSecond bool     // leaves a second payment of an order to a person instead of paying it back
+	Metrics    prometheus.Registerer
+	Log        zerolog.Logger
 }
 
 // Worker refunds. Any number of copies may run: the invoice's stream says whose turn it is.
-type Worker struct{ Config }
+type Worker struct {
+	Config
+	seconds prometheus.Counter
+}
 
 // New worker.
-func New(c Config) *Worker { return &Worker{c} }
+func New(c Config) *Worker {
+	w := &Worker{c, prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "second_payments_total",
+		Help: "Orders that were paid a second time, under another invoiceId. Alert above 0."})}
+	if c.Metrics != nil {
+		c.Metrics.MustRegister(w.seconds)
+	}
+	return w
+}
+
+// Consumers are the durables that the worker takes its messages from.
+func Consumers() []bus.Consumer {
+	return []bus.Consumer{
+		{Worker: Name, Name: Name, Stream: events.OrdersStream, Filters: []string{"orders.*.*.returned"}},
+		{Worker: Name, Name: Name + "-canceled", Stream: events.OrdersStream, Filters: []string{"orders.*.*.canceled"}},
+		{Worker: Name, Name: Name + "-paid", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid"}},
+		{Worker: Name, Name: Name + "-released", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.refund_failed"}},
+	}
+}
 
 // Run until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return w.Bus.Work(ctx, bus.Consumer{
-			Worker: Name, Name: Name, Stream: events.OrdersStream, Filters: []string{"orders.*.*.returned"}, Shops: w.Only,
-		}, w.returned)
-	})
-	g.Go(func() error {
-		return w.Bus.Work(ctx, bus.Consumer{
-			Worker: Name, Name: Name + "-late", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid"}, Shops: w.Only,
-		}, w.paid)
-	})
+	for i, handle := range []bus.Handler{w.returned, w.canceled, w.paid, w.released} {
+		c := Consumers()[i]
+		c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
+	}
 	return g.Wait()
 }
 
+// returned pays back what the shop asks for.
 func (w *Worker) returned(ctx context.Context, d bus.Delivery) bus.Outcome {
 	r, err := events.DecodeReturn(d.Message)
 	if err != nil {
@@ -75,149 +99,153 @@ func (w *Worker) returned(ctx context.Context, d bus.Delivery) bus.Outcome {
 	return w.refund(ctx, d, r)
 }
 
-// paid refunds what was paid after the invoice had ended.
+// canceled pays back what was paid of a canceled order. An invoice that is still open is ended by the canceler first, or
+// turns out to be paid.
+func (w *Worker) canceled(ctx context.Context, d bus.Delivery) bus.Outcome {
+	c, err := events.DecodeCancellation(d.Message)
+	if err != nil {
+		return bus.Done // the canceler parks it
+	}
+	invoices, err := w.Bus.Canceled(ctx, c, d.Seq)
+	if err != nil {
+		return bus.Snooze(err)
+	}
+	outcome := bus.Done
+	for _, k := range invoices {
+		if o := w.refundCanceled(ctx, d, c, k); !o.IsDone() {
+			outcome = o
+		}
+	}
+	return outcome
+}
+
+// released pays back what a refund of a canceled order had reserved and did not pay.
+func (w *Worker) released(ctx context.Context, d bus.Delivery) bus.Outcome {
+	inv, err := d.Invoice()
+	if err != nil {
+		return w.Bus.NotOurs(ctx, d, err)
+	}
+	cancellations, err := w.Bus.OrderMessages(ctx, inv.Shop, inv.OrderID, events.OrderCanceled)
+	if err != nil {
+		return bus.Snooze(err)
+	}
+	for _, m := range cancellations {
+		c, err := events.DecodeCancellation(m.Message())
+		if err != nil {
+			continue // it is parked
+		}
+		invoices, err := w.Bus.Canceled(ctx, c, m.Seq)
+		if err != nil {
+			return bus.Snooze(err)
+		}
+		if slices.Contains(invoices, d.Key()) {
+			return w.refundCanceled(ctx, d, c, d.Key())
+		}
+	}
+	return bus.Done
+}
+
+// refundCanceled pays back all that is left of one invoice of a canceled order.
+func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Cancellation, k events.Key) bus.Outcome {
+	inv, err := w.Bus.Load(ctx, k)
+	switch {
+	case err != nil:
+		return bus.Snooze(err)
+	case !inv.Known():
+		return bus.Snooze(errors.New("the canceler has not recorded the cancellation yet"))
+	case inv.OrderID != c.OrderID:
+		return bus.Done // the canceler parks it
+	case inv.State.Open():
+		return bus.Snooze(errors.New("the invoice is open: the canceler ends it, or it is paid"))
+	case !inv.State.WasPaid():
+		return bus.Done
+	}
+	id := cancelRefund(inv.Invoice)
+	if id == "" {
+		return bus.Done
+	}
+	return w.refund(ctx, d, w.all(inv.Invoice, id, "the order was canceled after it was paid"))
+}
+
+// cancelRefund gives the refundId that a canceled order is paid back under: the first that is under way or unused. It is
+// empty when nothing is left, when both are used, and when the provider has refused.
+func cancelRefund(inv events.Invoice) string {
+	for _, id := range []string{events.RefundCancel, events.RefundCancelRest} {
+		switch r, asked := inv.Refund(id); {
+		case !asked && inv.Remaining().Sign() > 0:
+			return id
+		case !asked, r.Status == events.RefundFailed:
+			return ""
+		case r.Status == events.RefundSending, r.Status == events.RefundWaiting:
+			return id
+		}
+	}
+	return ""
+}
+
+// paid pays back what was paid after the invoice had ended, and a second payment of an order.
 func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
 	inv, err := d.Invoice()
 	if err != nil {
-		return bus.Park(err)
+		return w.Bus.NotOurs(ctx, d, err)
 	}
-	if !inv.Late {
-		return bus.Done
-	}
-	return w.refund(ctx, d, events.Return{
-		OrderID: inv.OrderID, InvoiceID: inv.InvoiceID, Shop: inv.Shop, RefundID: LateRefund,
-		Reason: "paid after the invoice was " + string(inv.Change.From),
-	})
-}
-
-// refund decides by what is recorded of this refundId, and does one step.
-func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return) bus.Outcome {
-	inv, err := w.Bus.Load(ctx, want.Key())
+	asked, err := w.Bus.Load(ctx, d.Key())
 	if err != nil {
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	}
-	known, ok := inv.Refund(want.RefundID)
-	theirs := known.Message != d.Seq
-	known.Message = d.Seq
+	if r, begun := asked.Refund(events.RefundSecond); begun && (r.Status == events.RefundSending || r.Status == events.RefundWaiting) {
+		return w.refund(ctx, d, w.all(inv, r.RefundID, r.Reason)) // whatever became of the first payment meanwhile
+	}
+	if inv.Late {
+		return w.refund(ctx, d, w.all(inv, events.RefundLate, "paid after the invoice was "+string(inv.Change.From)))
+	}
+	first, err := w.earlierPayment(ctx, d, inv)
 	switch {
-	case ok && known.Status == events.RefundSending && theirs:
-		return bus.HoldFor(soon, errors.New("another message asks for the same refund, and its outcome is awaited"))
-	case ok && known.Status == events.RefundSending:
-		return w.resolve(ctx, inv, want, known)
-	case ok && known.Status == events.RefundWaiting:
-		return w.attempt(ctx, inv, want, known)
-	case ok:
+	case err != nil:
+		return bus.Snooze(err)
+	case first == "":
 		return bus.Done
 	}
-	if o, ready := due(inv, w.Bus.Now().Sub(d.At)); !ready {
-		return o
+	if !d.Redelivered {
+		w.seconds.Inc()
+		w.Log.Error().Str("worker", Name).Str("shop", inv.Shop).Str("order", inv.OrderID).Str("invoice", inv.InvoiceID).Str("first", first).
+			Bool("refunded", !w.KeepSecond).Msg("the order was paid a second time")
 	}
-	amount, err := want.Due(inv.Invoice)
+	if w.KeepSecond {
+		return bus.Done
+	}
+	return w.refund(ctx, d, w.all(inv, events.RefundSecond, "the order was paid before, as invoice "+first))
+}
+
+// earlierPayment names another invoice of the same order that was paid before this one and not paid back; "" is none.
+func (w *Worker) earlierPayment(ctx context.Context, d bus.Delivery, inv events.Invoice) (string, error) {
+	tries, err := w.Bus.Tries(ctx, inv.Shop, inv.OrderID, math.MaxUint64)
 	if err != nil {
-		return bus.Park(err)
+		return "", err
 	}
-	fresh := events.Refund{RefundID: want.RefundID, Amount: amount, Reason: want.Reason, Message: d.Seq}
-	if left := inv.Remaining(); amount.Cmp(left) > 0 || amount.Sign() == 0 {
-		return w.tooMuch(ctx, inv, fresh, left)
-	}
-	return w.attempt(ctx, inv, want, fresh)
-}
-
-// due says whether the invoice is one that can be refunded now, and what becomes of the return if not.
-func due(inv bus.Loaded, age time.Duration) (o bus.Outcome, ready bool) {
-	switch {
-	case inv.Seq == 0 && age > unheardOf:
-		return bus.Park(fmt.Errorf("orderId: no such order after %s", unheardOf)), false
-	case inv.Seq == 0:
-		return bus.Hold(errors.New("the order is not placed yet")), false
-	case !inv.State.Final():
-		return bus.Hold(errors.New("the invoice is not paid yet")), false
-	case !inv.State.WasPaid():
-		return bus.Park(fmt.Errorf("orderId: the invoice is %s and was never paid: there is nothing to pay back", inv.State)), false
-	}
-	if other, ok := inv.InFlight(); ok {
-		return bus.HoldFor(soon, fmt.Errorf("refund %q is under way", other.RefundID)), false
-	}
-	return bus.Outcome{}, true
-}
-
-// tooMuch answers a return of more than is left. A refund that follows by policy has nothing to say then.
-func (w *Worker) tooMuch(ctx context.Context, inv bus.Loaded, r events.Refund, left events.Amount) bus.Outcome {
-	if r.RefundID == LateRefund || r.RefundID == cancelRefund || r.RefundID == cancelRestRefund {
-		return bus.Done
-	}
-	cur := inv.Currency
-	why := fmt.Sprintf("%s %s asked for, %s left of %s", r.Amount.In(cur), cur, left.In(cur), inv.Total.In(cur))
-	if inv.Held.Sign() > 0 {
-		why += fmt.Sprintf(" (%s is held by refunds without an outcome)", inv.Held.In(cur))
-	}
-	return w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) {
-		return i.RefundRefused(r, events.Fact{At: w.Bus.Now(), Why: why})
-	})
-}
-
-// The refundIds that the canceler asks with.
-const (
-	cancelRefund     = "cancel"
-	cancelRestRefund = "cancel-rest"
-)
-
-// attempt records the intent and makes the call.
-func (w *Worker) attempt(ctx context.Context, inv bus.Loaded, want events.Return, r events.Refund) bus.Outcome {
-	as, ok := w.Shops.Terminal(inv.Shop)
-	if !ok {
-		return bus.Park(fmt.Errorf("shop: no credentials for %q in the settings", inv.Shop))
-	}
-	lost, seen := false, inv.Change
-	after, err := w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
-		if i.Change.At != seen.At || i.Change.Event != seen.Event || i.Change.RefundID != seen.RefundID {
-			lost = true // decided on an invoice that is no more: look again before any money moves
-			return i, bus.ErrNothing
+	for _, k := range tries {
+		if k == d.Key() {
+			continue
 		}
-		return i.Refunding(r, events.Fact{At: w.Bus.Now(), Why: intent(inv.Invoice, r)})
-	})
-	if err != nil {
-		return bus.Hold(err)
+		other, err := w.Bus.Load(ctx, k)
+		if err != nil {
+			return "", err
+		}
+		if other.OrderID != inv.OrderID || other.State != events.Paid && other.State != events.Receipted {
+			continue
+		}
+		seq, err := w.Bus.LastEventSeq(ctx, k, events.EventPaid)
+		if err != nil {
+			return "", err
+		}
+		if seq < d.Seq {
+			return other.InvoiceID, nil
+		}
 	}
-	if lost {
-		return bus.HoldFor(soon, errors.New("the invoice has changed meanwhile"))
-	}
-	return w.call(ctx, after, want, as)
+	return "", nil
 }
 
-func intent(inv events.Invoice, r events.Refund) string {
-	why := fmt.Sprintf("%s %s to be paid back", r.Amount.In(inv.Currency), inv.Currency)
-	if r.Reason != "" {
-		why += ": " + r.Reason
-	}
-	return why
-}
-
-// call makes the one call and records how it ended.
-func (w *Worker) call(ctx context.Context, inv events.Invoice, want events.Return, as seqr.Principal) bus.Outcome {
-	r, _ := inv.Refund(want.RefundID)
-	begun := w.Bus.Now()
-	done, err := w.Provider.RefundPayment(seqr.WithAbout(ctx, want.Key().String()), seqr.RefundPayment{As: as, ErsReference: inv.ErsReference, Invoice: refundInvoice(inv, want, r)})
-	end := ending{r: r, call: calls.Of("refundPayment", begun, err), err: err, ersReference: done.ErsReference}
-	end.call.Attempt = r.Attempts
-	return w.settle(ctx, want.Key(), end)
-}
-
-func refundInvoice(inv events.Invoice, want events.Return, r events.Refund) seqr.Invoice {
-	out := seqr.Invoice{
-		Title: inv.Shop + " " + inv.OrderID, ClientInvoiceID: inv.InvoiceID,
-		Total: seqr.Amount{Currency: inv.Currency, Value: r.Amount.Decimal()},
-	}
-	for _, row := range want.Rows {
-		out.Rows = append(out.Rows, seqr.InvoiceRow{
-			Description: row.Description, Quantity: row.Quantity, SKU: row.SKU, EAN: row.EAN, Unit: row.Unit, TaxRate: row.TaxRate,
-			Total: seqr.Amount{Currency: inv.Currency, Value: row.Total.Decimal()},
-		})
-	}
-	return out
-}
-
-func (w *Worker) record(ctx context.Context, inv bus.Loaded, next bus.Decide) bus.Outcome {
-	_, err := w.Bus.UpdateFrom(ctx, Name, inv, allowed(next))
-	return bus.Recorded(err)
+// all is a return of all that is left, which follows by policy.
+func (w *Worker) all(inv events.Invoice, refundID, reason string) events.Return {
+	return events.Return{OrderID: inv.OrderID, InvoiceID: inv.InvoiceID, Shop: inv.Shop, RefundID: refundID, All: true, Reason: reason}
 }
