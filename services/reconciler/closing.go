@@ -25,11 +25,11 @@ func (w *Worker) closing(ctx context.Context, asked events.Period) bus.Outcome {
 	n, err := w.neighbours(ctx, k, terminal)
 	switch {
 	case err != nil:
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	case n.moved:
 		return bus.Done
 	case n.busy != nil:
-		return bus.HoldFor(w.Pauses.Previous, n.busy)
+		return bus.SnoozeFor(w.Pauses.Previous, n.busy)
 	}
 	if recorded, err := w.intend(ctx, k, terminal); err != nil || !recorded {
 		return bus.Recorded(err)
@@ -38,7 +38,7 @@ func (w *Worker) closing(ctx context.Context, asked events.Period) bus.Outcome {
 		err = n.busy
 	}
 	if err != nil { // another closing was a moment quicker
-		return w.withdraw(ctx, k, nil, err, bus.HoldFor(w.Pauses.Previous, err))
+		return w.withdraw(ctx, k, nil, err, bus.SnoozeFor(w.Pauses.Previous, err))
 	}
 	begun := time.Now()
 	id, err := w.Provider.MarkTransactionPeriod(ctx, seqr.MarkTransactionPeriod{
@@ -49,9 +49,9 @@ func (w *Worker) closing(ctx context.Context, asked events.Period) bus.Outcome {
 	case seqr.Done:
 		return w.record(ctx, k, id, n, call)
 	case seqr.Unknown:
-		return calls.Repeatable(err) // the attempt stays under way: the next one will find it in doubt
+		return calls.OutcomeOf(err) // the attempt stays under way: the next one will find it in doubt
 	}
-	return w.withdraw(ctx, k, call, err, calls.Repeatable(err))
+	return w.withdraw(ctx, k, call, err, calls.OutcomeOf(err))
 }
 
 // intend records that the provider is about to be called, and where our ledger is before that.
@@ -84,7 +84,7 @@ func (w *Worker) withdraw(ctx context.Context, k events.PeriodKey, call *events.
 		return p.MarkNotDone(fact)
 	})
 	if err != nil {
-		return bus.Hold(errors.Join(cause, err))
+		return bus.Snooze(errors.Join(cause, err))
 	}
 	return o
 }

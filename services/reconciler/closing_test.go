@@ -115,7 +115,7 @@ func TestRefusedMarkIsParkedAndReplayed(t *testing.T) {
 func TestShopWithoutCredentialsIsParked(t *testing.T) {
 	w := newWorld(t)
 	w.work(w.provider())
-	if p := w.parked(w.ask("nobody", "1")); !strings.Contains(p.Reason, `no credentials for closing "nobody"`) {
+	if p := w.parked(w.ask("nobody", "1")); !strings.Contains(p.Reason, `no credentials for closing "nobody" in the settings of any reconciler`) {
 		t.Errorf("reason %q", p.Reason)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	maxOutstanding      = 1000
 	maxOutstandingBytes = 200 << 10
 	maxByAmount         = 100
+	maxOpenRefunds      = 1000
+	maxOpenRefundsBytes = 40 << 10
 )
 
 // conclude ends the comparison once all rows are taken. The doubts are refunds of ours that may or may

@@ -4,8 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
+	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -23,6 +22,7 @@ type recorded struct {
 		Refunds      []events.Refund `json:"refunds"`
 		Change       struct {
 			Event    events.Name `json:"event"`
+			At       time.Time   `json:"at"`
 			RefundID string      `json:"refundId"`
 		} `json:"change"`
 	} `json:"data"`
@@ -38,31 +38,100 @@ func (e errUnreadable) Error() string {
 	return fmt.Sprintf("message %d of %s: %s", e.seq, events.InvoicesStream, e.why)
 }
 
-// ledger is what we have recorded of the terminal after a sequence, up to now.
-func (w *Worker) ledger(ctx context.Context, terminal string, after uint64) ([]events.LedgerEntry, error) {
-	var entries []events.LedgerEntry
-	_, err := w.Bus.Scan(ctx, bus.Scan{
-		Stream: events.InvoicesStream, From: after + 1,
-		Filters: []string{"invoices.*.*." + string(events.EventPaid), "invoices.*.*." + string(events.EventRefunded)},
-	}, func(m bus.Scanned) error {
-		e, of, err := entryOf(m)
-		if err == nil && of == terminal {
-			entries = append(entries, e)
+// entries that a comparison needs of INVOICES, as they were at one moment.
+type entries struct {
+	ledger   []events.LedgerEntry // payments and refunds since the previous period's ledgerBefore
+	doubts   []doubt              // refunds of which nobody knows whether they happened
+	underWay []events.LedgerEntry // refunds without an outcome that are not in doubt; only looked at where there are doubts
+	open     []events.InvoiceRef  // all invoices that have one of either
+}
+
+// entriesOf reads what was recorded since the terminal's previous period, and the few invoices whose refunds that
+// period left open: what it costs depends on the period, not on all that was before.
+func (w *Worker) entriesOf(ctx context.Context, p events.Period) (entries, error) {
+	left, after, err := w.leftOpen(ctx, p)
+	if err != nil {
+		return entries{}, err
+	}
+	open := openRefunds{terminal: p.Terminal, of: map[events.Key][]openRefund{}}
+	for _, ref := range left {
+		inv, err := w.Bus.Load(ctx, ref.Key())
+		if err != nil {
+			return entries{}, err
+		}
+		open.keep(inv.Invoice, inv.Seq)
+	}
+	var out entries
+	var strange error // is no refund in doubt, where there is none
+	_, err = w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: after + 1, Filters: filtersOf(
+		events.EventPaid, events.EventRefunding, events.EventRefundUnknown, events.EventRefunded, events.EventRefundFailed,
+	)}, func(m bus.Entry) error {
+		var r recorded
+		err := json.Unmarshal(m.Body, &r)
+		if err == nil && r.Data.Change.Event != events.EventPaid {
+			open.take(r, m.Seq)
+		}
+		if !inLedger(m.Subject) || m.Seq <= p.LedgerAfter {
+			if err != nil && strange == nil {
+				strange = errUnreadable{m.Seq, err.Error()}
+			}
+			return nil
+		}
+		if err != nil {
+			return errUnreadable{m.Seq, err.Error()}
+		}
+		e, of, err := entryOf(r, m.Seq)
+		if err == nil && of == p.Terminal {
+			out.ledger = append(out.ledger, e)
 		}
 		return err
 	})
-	return entries, err
+	if err != nil {
+		return entries{}, err
+	}
+	out.doubts, out.underWay, out.open = open.list()
+	if len(out.doubts) == 0 {
+		out.underWay = nil // there is nothing to take their rows for
+		strange = nil
+	}
+	return out, strange
+}
+
+func filtersOf(names ...events.Name) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, "invoices.*.*."+string(n))
+	}
+	return out
+}
+
+// inLedger says whether an event is a payment or a refund that was done.
+func inLedger(subject string) bool {
+	a, err := events.ParseSubject(subject)
+	return err == nil && (a.Event == string(events.EventPaid) || a.Event == string(events.EventRefunded))
+}
+
+// leftOpen gives the invoices whose refunds were open when an earlier period of the terminal was compared, and the sequence
+// after which all else is recorded: of the last period that was compared and lists them all, else everything from the beginning.
+func (w *Worker) leftOpen(ctx context.Context, p events.Period) (left []events.InvoiceRef, after uint64, err error) {
+	for ref := p.Previous; ref != nil; {
+		l, err := w.Bus.LoadPeriod(ctx, ref.Key())
+		if err != nil {
+			return nil, 0, err
+		}
+		if l.State.Ended() && l.OpenRefunds != nil && l.OpenRefunds.Omitted == 0 {
+			return l.OpenRefunds.Invoices, l.LedgerBefore, nil
+		}
+		ref = l.Previous
+	}
+	return nil, 0, nil
 }
 
 // entryOf reads one paid or refunded event; terminal says whose it is.
-func entryOf(m bus.Scanned) (e events.LedgerEntry, terminal string, err error) {
-	var r recorded
-	if err := json.Unmarshal(m.Body, &r); err != nil {
-		return e, "", errUnreadable{m.Seq, err.Error()}
-	}
+func entryOf(r recorded, seq uint64) (e events.LedgerEntry, terminal string, err error) {
 	inv := r.Data
 	e = events.LedgerEntry{
-		ErsReference: inv.ErsReference, Shop: inv.Shop, InvoiceID: inv.InvoiceID, Currency: inv.Currency, Amount: inv.Total, Seq: m.Seq,
+		ErsReference: inv.ErsReference, Shop: inv.Shop, InvoiceID: inv.InvoiceID, Currency: inv.Currency, Amount: inv.Total, Seq: seq,
 	}
 	if inv.Change.Event != events.EventRefunded {
 		return e, inv.Terminal, nil
@@ -73,74 +142,5 @@ func entryOf(m bus.Scanned) (e events.LedgerEntry, terminal string, err error) {
 			return e, inv.Terminal, nil
 		}
 	}
-	return e, "", errUnreadable{m.Seq, fmt.Sprintf("the refund %q that it is about is not in it", inv.Change.RefundID)}
-}
-
-// doubts are the terminal's refunds of which nobody knows whether they happened, the oldest first.
-func (w *Worker) doubts(ctx context.Context, terminal string) ([]doubt, error) {
-	var keys []events.Key
-	seen := map[events.Key]bool{}
-	_, err := w.Bus.Scan(ctx, bus.Scan{
-		Stream: events.InvoicesStream, Filters: []string{"invoices.*.*." + string(events.EventRefundUnknown)}, HeadersOnly: true,
-	}, func(m bus.Scanned) error {
-		a, err := events.ParseSubject(m.Subject)
-		if err == nil && !seen[a.Key()] {
-			seen[a.Key()] = true
-			keys = append(keys, a.Key())
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	var out []doubt
-	for _, k := range keys {
-		inv, err := w.Bus.Load(ctx, k)
-		if err != nil {
-			return nil, err
-		}
-		if inv.Terminal != terminal {
-			continue
-		}
-		for _, refund := range inv.Refunds {
-			if refund.Status == events.RefundUnknown {
-				out = append(out, doubt{events.LedgerEntry{
-					Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: refund.RefundID, Currency: inv.Currency,
-					Amount: refund.Amount, Seq: inv.Seq,
-				}, refund.AskedAt, inv.Change.At})
-			}
-		}
-	}
-	return out, nil
-}
-
-// underWay are the terminal's refunds without an outcome that are not among the doubts. It reads every refund there ever
-// was: of several of one invoice the last event tells nothing of the others.
-func (w *Worker) underWay(ctx context.Context, terminal string, doubts []doubt) ([]events.LedgerEntry, error) {
-	if len(doubts) == 0 {
-		return nil, nil // there is nothing to take their rows for
-	}
-	open := map[events.Key][]events.LedgerEntry{}
-	_, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{
-		"invoices.*.*." + string(events.EventRefunding), "invoices.*.*." + string(events.EventRefundUnknown),
-		"invoices.*.*." + string(events.EventRefunded), "invoices.*.*." + string(events.EventRefundFailed),
-	}}, func(m bus.Scanned) error {
-		var r recorded
-		if err := json.Unmarshal(m.Body, &r); err != nil {
-			return errUnreadable{m.Seq, err.Error()}
-		}
-		inv := r.Data
-		k := events.KeyOf(inv.Shop, inv.InvoiceID)
-		delete(open, k)
-		for _, refund := range inv.Refunds {
-			e := events.LedgerEntry{
-				Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: refund.RefundID, Currency: inv.Currency, Amount: refund.Amount, Seq: m.Seq,
-			}
-			if inv.Terminal == terminal && refund.Open() && !slices.ContainsFunc(doubts, func(d doubt) bool { return sameEntry(d.LedgerEntry, e) }) {
-				open[k] = append(open[k], e)
-			}
-		}
-		return nil
-	})
-	return slices.Concat(slices.Collect(maps.Values(open))...), err
+	return e, "", errUnreadable{seq, fmt.Sprintf("the refund %q that it is about is not in it", inv.Change.RefundID)}
 }

@@ -15,7 +15,7 @@ import (
 // know it stays below 1 MB, which is what a broker takes unless told otherwise.
 const (
 	maxLines     = 1000
-	maxLineBytes = 450 << 10
+	maxLineBytes = 410 << 10
 )
 
 // lines keeps the first differences of each kind and counts all.

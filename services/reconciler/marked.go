@@ -21,11 +21,11 @@ func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey)
 	case unreadable(err):
 		return bus.Park(err)
 	case err != nil:
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	case p.State != events.PeriodMarked:
 		return bus.Done
 	case !d.Redelivered && !d.Replayed:
-		return bus.HoldFor(w.Pauses.Report, errors.New("the provider needs a moment to make the report"))
+		return bus.SnoozeFor(w.Pauses.Report, errors.New("the provider needs a moment to make the report"))
 	}
 	as, _, err := w.accounts(p.Shop)
 	if err != nil {
@@ -34,18 +34,24 @@ func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey)
 	b, wait, err := w.books(ctx, p.Period)
 	switch {
 	case wait != nil:
-		return bus.HoldFor(w.Pauses.Previous, wait)
+		return bus.SnoozeFor(w.Pauses.Previous, wait)
 	case err != nil:
 		return unlessUnreadable(err)
+	}
+	select {
+	case w.reports <- struct{}{}:
+		defer func() { <-w.reports }()
+	case <-ctx.Done():
+		return bus.Snooze(ctx.Err())
 	}
 	begun := time.Now()
 	report, err := w.Provider.ExecuteReport(ctx, seqr.ExecuteReport{As: as, ReportID: seqr.ReportTerminalTransaction, Parameters: map[string]string{
 		seqr.ParamTerminalID: p.Terminal, seqr.ParamTransactionPeriodID: p.TransactionPeriodID,
 	}})
 	if seqr.Classify(err) == seqr.TryLater {
-		return bus.HoldFor(w.Pauses.NotReady, err)
+		return bus.SnoozeFor(w.Pauses.NotReady, err)
 	} else if err != nil {
-		return calls.Repeatable(err)
+		return calls.OutcomeOf(err)
 	}
 	call := calls.Of("executeReport", begun, nil)
 	return w.compare(ctx, d.Seq, p.Period, b, report, call)
@@ -88,38 +94,35 @@ func (w *Worker) books(ctx context.Context, p events.Period) (b books, wait, err
 
 // compare holds the report against the books and our ledger as it is by now, and records the outcome.
 func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b books, report seqr.Report, call *events.Call) bus.Outcome {
-	// What has no outcome is looked at before the ledger: a refund that is done in between is then in both, not in neither.
-	doubts, err := w.doubts(ctx, p.Terminal)
-	if err == nil {
-		b.UnderWay, err = w.underWay(ctx, p.Terminal, doubts)
-	}
-	if err == nil {
-		b.Ledger, err = w.ledger(ctx, p.Terminal, p.LedgerAfter)
-	}
+	recorded, err := w.entriesOf(ctx, p)
 	if err != nil {
 		return unlessUnreadable(err)
 	}
+	b.Ledger, b.UnderWay = recorded.ledger, recorded.underWay
+	doubts := recorded.doubts
 	c := compareWith(b)
 	if err := readInto(c, report, p); err != nil {
 		return bus.Retry(err)
 	}
 	if n := c.unexplained(); n > 0 {
 		if pause, again := w.lookAgain(seq); again {
-			return bus.HoldFor(pause, fmt.Errorf("%d rows are not recorded here, or not yet", n))
+			return bus.SnoozeFor(pause, fmt.Errorf("%d rows are not recorded here, or not yet", n))
 		}
 	}
 	w.looked(seq)
 	settled, err := w.settle(ctx, p, settlements(doubts, c, *p.MarkedAt))
 	switch {
 	case err != nil:
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	case settled:
-		return bus.HoldFor(w.Pauses.Previous, errors.New("the report settled refunds that were in doubt; comparing anew"))
+		return bus.SnoozeFor(w.Pauses.Previous, errors.New("the report settled refunds that were in doubt; comparing anew"))
 	}
-	result, err := c.conclude(entriesOf(doubts))
+	result, err := c.conclude(ledgerOf(doubts))
 	if err != nil {
 		return bus.Park(fmt.Errorf("report of %s: %w", p.TransactionPeriodID, err))
 	}
+	result.OpenRefunds = &events.OpenRefunds{}
+	result.OpenRefunds.Invoices, result.OpenRefunds.Omitted = atMost(recorded.open, maxOpenRefunds, maxOpenRefundsBytes, 0)
 	fact := events.Fact{At: w.Bus.Now(), Why: verdict(result), Call: call}
 	_, err = w.Bus.UpdatePeriod(ctx, Name, p.Key(), func(p events.Period) (events.Period, error) {
 		if p.State != events.PeriodMarked {
@@ -160,5 +163,5 @@ func unlessUnreadable(err error) bus.Outcome {
 	if errors.As(err, &event) || unreadable(err) {
 		return bus.Park(err)
 	}
-	return bus.Hold(err)
+	return bus.Snooze(err)
 }

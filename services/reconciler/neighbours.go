@@ -1,7 +1,6 @@
 package reconciler
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +25,22 @@ type place struct {
 	key          events.PeriodKey
 	last, marked uint64
 	event        events.PeriodEvent
+	known        *markedPeriod // nil until it was loaded
+}
+
+// markedPeriod is what no later event of a marked period changes.
+type markedPeriod struct {
+	terminal     string
+	ref          events.PeriodRef
+	ledgerBefore uint64
+}
+
+// periods is what a worker knows of PERIODS. Every event is read once.
+type periods struct {
+	read   uint64 // up to this sequence
+	places map[events.PeriodKey]*place
+	open   map[events.PeriodKey]*place // those that have no mark yet
+	marks  []*place                    // those that have, in the order of their marks
 }
 
 // surveys is how often neighbours looks again when another closing got further meanwhile.
@@ -46,71 +61,94 @@ func (w *Worker) neighbours(ctx context.Context, own events.PeriodKey, terminal 
 	return neighbours{busy: errStale}, nil
 }
 
-// survey reads the subjects of PERIODS, and the bodies only of the few periods that matter.
+// survey reads the subjects that are new on PERIODS, and the bodies only of the few periods that matter.
 func (w *Worker) survey(ctx context.Context, own events.PeriodKey, terminal string) (neighbours, error) {
-	places, err := w.places(ctx)
-	if err != nil {
+	w.surveying.Lock()
+	defer w.surveying.Unlock()
+	if err := w.readPeriods(ctx); err != nil {
 		return neighbours{}, err
 	}
 	var n neighbours
 	var self place
-	if p := places[own]; p != nil {
+	if p := w.periods.places[own]; p != nil {
 		self = *p
-		delete(places, own)
 	}
 	n.moved = self.event != events.EventClosing
-	var before []*place
-	for _, p := range places {
-		if p.event == events.EventClosing {
-			if err := w.open(ctx, &n, self, p, terminal); err != nil {
-				return n, err
-			}
-		} else if p.marked > 0 {
-			before = append(before, p)
+	for k, p := range w.periods.open {
+		if k == own {
+			continue
+		}
+		if err := w.open(ctx, &n, self, p, terminal); err != nil {
+			return n, err
 		}
 	}
-	return n, w.previous(ctx, &n, before, terminal)
+	return n, w.previous(ctx, &n, own, terminal)
 }
 
 // previous finds the terminal's period that was marked last.
-func (w *Worker) previous(ctx context.Context, n *neighbours, before []*place, terminal string) error {
-	slices.SortFunc(before, func(a, b *place) int { return cmp.Compare(b.marked, a.marked) })
-	for _, p := range before {
-		l, err := w.Bus.LoadPeriod(ctx, p.key)
-		if unreadable(err) {
-			continue // no reconciler wrote it
+func (w *Worker) previous(ctx context.Context, n *neighbours, own events.PeriodKey, terminal string) error {
+	for _, p := range slices.Backward(w.periods.marks) {
+		if p.key == own || p.event == events.EventClosing {
+			continue
 		}
-		if err != nil {
-			return err
+		if p.known == nil {
+			l, err := w.Bus.LoadPeriod(ctx, p.key)
+			if unreadable(err) {
+				continue // no reconciler wrote it
+			}
+			if err != nil {
+				return err
+			}
+			p.known = &markedPeriod{l.Terminal, events.PeriodRef{Shop: l.Shop, Period: l.Period.Period}, l.LedgerBefore}
 		}
-		if l.Terminal == terminal {
-			n.previous, n.ledgerAfter = &events.PeriodRef{Shop: l.Shop, Period: l.Period.Period}, l.LedgerBefore
+		if p.known.terminal == terminal {
+			n.previous, n.ledgerAfter = &p.known.ref, p.known.ledgerBefore
 			return nil
 		}
 	}
 	return nil
 }
 
-func (w *Worker) places(ctx context.Context) (map[events.PeriodKey]*place, error) {
-	places := map[events.PeriodKey]*place{}
-	_, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, HeadersOnly: true}, func(m bus.Scanned) error {
-		a, err := events.ParseSubject(m.Subject)
-		if err != nil {
-			return nil // nothing that is ours has such a subject
-		}
-		k := events.PeriodKey{Shop: a.Shop, Period: a.ID}
-		p := places[k]
-		if p == nil {
-			p = &place{key: k}
-			places[k] = p
-		}
-		p.last, p.event = m.Seq, events.PeriodEvent(a.Event)
-		if p.event == events.EventMarked {
-			p.marked = m.Seq
-		}
+// readPeriods goes on where it ended the last time.
+func (w *Worker) readPeriods(ctx context.Context) error {
+	if w.periods.places == nil {
+		w.periods = periods{places: map[events.PeriodKey]*place{}, open: map[events.PeriodKey]*place{}}
+	}
+	last, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, From: w.periods.read + 1, HeadersOnly: true}, func(m bus.Entry) error {
+		w.periods.take(m)
 		return nil
 	})
-	return places, err
+	if err == nil && last < w.periods.read { // the stream is another one, restored or made anew
+		w.periods = periods{}
+		return w.readPeriods(ctx)
+	}
+	return err
+}
+
+func (p *periods) take(m bus.Entry) {
+	p.read = m.Seq
+	a, err := events.ParseSubject(m.Subject)
+	if err != nil {
+		return // nothing that is ours has such a subject
+	}
+	k := events.PeriodKey{Shop: a.Shop, Period: a.ID}
+	at := p.places[k]
+	if at == nil {
+		at = &place{key: k}
+		p.places[k] = at
+	}
+	at.last, at.event = m.Seq, events.PeriodEvent(a.Event)
+	delete(p.open, k)
+	switch at.event {
+	case events.EventClosing:
+		p.open[k] = at
+	case events.EventMarked:
+		if at.marked > 0 {
+			p.marks = slices.DeleteFunc(p.marks, func(other *place) bool { return other == at })
+		}
+		at.marked = m.Seq
+		p.marks = append(p.marks, at)
+	}
 }
 
 // open looks at another closing without a mark. Of two that have an attempt under way, the one that

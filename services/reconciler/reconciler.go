@@ -14,6 +14,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,8 +78,10 @@ func (p Pauses) withDefaults() Pauses {
 }
 
 const (
-	// concurrency bounds memory: each handler may hold a whole report.
+	// concurrency is how many closings of one terminal may be worked on at once.
 	concurrency = 2
+	// reports bounds memory: each may be as large as the client takes.
+	reports = 2
 	// attempts are few: each mark whose answer is lost may end one more period at the provider.
 	attempts = 5
 )
@@ -87,22 +90,40 @@ const (
 type Worker struct {
 	Config
 
-	mu    sync.Mutex
+	mu      sync.Mutex
+	reports chan struct{} // a place for each report that is being compared
+
 	looks map[uint64]int // how often a delivery was put off for rows that we have not recorded
+
+	surveying sync.Mutex
+	periods   periods
 }
 
 // New worker.
 func New(c Config) *Worker {
 	c.Pauses = c.Pauses.withDefaults()
-	return &Worker{Config: c, looks: map[uint64]int{}}
+	return &Worker{Config: c, looks: map[uint64]int{}, reports: make(chan struct{}, reports)}
+}
+
+// Consumers are the durables that the worker takes its messages from.
+func Consumers() []bus.Consumer {
+	return []bus.Consumer{{Worker: Name, Name: Name, Stream: events.PeriodsStream, Filters: []string{"periods.*.*.closing", "periods.*.*.marked"}}}
 }
 
 // Run until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	return w.Bus.Work(ctx, bus.Consumer{
-		Worker: Name, Name: Name, Stream: events.PeriodsStream, Filters: []string{"periods.*.*.closing", "periods.*.*.marked"},
-		Shops: w.Only, Concurrency: concurrency, Attempts: attempts, Backoff: w.Backoff,
-	}, w.handle)
+	c := Consumers()[0]
+	c.Serves, c.Concurrency, c.Attempts, c.Backoff = w.serves, concurrency, attempts, w.Backoff
+	return w.Bus.Work(ctx, c, w.handle)
+}
+
+// serves the shops that the settings name, each with its terminal.
+func (w *Worker) serves(shop string) (terminal string, err error) {
+	if len(w.Only) > 0 && !slices.ContainsFunc(w.Only, func(s string) bool { return events.Token(s) == shop }) {
+		return "", bus.ErrOtherCopy
+	}
+	_, terminal, err = w.accounts(shop)
+	return terminal, err
 }
 
 func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {

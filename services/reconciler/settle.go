@@ -22,7 +22,7 @@ type doubt struct {
 	At      time.Time // not before it came into doubt
 }
 
-func entriesOf(doubts []doubt) []events.LedgerEntry {
+func ledgerOf(doubts []doubt) []events.LedgerEntry {
 	var out []events.LedgerEntry
 	for _, d := range doubts {
 		out = append(out, d.LedgerEntry)
@@ -52,7 +52,7 @@ func settlements(doubts []doubt, c *comparison, markedAt time.Time) []settlement
 	}
 	refunds := c.refundRows()
 	rivals := map[string]int{}
-	for _, e := range slices.Concat(entriesOf(doubts), b.UnderWay) {
+	for _, e := range slices.Concat(ledgerOf(doubts), b.UnderWay) {
 		rivals[amountOf(e)]++
 	}
 	for _, it := range c.items {

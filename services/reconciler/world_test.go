@@ -15,6 +15,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -124,9 +125,7 @@ func (w *world) fact(why string) events.Fact { return events.Fact{At: w.bus.Now(
 func (w *world) update(shop, id string, steps ...func(events.Invoice) (events.Invoice, error)) {
 	w.t.Helper()
 	for _, step := range steps {
-		if _, err := w.bus.Update(w.t.Context(), "test", events.KeyOf(shop, id), step); err != nil {
-			w.t.Fatal(err)
-		}
+		rig.Record(w.t, w.bus, events.KeyOf(shop, id), step)
 	}
 }
 
