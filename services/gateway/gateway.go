@@ -8,7 +8,12 @@
 package gateway
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"net/http"
+	"os"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -20,19 +25,25 @@ type Hinter interface {
 	Hint(events.Key) error
 }
 
-const maxBody = 4 << 10
+const (
+	maxBody  = 4 << 10
+	bodyTime = 5 * time.Second // a client that has not sent its body by then is cut off
+)
 
 // Handler answers the provider's notifications.
 func Handler(h Hinter, log zerolog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /notify/{shop}/{invoice}", func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		k := events.Key{Shop: r.PathValue("shop"), Invoice: r.PathValue("invoice")}
 		if !events.IsToken(k.Shop) || !events.IsToken(k.Invoice) {
 			http.Error(w, "expected /notify/<shop>/<invoice>, each 1 to 64 of A-Z a-z 0-9 _ -", http.StatusBadRequest)
 			return
 		}
-		if err := r.ParseForm(); err != nil {
+		if err := readForm(w, r); errors.Is(err, os.ErrDeadlineExceeded) {
+			w.Header().Set("Connection", "close")
+			http.Error(w, "the request's body did not come in time", http.StatusRequestTimeout)
+			return
+		} else if err != nil {
 			http.Error(w, "expected a form with invoiceReference", http.StatusBadRequest)
 			return
 		}
@@ -44,5 +55,20 @@ func Handler(h Hinter, log zerolog.Logger) http.Handler {
 		log.Debug().Str("shop", k.Shop).Str("invoice", k.Invoice).Msg("hint")
 		w.WriteHeader(http.StatusNoContent)
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The server discards what a handler leaves unread, so the limit is for every path. Only a test's
+		// recorder refuses it, and that has no connection to hold.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// readForm reads the whole body, also one that is no form.
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return r.ParseForm()
 }
