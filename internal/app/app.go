@@ -35,6 +35,7 @@ type Options struct {
 	SandboxListen string         // of the embedded sandbox; port 0 is a free one
 	Data          string         // folder of both
 	Sandbox       sandbox.Config // of the embedded sandbox
+	Provision     bool           // make streams and consumers; a worker otherwise looks for its own
 	Recorder      seqr.Recorder  // is given every exchange with the provider; may be nil
 	Log           zerolog.Logger
 }
@@ -53,6 +54,17 @@ func Targets() []Target {
 	return out
 }
 
+// Consumers are the durables of all workers.
+func Consumers() []bus.Consumer {
+	var all []bus.Consumer
+	for _, c := range table() {
+		if c.consumers != nil {
+			all = append(all, c.consumers()...)
+		}
+	}
+	return all
+}
+
 // Stack is the components that run.
 type Stack struct {
 	opts     Options
@@ -64,6 +76,8 @@ type Stack struct {
 	bus     *bus.Bus
 	client  *seqr.Client
 	urls    map[string]string
+
+	consumers []bus.Consumer // of the workers that run here
 
 	running []running
 	failed  chan error
@@ -91,6 +105,11 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	}
 	s := &Stack{opts: o, log: o.Log, registry: prometheus.NewRegistry(), urls: map[string]string{}, failed: make(chan error, len(chosen)), ctx: ctx}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, c := range chosen {
+		if c.consumers != nil {
+			s.consumers = append(s.consumers, c.consumers()...)
+		}
+	}
 	for _, c := range chosen {
 		end, err := c.start(ctx, s)
 		if err != nil {

@@ -31,9 +31,22 @@ func listen(name, addr string) (net.Listener, string, error) {
 	return l, "http://" + net.JoinHostPort(host, port), nil
 }
 
-// serve answers requests until it is ended; requests in hand are given a moment to finish.
-func (s *Stack) serve(l net.Listener, h http.Handler) (end func() error) {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+const (
+	headerTime   = 10 * time.Second // for a request's header to arrive
+	requestTime  = 30 * time.Second // for all of a request to arrive
+	answerTime   = 30 * time.Second // from a request's header to the end of its answer
+	noAnswerTime = 0                // no limit: the sandbox delays answers for as long as its faults say
+	idleTime     = 2 * time.Minute  // for a connection without a request
+	maxHeader    = 64 << 10         // bytes
+)
+
+// serve answers requests until it is ended; requests in hand are given a moment to finish. A client that is
+// slower than the limits loses its connection.
+func (s *Stack) serve(l net.Listener, h http.Handler, answerWithin time.Duration) (end func() error) {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerWithin, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeader,
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -60,6 +73,11 @@ func startHTTP(_ context.Context, s *Stack) (func() error, error) {
 	}
 	s.urls["http"] = url
 	s.registry.MustRegister(bus.NewParkedGauge(s.bus))
+	open := bus.NewOpenGauge(s.bus)
+	if err := open.Register(s.registry); err != nil {
+		return nil, err
+	}
+	counting := s.background(open.Run)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -70,5 +88,6 @@ func startHTTP(_ context.Context, s *Stack) (func() error, error) {
 		fmt.Fprintln(w, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	return s.serve(l, mux), nil
+	serving := s.serve(l, mux, answerTime)
+	return func() error { return errors.Join(serving(), counting()) }, nil
 }

@@ -11,15 +11,16 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 // Settings that every long-running command shares. A flag wins over the environment, the environment
 // over the settings file.
 type Settings struct {
-	NATS      string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" help:"The broker."`
-	NATSCreds string `name:"nats-creds" env:"SEQRFLOW_NATS_CREDS" type:"path" help:"NATS credentials file."`
-	Replicas  int    `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream: 1, or 3 on a cluster."`
+	NATS            string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" help:"The broker."`
+	bus.Credentials `embed:""`
+	Replicas        int `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream: 1, or 3 on a cluster."`
 
 	Provider        string        `env:"SEQRFLOW_PROVIDER" default:"http://127.0.0.1:8585/extclientproxy/service/v2" help:"The provider's SOAP endpoint."`
 	ProviderHTTP    bool          `name:"provider-http" env:"SEQRFLOW_PROVIDER_HTTP" help:"Allow http to a provider that is not on this machine (a sandbox on a private network)."`
@@ -31,6 +32,8 @@ type Settings struct {
 
 	Shops           []string      `env:"SEQRFLOW_SHOPS" help:"Take only these shops' messages. All unless given."`
 	PollInterval    time.Duration `env:"SEQRFLOW_POLL_INTERVAL" default:"1s" help:"How often each open invoice's status is asked for (100ms to 5s)."`
+	PollConcurrency int           `env:"SEQRFLOW_POLL_CONCURRENCY" default:"1024" help:"Status calls at once, at most (1 to 20000): open invoices × the provider's latency ÷ the poll interval are needed."`
+	KeepSecond      bool          `name:"keep-second-payments" env:"SEQRFLOW_KEEP_SECOND_PAYMENTS" help:"Leave a second payment of the same order to a person instead of paying it back."`
 	ValidFor        time.Duration `env:"SEQRFLOW_VALID_FOR" default:"15m" help:"How long a buyer may take when the order does not say."`
 	ReceiptTemplate string        `env:"SEQRFLOW_RECEIPT_TEMPLATE" type:"path" help:"HTML template that replaces the built-in receipt."`
 	NotifyURL       string        `env:"SEQRFLOW_NOTIFY_URL" help:"Where the provider reaches the gateway, e.g. https://pay.example.com. Without it the poller gets no hints."`
@@ -60,6 +63,17 @@ type Shop struct {
 	ResellerUser         string      `yaml:"reseller_user"`
 	ResellerPassword     seqr.Secret `yaml:"reseller_password"`
 	ResellerPasswordFile string      `yaml:"reseller_password_file"`
+
+	// EarlierTerminals are those that the shop had before: its older invoices are theirs, and only they can ask about,
+	// cancel or refund them.
+	EarlierTerminals []EarlierTerminal `yaml:"earlier_terminals"`
+}
+
+// EarlierTerminal is a terminal that issues nothing new.
+type EarlierTerminal struct {
+	Terminal     string      `yaml:"terminal"`
+	Password     seqr.Secret `yaml:"password"`
+	PasswordFile string      `yaml:"password_file"`
 }
 
 // ShopList is the shops by the ids that orders name them by.
@@ -121,6 +135,15 @@ func (l ShopList) resolve() error {
 		if s.Password == "" && s.PasswordFile == "" {
 			errs = append(errs, fmt.Errorf("shops.%s.password: missing (or give password_file)", id))
 		}
+		for i, e := range s.EarlierTerminals {
+			var err error
+			if s.EarlierTerminals[i].Password, err = secret(e.Password, e.PasswordFile); err != nil {
+				errs = append(errs, fmt.Errorf("shops.%s.earlier_terminals[%d].password_file: %w", id, i, err))
+			}
+			if e.Terminal == "" {
+				errs = append(errs, fmt.Errorf("shops.%s.earlier_terminals[%d].terminal: missing", id, i))
+			}
+		}
 		l[id] = s
 	}
 	return errors.Join(errs...)
@@ -137,23 +160,20 @@ func secret(given seqr.Secret, file string) (seqr.Secret, error) {
 	return seqr.Secret(strings.TrimRight(string(body), "\r\n")), nil
 }
 
-// Of finds a shop's entry, or the one for any shop.
-func (l ShopList) Of(shop string) (Shop, bool) {
-	if s, ok := l[shop]; ok {
-		return s, true
-	}
-	s, ok := l[AnyShop]
-	return s, ok
-}
-
 // Validate reports every setting that is wrong, at once.
 func (s Settings) Validate() error {
 	var errs []error
 	wrong := func(name, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("--%s: %s", name, fmt.Sprintf(format, args...)))
 	}
+	if _, err := s.Credentials.Options(); err != nil {
+		errs = append(errs, err)
+	}
 	if s.PollInterval < 100*time.Millisecond || s.PollInterval > 5*time.Second {
 		wrong("poll-interval", "expected 100ms to 5s, got %s", s.PollInterval)
+	}
+	if s.PollConcurrency < 0 || s.PollConcurrency > 20000 {
+		wrong("poll-concurrency", "expected 1 to 20000, got %d", s.PollConcurrency)
 	}
 	if s.ValidFor < time.Second || s.ValidFor > 30*24*time.Hour {
 		wrong("valid-for", "expected 1s to 720h, got %s", s.ValidFor)

@@ -3,10 +3,7 @@ package app
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
@@ -24,31 +21,32 @@ import (
 
 // component is one row of the table. start returns when it is ready, with what ends it.
 type component struct {
-	name  string
-	about string // "" for what is only needed by others
-	needs []string
-	start func(context.Context, *Stack) (end func() error, err error)
+	name      string
+	about     string // "" for what is only needed by others
+	needs     []string
+	consumers func() []bus.Consumer // that a worker takes its messages from
+	start     func(context.Context, *Stack) (end func() error, err error)
 }
 
 // isWorker: it consumes messages, and has to be drained while the broker and the provider are there.
-func (c component) isWorker() bool { return slices.Contains(c.needs, "provider") }
+func (c component) isWorker() bool { return c.consumers != nil }
 
 // table is every component in the order in which they start.
 func table() []component {
 	worker := []string{"bus", "provider"}
 	return []component{
-		{"natsd", "the embedded NATS server", nil, startNATS},
-		{"sandbox", "the provider's stand-in", nil, startSandbox},
-		{"bus", "", nil, startBus},
-		{"provider", "", []string{"bus"}, startProvider},
-		{"http", "health and metrics", []string{"bus"}, startHTTP},
-		{"gateway", "takes the provider's notifications", []string{"bus"}, startGateway},
-		{"invoicer", "turns placed orders into invoices", worker, run(newInvoicer)},
-		{"poller", "watches open invoices until they are paid or over", worker, run(newPoller)},
-		{"receipter", "sends receipts", worker, run(newReceipter)},
-		{"canceler", "cancels, and ends what is overdue", worker, run(newCanceler)},
-		{"refunder", "pays back", worker, run(newRefunder)},
-		{"reconciler", "closes periods and compares ledgers", worker, run(newReconciler)},
+		{"natsd", "the embedded NATS server", nil, nil, startNATS},
+		{"sandbox", "the provider's stand-in", nil, nil, startSandbox},
+		{"bus", "", nil, nil, startBus},
+		{"provider", "", []string{"bus"}, nil, startProvider},
+		{"http", "health and metrics", []string{"bus"}, nil, startHTTP},
+		{"gateway", "takes the provider's notifications", []string{"bus"}, nil, startGateway},
+		{"invoicer", "turns placed orders into invoices", worker, invoicer.Consumers, run(newInvoicer)},
+		{"poller", "watches open invoices until they are paid or over", worker, poller.Consumers, run(newPoller)},
+		{"receipter", "sends receipts", worker, receipter.Consumers, run(newReceipter)},
+		{"canceler", "cancels, and ends what is overdue", worker, canceler.Consumers, run(newCanceler)},
+		{"refunder", "pays back", worker, refunder.Consumers, run(newRefunder)},
+		{"reconciler", "closes periods and compares ledgers", worker, reconciler.Consumers, run(newReconciler)},
 	}
 }
 
@@ -94,8 +92,8 @@ func (s *Stack) background(f func(context.Context) error) (end func() error) {
 	}
 }
 
-func startNATS(_ context.Context, s *Stack) (func() error, error) {
-	n, err := natsd.Start(natsd.Config{Listen: s.opts.NATSListen, Data: s.opts.Data})
+func startNATS(ctx context.Context, s *Stack) (func() error, error) {
+	n, err := natsd.StartContext(ctx, natsd.Config{Listen: s.opts.NATSListen, Data: s.opts.Data, Log: s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +102,12 @@ func startNATS(_ context.Context, s *Stack) (func() error, error) {
 }
 
 func startBus(ctx context.Context, s *Stack) (func() error, error) {
-	cfg := bus.Config{URL: s.opts.NATS, Name: "seqrflow", Replicas: s.opts.Replicas, Log: s.log, Metrics: s.registry}
-	if s.opts.NATSCreds != "" {
-		cfg.Options = append(cfg.Options, nats.UserCredentials(s.opts.NATSCreds))
+	credentials, err := s.opts.Credentials.Options()
+	if err != nil {
+		return nil, err
 	}
+	cfg := bus.Config{URL: s.opts.NATS, Name: "seqrflow", Replicas: s.opts.Replicas, Log: s.log, Metrics: s.registry}
+	cfg.Options = credentials
 	if s.natsd != nil {
 		cfg.Options = append(cfg.Options, s.natsd.InProcess())
 	}
@@ -115,12 +115,26 @@ func startBus(ctx context.Context, s *Stack) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.EnsureStreams(ctx); err != nil {
+	if err := s.provision(ctx, b); err != nil {
 		b.Close()
 		return nil, err
 	}
 	s.bus = b
 	return func() error { b.Close(); return nil }, nil
+}
+
+// provision makes streams and consumers, or makes sure that what the workers here need is there.
+func (s *Stack) provision(ctx context.Context, b *bus.Bus) error {
+	switch {
+	case s.opts.Provision || s.natsd != nil:
+		if err := b.EnsureStreams(ctx); err != nil {
+			return err
+		}
+		return b.EnsureConsumers(ctx, Consumers())
+	case len(s.consumers) == 0:
+		return nil // the gateway reads no stream
+	}
+	return b.Look(ctx, s.consumers)
 }
 
 func startSandbox(_ context.Context, s *Stack) (func() error, error) {
@@ -138,9 +152,12 @@ func startSandbox(_ context.Context, s *Stack) (func() error, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	s.sandbox, s.urls["sandbox"] = sb, url
-	end := s.serve(l, sb)
+	end := s.serve(l, sb, noAnswerTime)
 	return func() error { return errors.Join(end(), sb.Close()) }, nil
 }
+
+// leastConns is more calls at once than all windows of a usual number of terminals have room for.
+const leastConns = 4096
 
 func startProvider(ctx context.Context, s *Stack) (func() error, error) {
 	recorder, closeRecorder, err := s.recorder(ctx)
@@ -150,6 +167,7 @@ func startProvider(ctx context.Context, s *Stack) (func() error, error) {
 	c, err := seqr.New(seqr.Config{
 		Endpoint: s.ProviderURL(), AllowHTTP: s.opts.ProviderHTTP || s.SandboxURL() != "", ClientID: s.opts.ClientID,
 		ClientReference: s.opts.ClientReference, Timeout: s.opts.ProviderTimeout, Recorder: recorder,
+		MaxConns: max(leastConns, 2*s.opts.PollConcurrency), // the windows of terminals are the bound, not this
 	})
 	if err != nil {
 		closeRecorder()
@@ -177,7 +195,7 @@ func startGateway(_ context.Context, s *Stack) (func() error, error) {
 		return nil, err
 	}
 	s.urls["gateway"] = url
-	return s.serve(l, gateway.Handler(s.bus, s.log)), nil
+	return s.serve(l, gateway.Handler(s.bus, s.log), answerTime), nil
 }
 
 func newInvoicer(s *Stack) (runner, error) {
@@ -193,7 +211,7 @@ func newInvoicer(s *Stack) (runner, error) {
 
 func newPoller(s *Stack) (runner, error) {
 	return poller.New(poller.Config{
-		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Interval: s.opts.PollInterval, Metrics: s.registry, Log: s.log,
+		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Interval: s.opts.PollInterval, Concurrency: s.opts.PollConcurrency, Metrics: s.registry, Log: s.log,
 	}), nil
 }
 
@@ -214,7 +232,9 @@ func newCanceler(s *Stack) (runner, error) {
 }
 
 func newRefunder(s *Stack) (runner, error) {
-	return refunder.New(refunder.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops}), nil
+	return refunder.New(refunder.Config{
+		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, KeepSecond: s.opts.KeepSecond, Metrics: s.registry, Log: s.log,
+	}), nil
 }
 
 func newReconciler(s *Stack) (runner, error) {
