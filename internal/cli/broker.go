@@ -14,21 +14,24 @@ import (
 
 // broker is how a command that only visits reaches the broker.
 type broker struct {
-	NATS      string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The broker (${default})."`
-	NATSCreds string `name:"nats-creds" env:"SEQRFLOW_NATS_CREDS" type:"path" placeholder:"FILE" help:"NATS credentials file."`
+	NATS            string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The broker (${default})."`
+	bus.Credentials `embed:""`
 }
 
 // patience is how long a command waits for one answer.
 const patience = 5 * time.Second
 
 // connect fails at once where nothing answers: a person is waiting.
-func (f broker) connect(c *console) (*bus.Bus, error) {
+func (f broker) connect(c *console) (*bus.Bus, error) { return f.connectWith(c, 1) }
+
+// connectWith connects for a command that may make streams of so many replicas.
+func (f broker) connectWith(c *console, replicas int) (*bus.Bus, error) {
 	if err := bus.CheckAddress(f.NATS); err != nil {
 		return nil, wrongUsage("--nats: %v", err)
 	}
-	var opts []nats.Option
-	if f.NATSCreds != "" {
-		opts = append(opts, nats.UserCredentials(f.NATSCreds))
+	opts, err := f.Credentials.Options()
+	if err != nil {
+		return nil, wrongUsage("%v", err)
 	}
 	nc, err := nats.Connect(f.NATS, append(opts, nats.NoReconnect(), nats.Timeout(patience))...)
 	if err != nil {
@@ -37,12 +40,12 @@ func (f broker) connect(c *console) (*bus.Bus, error) {
 	nc.Close()
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
-	return bus.Connect(ctx, bus.Config{URL: f.NATS, Name: "seqrflow command", Options: opts, Log: zerolog.Nop()})
+	return bus.Connect(ctx, bus.Config{URL: f.NATS, Name: "seqrflow command", Options: opts, Replicas: replicas, Log: zerolog.Nop()})
 }
 
 func howToConnect(err error) string {
 	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
-		return "Give the broker's credentials with --nats-creds or in the URL"
+		return "Give the broker's credentials with --nats-nkey, --nats-creds, or --nats-user and --nats-password-file"
 	}
 	return `Start one with "seqrflow up", or say where it is with --nats or SEQRFLOW_NATS`
 }

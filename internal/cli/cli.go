@@ -2,6 +2,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 )
 
@@ -32,6 +34,7 @@ type root struct {
 	Parked  parkedCmd  `cmd:"" group:"operate" help:"See and replay what a worker could not handle."`
 	Close   closeCmd   `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
 	Certify certifyCmd `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
+	Broker  brokerCmd  `cmd:"" group:"operate" help:"Write the broker's configuration: who may do what, with keys."`
 	Doctor  doctorCmd  `cmd:"" group:"operate" help:"Check the set-up and say how to mend it."`
 	Health  healthCmd  `cmd:"" group:"operate" help:"Say whether a worker or a broker is ready, for container health checks."`
 	Bench   benchCmd   `cmd:"" group:"operate" help:"Measure it on this machine: orders a second, punctuality, memory."`
@@ -57,6 +60,16 @@ func (c *console) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\
 
 // json prints v on a line of its own.
 func (c *console) json(v any) error { return json.NewEncoder(c.out).Encode(v) }
+
+// confirm asks a person; where there is none the answer is no.
+func (c *console) confirm(what string) bool {
+	if !term.IsTerminal(c.in) {
+		return false
+	}
+	fmt.Fprintf(c.err, "%s Go on? [y/N] ", what)
+	answer, err := bufio.NewReader(c.in).ReadString('\n')
+	return err == nil && strings.EqualFold(strings.TrimSpace(answer), "y")
+}
 
 func (c *console) paint() term.Paint { return c.lines.Paint }
 
@@ -156,7 +169,7 @@ func parser(r *root, stdout, stderr io.Writer) (*kong.Kong, error) {
 	if err != nil {
 		return nil, err
 	}
-	hide(k, "up", "nats", "nats-creds", "replicas", "provider", "provider-http")
+	hide(k, "up", append(bus.CredentialFlags(), "nats", "replicas", "provider", "provider-http")...)
 	return k, nil
 }
 

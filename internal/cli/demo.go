@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/internal/demo"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -46,7 +46,7 @@ func (d demoCmd) Run(c *console) error {
 		cfg.Orders = f
 	}
 	if !d.JSON {
-		cfg.Event = func(e feed.Entry) { c.say("%s", c.lines.Event(e)) }
+		cfg.Event = func(e bus.Entry) { c.say("%s", c.lines.Event(e)) }
 		cfg.Issued = func(inv events.Invoice) {
 			c.say("\nThe first buyer scans this code (%s):\n", term.Clean(inv.Shop+"/"+inv.InvoiceID))
 			_ = c.showQR(&inv) // an issued invoice has a code

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/app"
-	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -102,7 +101,7 @@ func shopFindings(shops app.ShopList, provider string) []finding {
 		if len(s.Password.Reveal()) < shortest {
 			out = append(out, finding{fail, fmt.Sprintf("shop %q: its password has under %d characters", id, shortest), "the provider answers 21 ACCESS_DENIED; give the terminal's password"})
 		}
-		if s == demoShop() && !loopback(provider) {
+		if s.Terminal == demoShop().Terminal && s.Password == demoShop().Password && !loopback(provider) {
 			out = append(out, finding{warn, fmt.Sprintf("shop %q has the sandbox's demo credentials", id), "a real provider refuses them; give the shop's own"})
 		}
 		if s.Reseller == "" {
@@ -139,7 +138,7 @@ func (d doctorCmd) refusals(c *console, client *seqr.Client) []finding {
 	for _, id := range slices.Sorted(maps.Keys(shops)) {
 		s := shops[id]
 		_, err := client.GetPaymentStatus(c.ctx, seqr.GetPaymentStatus{As: seqr.Terminal(s.Terminal, s.Password), InvoiceReference: "0000000000000"})
-		if calls.Credentials(err) {
+		if seqr.IsCredentialError(err) {
 			out = append(out, finding{fail, fmt.Sprintf("shop %q: the provider refuses terminal %s: %v", id, s.Terminal, err), "correct the shop's terminal and password"})
 		}
 	}

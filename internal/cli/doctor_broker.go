@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -20,7 +21,7 @@ import (
 const maxSkew = 2 * time.Second
 
 func (d doctorCmd) atBroker(c *console) []finding {
-	b, err := broker{d.NATS, d.NATSCreds}.connect(c)
+	b, err := broker{d.NATS, d.Credentials}.connect(c)
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		return []finding{{fail, what, "start one with \"seqrflow up\" or nats-server -js, or correct --nats"}}
@@ -32,18 +33,61 @@ func (d doctorCmd) atBroker(c *console) []finding {
 	if _, err := b.JetStream().AccountInfo(ctx); err != nil {
 		return append(out, finding{fail, "JetStream: " + err.Error(), "start the broker with -js, and allow JetStream to this account"})
 	}
-	out = append(out, finding{ok, "JetStream is on", ""})
+	out = append(out, finding{ok, "JetStream is on", ""}, payloadFinding(b.Conn().MaxPayload()))
 	for _, want := range bus.Streams(d.Replicas) {
 		out = append(out, streamFindings(ctx, b, want)...)
 	}
-	return append(out, parkedFinding(ctx, b))
+	return append(out, openFinding(ctx, b), parkedFinding(ctx, b))
+}
+
+// leastPayload takes the largest order with what later events add to it.
+const leastPayload = 1 << 20
+
+func payloadFinding(most int64) finding {
+	if most < leastPayload {
+		return finding{fail, fmt.Sprintf("the broker takes messages of %d bytes at most", most), "set max_payload: 4MB in its configuration; larger orders are parked before anything is asked of the provider"}
+	}
+	return finding{ok, fmt.Sprintf("the broker takes messages of up to %d bytes", most), ""}
+}
+
+// hearing is how long doctor listens for pollers, which tell once a second what they watch.
+const hearing = 2500 * time.Millisecond
+
+// openFinding compares the index of open invoices with what living pollers say that they hold.
+func openFinding(ctx context.Context, b *bus.Bus) finding {
+	var roll bus.Roll
+	listening, stop := context.WithTimeout(ctx, hearing)
+	defer stop()
+	if err := b.Announcements(listening, func(w bus.Watching) { roll.Note(w, time.Now()) }); err != nil {
+		return finding{fail, "listening for pollers: " + err.Error(), "see the broker's log"}
+	}
+	open, err := b.OpenCount(ctx)
+	if err != nil {
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return finding{ok, "no invoice is open", ""}
+		}
+		return finding{fail, "index of open invoices: " + err.Error(), "see the broker's log"}
+	}
+	held, pollers := 0, roll.Living(time.Now())
+	for _, w := range pollers {
+		held += w.Held
+	}
+	switch {
+	case open > 0 && len(pollers) == 0:
+		return finding{fail, fmt.Sprintf("%d invoices are open and no poller runs: what is paid now is reversed after 20 s", open), "run one: seqrflow run poller"}
+	case int(min(open, 1<<40)) > held:
+		return finding{fail, fmt.Sprintf("%d of %d open invoices are watched by no poller", int(open)-held, open), "see the pollers' logs: they name the shops whose credentials they lack"}
+	case len(pollers) == 0:
+		return finding{warn, "no poller runs; no invoice is open", "run one before orders come: seqrflow run poller"}
+	}
+	return finding{ok, fmt.Sprintf("%d open invoices, all watched, by %d pollers", open, len(pollers)), ""}
 }
 
 func streamFindings(ctx context.Context, b *bus.Bus, want jetstream.StreamConfig) []finding {
 	asked := time.Now()
 	s, err := b.JetStream().Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return []finding{{warn, "stream " + want.Name + " is not there", "the first worker that starts makes it"}}
+		return []finding{{warn, "stream " + want.Name + " is not there", "make it with: seqrflow broker apply"}}
 	}
 	if err != nil {
 		return []finding{{fail, "stream " + want.Name + ": " + err.Error(), "see the broker's log"}}
@@ -52,17 +96,19 @@ func streamFindings(ctx context.Context, b *bus.Bus, want jetstream.StreamConfig
 	var out []finding
 	if diffs := differences(want, info.Config); len(diffs) > 0 {
 		out = append(out, finding{warn, fmt.Sprintf("stream %s is not as it should be: %s", want.Name, strings.Join(diffs, "; ")),
-			"a worker that starts corrects what can be changed; the rest needs a new stream"})
+			"seqrflow broker apply corrects what can be changed; storage and retention need a new stream"})
 	} else {
 		out = append(out, finding{ok, fmt.Sprintf("stream %s: %d messages, %d bytes, %d replicas", want.Name, info.State.Msgs, info.State.Bytes, info.Config.Replicas), ""})
 	}
 	if want.Name == events.OrdersStream && !info.TimeStamp.IsZero() {
 		out = append(out, clockFinding(info.TimeStamp.Sub(asked), time.Since(asked)))
 	}
-	return append(out, consumerFindings(ctx, s)...)
+	out = append(out, limitFindings(info)...)
+	return append(out, consumerFindings(ctx, b, want.Name)...)
 }
 
-// differences names the settings of a stream that matter and are not as wanted.
+// differences names the settings of a stream that are ours to decide and are not as wanted, and what an operator has set
+// that removes messages.
 func differences(want, got jetstream.StreamConfig) []string {
 	var out []string
 	for _, d := range []struct {
@@ -70,12 +116,33 @@ func differences(want, got jetstream.StreamConfig) []string {
 		want, got any
 	}{
 		{"subjects", want.Subjects, got.Subjects}, {"storage", want.Storage, got.Storage}, {"retention", want.Retention, got.Retention},
-		{"discard", want.Discard, got.Discard}, {"deny delete", want.DenyDelete, got.DenyDelete}, {"max age", want.MaxAge, got.MaxAge},
-		{"duplicates", want.Duplicates, got.Duplicates}, {"replicas", want.Replicas, got.Replicas}, {"max messages", want.MaxMsgs, got.MaxMsgs},
-		{"max bytes", want.MaxBytes, got.MaxBytes}, {"max per subject", want.MaxMsgsPerSubject, got.MaxMsgsPerSubject}, {"direct get", want.AllowDirect, got.AllowDirect},
+		{"discard", want.Discard, got.Discard}, {"deny delete", want.DenyDelete, got.DenyDelete}, {"deny purge", want.DenyPurge, got.DenyPurge},
+		{"max age", want.MaxAge, got.MaxAge}, {"duplicates", want.Duplicates, got.Duplicates}, {"replicas", want.Replicas, got.Replicas},
+		{"max per subject", want.MaxMsgsPerSubject, got.MaxMsgsPerSubject}, {"direct get", want.AllowDirect, got.AllowDirect},
 	} {
 		if !reflect.DeepEqual(d.want, d.got) {
 			out = append(out, fmt.Sprintf("%s is %v, not %v", d.name, d.got, d.want))
+		}
+	}
+	return out
+}
+
+// limitFindings tell how much of an operator's limits is used. At nine tenths nothing new is begun.
+func limitFindings(info *jetstream.StreamInfo) []finding {
+	var out []finding
+	for _, l := range []struct {
+		name string
+		used uint64
+		most int64
+	}{{"bytes", info.State.Bytes, info.Config.MaxBytes}, {"messages", info.State.Msgs, info.Config.MaxMsgs}} {
+		if l.most <= 0 {
+			continue
+		}
+		what := fmt.Sprintf("stream %s has %d of at most %d %s", info.Config.Name, l.used, l.most, l.name)
+		if l.used >= uint64(l.most)/100*90 {
+			out = append(out, finding{fail, what, "raise the limit: orders are not invoiced until there is room"})
+		} else {
+			out = append(out, finding{ok, what, ""})
 		}
 	}
 	return out
@@ -94,20 +161,12 @@ func clockFinding(ahead, took time.Duration) finding {
 }
 
 func parkedFinding(ctx context.Context, b *bus.Bus) finding {
-	all, err := parkedAll(ctx, b, "")
+	open, oldest, err := b.OpenParked(ctx)
 	if err != nil {
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			return finding{ok, "nothing is parked", ""}
 		}
 		return finding{fail, "parked messages: " + err.Error(), "see the broker's log"}
-	}
-	open, oldest := 0, time.Time{}
-	for _, p := range all {
-		if p.Replayed.IsZero() {
-			if open++; oldest.IsZero() {
-				oldest = p.Stored
-			}
-		}
 	}
 	if open == 0 {
 		return finding{ok, "nothing is parked", ""}
@@ -116,33 +175,33 @@ func parkedFinding(ctx context.Context, b *bus.Bus) finding {
 }
 
 // consumerFindings finds workers that have messages waiting and do not take them.
-func consumerFindings(ctx context.Context, s jetstream.Stream) []finding {
-	list := s.ListConsumers(ctx)
+func consumerFindings(ctx context.Context, b *bus.Bus, stream string) []finding {
 	var out []finding
 	n := 0
-	for info := range list.Info() {
-		if info.Config.Durable == "" || strings.HasSuffix(info.Config.Durable, "-replay") {
+	for _, c := range app.Consumers() {
+		if c.Stream != stream {
 			continue
 		}
 		n++
+		cons, err := b.JetStream().Consumer(ctx, c.Stream, c.Name)
+		switch {
+		case errors.Is(err, jetstream.ErrConsumerNotFound):
+			out = append(out, finding{warn, fmt.Sprintf("the consumer %s of %s is not there", c.Name, c.Stream), "make it with: seqrflow broker apply"})
+			continue
+		case err != nil:
+			out = append(out, finding{fail, "consumer " + c.Name + ": " + err.Error(), "see the broker's log"})
+			continue
+		}
+		info := cons.CachedInfo()
 		if waiting := info.NumPending + uint64(info.NumAckPending); info.NumWaiting == 0 && waiting > 0 {
-			out = append(out, finding{warn, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", waiting, info.Config.Durable, info.Stream),
-				"run its worker: seqrflow run " + workerOf(info.Config.Durable)})
+			out = append(out, finding{warn, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", waiting, c.Name, c.Stream),
+				"run its worker: seqrflow run " + c.Worker})
 		}
 	}
-	if err := list.Err(); err != nil {
-		return append(out, finding{fail, "consumers: " + err.Error(), "see the broker's log"})
-	}
 	if n > 0 && len(out) == 0 {
-		out = append(out, finding{ok, fmt.Sprintf("%d consumers of %s are served or have nothing to do", n, s.CachedInfo().Config.Name), ""})
+		out = append(out, finding{ok, fmt.Sprintf("%d consumers of %s are served or have nothing to do", n, stream), ""})
 	}
 	return out
-}
-
-// workerOf names the worker of a consumer such as "refunder-late".
-func workerOf(durable string) string {
-	name, _, _ := strings.Cut(durable, "-")
-	return name
 }
 
 func loopback(endpoint string) bool {

@@ -20,8 +20,7 @@ func TestDoctorSeesEverySettingOfAStreamThatMatters(t *testing.T) {
 		"max age":         func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
 		"duplicates":      func(c *jetstream.StreamConfig) { c.Duplicates = time.Second },
 		"replicas":        func(c *jetstream.StreamConfig) { c.Replicas = 3 },
-		"max messages":    func(c *jetstream.StreamConfig) { c.MaxMsgs = 10 },
-		"max bytes":       func(c *jetstream.StreamConfig) { c.MaxBytes = 10 },
+		"deny purge":      func(c *jetstream.StreamConfig) { c.DenyPurge = false },
 		"max per subject": func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1 },
 		"direct get":      func(c *jetstream.StreamConfig) { c.AllowDirect = false },
 	} {
@@ -33,6 +32,19 @@ func TestDoctorSeesEverySettingOfAStreamThatMatters(t *testing.T) {
 	}
 	if diffs := differences(bus.Streams(1)[0], bus.Streams(1)[0]); len(diffs) > 0 {
 		t.Errorf("a stream as it should be: %v", diffs)
+	}
+}
+
+func TestDoctorTellsHowMuchOfALimitIsUsed(t *testing.T) {
+	info := &jetstream.StreamInfo{Config: jetstream.StreamConfig{Name: "INVOICES", MaxMsgs: 100, MaxBytes: -1}}
+	for msgs, want := range map[uint64]level{89: ok, 90: fail} {
+		info.State.Msgs = msgs
+		if got := limitFindings(info); len(got) != 1 || got[0].Level != want {
+			t.Errorf("%d of 100 messages: %+v", msgs, got)
+		}
+	}
+	if got := payloadFinding(64 << 10); got.Level != fail {
+		t.Errorf("a broker that takes 64 KiB: %+v", got)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -19,48 +18,41 @@ type parkedCmd struct {
 }
 
 // parked is a record of PARKED with what became of it.
-type parked struct {
-	events.Parked
-	Seq      uint64    // on PARKED
-	On       string    // the subject on PARKED
-	Stored   time.Time // when it was parked
-	Replayed time.Time // when it was last given back; zero if never
-}
+type parked struct{ bus.ParkedMessage }
 
 func (p parked) status() string {
-	if p.Replayed.IsZero() {
+	if p.Open() {
 		return "parked"
 	}
 	return "replayed"
 }
 
+// parkedOf makes a record that cannot be read tell so.
+func parkedOf(m bus.ParkedMessage) parked {
+	if m.Err != nil {
+		m.Reason = "this record cannot be read: " + m.Err.Error()
+	}
+	return parked{m}
+}
+
 // parkedAll gives every parked message, oldest first, joined with the replays of it. An empty worker is any.
 func parkedAll(ctx context.Context, b *bus.Bus, worker string) ([]parked, error) {
-	filter := "parked.*.*.*"
-	if worker != "" {
-		filter = "parked." + events.Token(worker) + ".*.*"
+	all, err := b.ParkedMessages(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var out []parked
-	at := map[uint64]int{}
-	err := feed.Each(ctx, b, events.ParkedStream, filter, 1, func(e feed.Entry) error {
-		p, replayed, err := bus.DecodeParked(e.Body)
-		if err != nil {
-			p.Reason = "this record cannot be read: " + err.Error()
+	for _, m := range all {
+		if worker == "" || strings.HasPrefix(m.On, "parked."+events.Token(worker)+".") {
+			out = append(out, parkedOf(m))
 		}
-		if i, known := at[p.Replays]; replayed && known {
-			out[i].Replayed = e.Time
-		} else if !replayed {
-			at[e.Seq] = len(out)
-			out = append(out, parked{Parked: p, Seq: e.Seq, On: e.Subject, Stored: e.Time})
-		}
-		return nil
-	})
-	return out, err
+	}
+	return out, nil
 }
 
 // parkedAt gives one parked message by its sequence.
 func parkedAt(ctx context.Context, b *bus.Bus, seq uint64) (parked, error) {
-	e, err := feed.At(ctx, b, events.ParkedStream, seq)
+	e, err := b.MessageAt(ctx, events.ParkedStream, seq)
 	if err != nil {
 		return parked{}, fmt.Errorf("there is no parked message %d (see: seqrflow parked list): %w", seq, err)
 	}
@@ -68,7 +60,7 @@ func parkedAt(ctx context.Context, b *bus.Bus, seq uint64) (parked, error) {
 	if err == nil && replayed {
 		err = fmt.Errorf("message %d is the replay of the parked message %d", seq, p.Replays)
 	}
-	return parked{Parked: p, Seq: e.Seq, On: e.Subject, Stored: e.Time}, err
+	return parked{bus.ParkedMessage{Parked: p, Seq: e.Seq, On: e.Subject, Stored: e.Time}}, err
 }
 
 type parkedListCmd struct {
@@ -91,7 +83,7 @@ func (l parkedListCmd) Run(c *console) error {
 	}
 	var rows [][]string
 	for _, p := range all {
-		if l.Open && !p.Replayed.IsZero() {
+		if l.Open && !p.Open() {
 			continue
 		}
 		if l.JSON {
@@ -119,7 +111,7 @@ const maxReason = 160
 // view is the form of --json.
 func (p parked) view() any {
 	var replayed *time.Time
-	if !p.Replayed.IsZero() {
+	if !p.Open() {
 		t := p.Replayed.UTC()
 		replayed = &t
 	}
@@ -149,11 +141,11 @@ func (s parkedShowCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	original, gone := feed.At(c.ctx, b, p.Stream, p.Sequence)
+	original, gone := b.MessageAt(c.ctx, p.Stream, p.Sequence)
 	if s.JSON {
 		return c.json(struct {
-			Parked   any         `json:"parked"`
-			Original *feed.Entry `json:"original,omitempty"`
+			Parked   any        `json:"parked"`
+			Original *bus.Entry `json:"original,omitempty"`
 		}{p.view(), orNil(original, gone)})
 	}
 	c.say("parked message %d", p.Seq)
@@ -172,7 +164,7 @@ func (s parkedShowCmd) Run(c *console) error {
 	return nil
 }
 
-func orNil(e feed.Entry, err error) *feed.Entry {
+func orNil(e bus.Entry, err error) *bus.Entry {
 	if err != nil {
 		return nil
 	}

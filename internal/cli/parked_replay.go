@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -82,7 +81,7 @@ func (r parkedReplayCmd) choose(ctx context.Context, b *bus.Bus) ([]parked, erro
 	all, err := parkedAll(ctx, b, r.Worker)
 	var open []parked
 	for _, p := range all {
-		if p.Replayed.IsZero() {
+		if p.Open() {
 			open = append(open, p)
 		}
 	}
@@ -91,7 +90,7 @@ func (r parkedReplayCmd) choose(ctx context.Context, b *bus.Bus) ([]parked, erro
 
 // forecast says what the worker would meet: whether the message can be read now, and how its invoice stands.
 func forecast(ctx context.Context, b *bus.Bus, p parked) (string, error) {
-	original, err := feed.At(ctx, b, p.Stream, p.Sequence)
+	original, err := b.MessageAt(ctx, p.Stream, p.Sequence)
 	if err != nil {
 		return "", fmt.Errorf("the original of the parked message %d: %w", p.Seq, err)
 	}
@@ -120,7 +119,7 @@ func forecast(ctx context.Context, b *bus.Bus, p parked) (string, error) {
 	return fmt.Sprintf("it can be read; %s is %s since %s", key, inv.State, inv.Change.At.UTC().Format("2006-01-02 15:04:05Z")), nil
 }
 
-func idsOf(e feed.Entry) (shop, invoice string) {
+func idsOf(e bus.Entry) (shop, invoice string) {
 	seen := orderfile.Glance(e.Subject, e.Body)
 	return seen.Shop, seen.Invoice
 }

@@ -3,18 +3,20 @@ package cli
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/reconciler"
 )
 
 type refundsCmd struct {
-	List    refundsListCmd    `cmd:"" help:"Refunds in doubt, with what is known of each."`
-	Resolve refundsResolveCmd `cmd:"" help:"Record what was found out about a refund in doubt."`
+	List    refundsListCmd    `cmd:"" help:"Refunds in doubt or stuck, with what is known of each."`
+	Resolve refundsResolveCmd `cmd:"" help:"Record what was found out about one of them."`
 }
 
-// doubtful is one refund in doubt.
+// doubtful is one refund in doubt or stuck.
 type doubtful struct {
 	Shop         string        `json:"shop"`
 	InvoiceID    string        `json:"invoiceId"`
@@ -24,32 +26,29 @@ type doubtful struct {
 	Reports      []string      `json:"reports"` // what the periods' comparisons say of it
 }
 
-// refundsInDoubt finds every refund that is in doubt now, oldest first.
+// stuckAfter is how long a refund may be sending before it counts as one whose worker has lost it: no call to the
+// provider takes so long.
+const stuckAfter = time.Minute
+
+// unsettled says that a person may have to find out what became of the refund: it is in doubt, or has been sending for too long.
+func unsettled(inv events.Invoice, r events.Refund, now time.Time) bool {
+	return r.Status == events.RefundUnknown || r.Status == events.RefundSending && now.Sub(inv.Change.At) > stuckAfter
+}
+
+// refundsInDoubt finds every refund that is in doubt or stuck now, oldest first.
 func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]doubtful, error) {
-	filter := "invoices.*.*." + string(events.EventRefundUnknown)
-	if shop != "" {
-		filter = "invoices." + events.Token(shop) + ".*." + string(events.EventRefundUnknown)
-	}
-	var keys []events.Key
-	seen := map[events.Key]bool{}
-	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{filter}, HeadersOnly: true}, func(m bus.Scanned) error {
-		a, err := events.ParseSubject(m.Subject)
-		if k := a.Key(); err == nil && !seen[k] {
-			seen[k], keys = true, append(keys, k)
-		}
-		return err
-	})
+	invoices, err := reconciler.WithOpenRefunds(ctx, b, shop)
 	if err != nil {
 		return nil, err
 	}
 	var out []doubtful
-	for _, k := range keys {
-		inv, err := b.Load(ctx, k)
+	for _, ref := range invoices {
+		inv, err := b.Load(ctx, ref.Key())
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range inv.Refunds {
-			if r.Status == events.RefundUnknown {
+			if unsettled(inv.Invoice, r, b.Now()) {
 				out = append(out, doubtful{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r, []string{}})
 			}
 		}
@@ -62,7 +61,7 @@ func reported(ctx context.Context, b *bus.Bus, refunds []doubtful) error {
 	if len(refunds) == 0 {
 		return nil
 	}
-	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, Filters: []string{"periods.*.*." + string(events.EventMismatched)}}, func(m bus.Scanned) error {
+	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, Filters: []string{"periods.*.*." + string(events.EventMismatched)}}, func(m bus.Entry) error {
 		p, err := bus.DecodePeriod(m.Body)
 		if err != nil {
 			return err
@@ -111,9 +110,9 @@ func (l refundsListCmd) Run(c *console) error {
 	var rows [][]string
 	for _, d := range all {
 		rows = append(rows, []string{d.Shop + "/" + d.InvoiceID, d.Refund.RefundID, d.Refund.Amount.In(d.Currency) + " " + d.Currency,
-			fmt.Sprint(d.Refund.Attempts), c.lines.Date(d.Refund.AskedAt), d.ErsReference, term.Clip(d.Refund.Detail, maxReason)})
+			string(d.Refund.Status), fmt.Sprint(d.Refund.Attempts), c.lines.Date(d.Refund.AskedAt), d.ErsReference, term.Clip(d.Refund.Detail, maxReason)})
 	}
-	term.Table(c.out, c.paint(), []string{"invoice", "refund", "amount", "attempts", "asked", "payment's ersReference", "why in doubt"}, rows, 2, 3)
+	term.Table(c.out, c.paint(), []string{"invoice", "refund", "amount", "status", "attempts", "asked", "payment's ersReference", "why in doubt"}, rows, 2, 4)
 	for _, d := range all {
 		for _, r := range d.Reports {
 			c.say("\n%s/%s %s: %s", d.Shop, d.InvoiceID, d.Refund.RefundID, term.Clean(r))
@@ -167,6 +166,9 @@ func (r refundsResolveCmd) Run(c *console) error {
 		why += ": " + r.Note
 	}
 	inv, err := b.Update(c.ctx, "operator", k, func(i events.Invoice) (events.Invoice, error) {
+		if known, ok := i.Refund(r.Refund); ok && known.Status == events.RefundSending && !unsettled(i, known, b.Now()) {
+			return i, fmt.Errorf("refund %q is being sent; only after %s without an outcome may it be settled by hand", r.Refund, stuckAfter)
+		}
 		return i.RefundSettled(r.Refund, r.Happened, r.ErsReference, events.Fact{At: b.Now(), Why: why, By: "operator"})
 	})
 	if err != nil {

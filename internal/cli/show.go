@@ -11,7 +11,6 @@ import (
 	"github.com/mdp/qrterminal/v3"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -41,7 +40,7 @@ Examples:
 type life struct {
 	Key     events.Key
 	Current *events.Invoice // nil when there is no event of it yet
-	History []feed.Entry
+	History []bus.Entry
 }
 
 // MarshalJSON writes the form of --json.
@@ -55,7 +54,7 @@ func (l life) MarshalJSON() ([]byte, error) {
 		Invoice string          `json:"invoice"`
 		State   events.State    `json:"state"`
 		Current *events.Invoice `json:"current"`
-		History []feed.Entry    `json:"history"`
+		History []bus.Entry     `json:"history"`
 	}{l.Key.Shop, l.Key.Invoice, state, l.Current, l.History})
 }
 
@@ -97,10 +96,12 @@ func (s showCmd) Run(c *console) error {
 	return nil
 }
 
+// lifeOf reads nothing but the messages of the invoice and its order: their number decides what it costs, not the age of the
+// invoice nor the length of the streams.
 func lifeOf(ctx context.Context, b *bus.Bus, k events.Key) (life, error) {
 	l := life{Key: k}
 	order := k.Invoice
-	err := feed.Each(ctx, b, events.InvoicesStream, k.All(), 1, func(e feed.Entry) error {
+	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{k.All()}}, func(e bus.Entry) error {
 		l.History = append(l.History, e)
 		inv, err := bus.DecodeInvoice(e.Body)
 		if err != nil {
@@ -112,7 +113,7 @@ func lifeOf(ctx context.Context, b *bus.Bus, k events.Key) (life, error) {
 	if err != nil {
 		return l, err
 	}
-	err = feed.Each(ctx, b, events.OrdersStream, "orders."+k.Shop+"."+order+".*", 1, func(e feed.Entry) error {
+	_, err = b.Scan(ctx, bus.Scan{Stream: events.OrdersStream, Filters: []string{"orders." + k.Shop + "." + order + ".*"}}, func(e bus.Entry) error {
 		if seen := orderfile.Glance(e.Subject, e.Body); events.Token(seen.Invoice) == k.Invoice || seen.Invoice == order && order == k.Invoice {
 			l.History = append(l.History, e)
 		}
@@ -121,20 +122,18 @@ func lifeOf(ctx context.Context, b *bus.Bus, k events.Key) (life, error) {
 	if err != nil {
 		return l, err
 	}
-	ids := []string{k.Invoice}
+	filters := []string{"parked.*." + k.Shop + "." + k.Invoice}
 	if order != k.Invoice {
-		ids = append(ids, order)
+		filters = append(filters, "parked.*."+k.Shop+"."+order)
 	}
-	for _, id := range ids {
-		err := feed.Each(ctx, b, events.ParkedStream, "parked.*."+k.Shop+"."+id, 1, func(e feed.Entry) error {
-			l.History = append(l.History, e)
-			return nil
-		})
-		if err != nil {
-			return l, err
-		}
+	_, err = b.Scan(ctx, bus.Scan{Stream: events.ParkedStream, Filters: filters}, func(e bus.Entry) error {
+		l.History = append(l.History, e)
+		return nil
+	})
+	if err != nil {
+		return l, err
 	}
-	slices.SortStableFunc(l.History, func(a, b feed.Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Seq, b.Seq)) })
+	slices.SortStableFunc(l.History, func(a, b bus.Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Seq, b.Seq)) })
 	return l, nil
 }
 

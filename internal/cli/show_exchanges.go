@@ -15,7 +15,7 @@ import (
 
 // showExchanges prints what went over the wire for the invoice.
 func (c *console) showExchanges(b *bus.Bus, k events.Key) error {
-	all, err := exchanges.Of(c.ctx, b.JetStream(), k)
+	all, err := exchanges.Of(c.ctx, b, k)
 	if err != nil {
 		return err
 	}

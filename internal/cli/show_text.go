@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -41,7 +40,7 @@ func (c *console) showLife(l life) {
 }
 
 // step is one line of the history: when, what, from and to, by whom, why, and the call it rests on.
-func (c *console) step(e feed.Entry) string {
+func (c *console) step(e bus.Entry) string {
 	line := func(what, change, by, why string, colour term.Colour) string {
 		return strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", c.paint().In(term.Dim, c.lines.Clock(e.Time)), c.paint().In(colour, term.Pad(what, 14)),
 			term.Pad(change, 22), term.Pad(by, 10), term.Clean(why)), " ")

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -58,7 +58,7 @@ func (w watchCmd) Run(c *console) error {
 	defer b.Close()
 	ready := func() { fmt.Fprintln(c.err, "watching; Ctrl-C ends it") }
 	enc := json.NewEncoder(c.out)
-	return feed.Follow(c.ctx, b, sources, ready, func(e feed.Entry) error {
+	return b.Follow(c.ctx, sources, ready, func(e bus.Entry) error {
 		if w.JSON {
 			return enc.Encode(e)
 		}
@@ -67,7 +67,7 @@ func (w watchCmd) Run(c *console) error {
 	})
 }
 
-func (w watchCmd) sources(now time.Time) ([]feed.Source, error) {
+func (w watchCmd) sources(now time.Time) ([]bus.Source, error) {
 	begin, err := since(w.Since, now)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (w watchCmd) sources(now time.Time) ([]feed.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []feed.Source
+	var out []bus.Source
 	add := func(stream string, filters ...string) {
 		s := begin
 		s.Stream, s.Filters = stream, filters
@@ -122,18 +122,18 @@ func (w watchCmd) names() ([]string, error) {
 }
 
 // since reads "all", a sequence number, or how long ago.
-func since(text string, now time.Time) (feed.Source, error) {
+func since(text string, now time.Time) (bus.Source, error) {
 	if text == "" {
-		return feed.Source{}, nil
+		return bus.Source{}, nil
 	}
 	if text == "all" {
-		return feed.Source{All: true}, nil
+		return bus.Source{All: true}, nil
 	}
 	if seq, err := strconv.ParseUint(text, 10, 64); err == nil && seq > 0 {
-		return feed.Source{Seq: seq}, nil
+		return bus.Source{Seq: seq}, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil && d > 0 {
-		return feed.Source{Since: now.Add(-d)}, nil
+		return bus.Source{Since: now.Add(-d)}, nil
 	}
-	return feed.Source{}, wrongUsage("--since: expected a time span such as 10m, a sequence number, or all; got %q", text)
+	return bus.Source{}, wrongUsage("--since: expected a time span such as 10m, a sequence number, or all; got %q", text)
 }

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -38,7 +37,7 @@ func (l Lines) in(t time.Time) time.Time {
 }
 
 // Event renders any event of any stream; what cannot be read is shown by its subject.
-func (l Lines) Event(e feed.Entry) string {
+func (l Lines) Event(e bus.Entry) string {
 	switch e.Stream {
 	case events.InvoicesStream:
 		if inv, err := bus.DecodeInvoice(e.Body); err == nil {
@@ -88,7 +87,7 @@ func Mood(s events.State, e events.Name) Colour {
 	return Dim
 }
 
-func (l Lines) order(e feed.Entry) string {
+func (l Lines) order(e bus.Entry) string {
 	o := orderfile.Glance(e.Subject, e.Body)
 	amount := ""
 	if o.Amount != "" {
@@ -97,7 +96,7 @@ func (l Lines) order(e feed.Entry) string {
 	return l.line(e.Time, o.Shop+"/"+o.Invoice, "order "+string(o.Name), "", amount, o.Reason, Plain)
 }
 
-func (l Lines) parked(e feed.Entry, p events.Parked, replayed bool) string {
+func (l Lines) parked(e bus.Entry, p events.Parked, replayed bool) string {
 	where := p.Subject
 	if a, err := events.ParseSubject(p.Subject); err == nil {
 		where = ID(a.Shop) + "/" + ID(a.ID)

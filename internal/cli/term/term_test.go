@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -69,40 +69,40 @@ func TestLines(t *testing.T) {
 	at := time.Date(2026, 11, 22, 9, 8, 7, 6e6, time.UTC)
 	l := term.Lines{Zone: time.UTC}
 	for name, c := range map[string]struct {
-		entry feed.Entry
+		entry bus.Entry
 		want  string
 	}{
 		"issued": {
-			feed.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"order 1","state":"ISSUED","currency":"SEK","total":"149.5",
+			bus.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"order 1","state":"ISSUED","currency":"SEK","total":"149.5",
 				"change":{"event":"issued","at":"2026-11-22T09:08:07.006Z","why":"accepted"}}}`)},
 			"09:08:07.006  acme/order 1                    issued          ISSUED         149.50 SEK  accepted",
 		},
 		"refund": {
-			feed.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"1","state":"RECEIPTED","currency":"SEK","total":"149.5",
+			bus.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"1","state":"RECEIPTED","currency":"SEK","total":"149.5",
 				"refunds":[{"refundId":"r","amount":"20","status":"done"}],"change":{"event":"refunded","refundId":"r","at":"2026-11-22T09:08:07.006Z","why":"paid back"}}}`)},
 			"09:08:07.006  acme/1                          refunded        RECEIPTED      -20.00 SEK  paid back",
 		},
 		"order in an event": {
-			feed.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed",
+			bus.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed",
 				Body: []byte(`{"specversion":"1.0","data":{"shop":"acme","orderId":"1","currency":"JPY","total":"1000"}}`)},
 			"09:08:07.006  acme/1                          order placed                     1000 JPY",
 		},
 		"order that is not JSON": {
-			feed.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed", Body: []byte("\x1b[2J")},
+			bus.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed", Body: []byte("\x1b[2J")},
 			"09:08:07.006  acme/1                          order placed",
 		},
 		"parked": {
-			feed.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
+			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
 				Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"total: missing","subject":"orders.acme.` + events.Token("7 b") + `.placed"}}`)},
 			"09:08:07.006  acme/7 b                        parked                                     invoicer: total: missing",
 		},
 		"replayed": {
-			feed.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
+			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
 				Body: []byte(`{"type":"seqrflow.parked.replayed.v1","data":{"worker":"invoicer","replays":3,"subject":"orders.acme.7.placed"}}`)},
 			"09:08:07.006  acme/7                          replayed                                   parked message 3 goes to the invoicer again",
 		},
 		"unreadable": {
-			feed.Entry{Stream: events.InvoicesStream, Time: at, Subject: "invoices.acme.1.paid", Body: []byte("?")},
+			bus.Entry{Stream: events.InvoicesStream, Time: at, Subject: "invoices.acme.1.paid", Body: []byte("?")},
 			"09:08:07.006  invoices.acme.1.paid            ?                                          cannot be read",
 		},
 	} {

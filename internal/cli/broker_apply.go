@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/exchanges"
+)
+
+type brokerApplyCmd struct {
+	broker
+	Replicas int  `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream that is made: 1, or 3 on a cluster."`
+	DryRun   bool `help:"Only say what would be made or changed."`
+}
+
+// Help says what is changed and what is not.
+func (brokerApplyCmd) Help() string {
+	return `Makes the streams and consumers that are missing, and brings up to date what of the others is seqrflow's to decide: which messages they take and that none is removed. Limits, age, replicas and placement are yours and stay. Needs the provisioner's rights; run it before the workers, and after every update.
+
+Examples:
+
+    seqrflow broker apply --dry-run
+    seqrflow broker apply --nats tls://broker:4222 --nats-ca ca.pem --nats-nkey broker/keys/provisioner.nk`
+}
+
+// applyTime bounds the whole, but for the index of open invoices, which is built from history only once.
+const applyTime = 10 * time.Minute
+
+// Run makes what is missing.
+func (a brokerApplyCmd) Run(c *console) error {
+	b, err := a.connectWith(c, a.Replicas)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	ctx, cancel := context.WithTimeout(c.ctx, applyTime)
+	defer cancel()
+	plans, err := b.PlanStreams(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range plans {
+		c.say("%-8s stream   %s%s", planned(p), p.Want.Name, limits(p))
+	}
+	if a.DryRun {
+		c.say("dry run: nothing was made or changed")
+		return nil
+	}
+	if err := b.EnsureStreams(ctx); err != nil {
+		return err
+	}
+	made, err := exchanges.EnsureStream(ctx, b.JetStream(), a.Replicas)
+	if err != nil {
+		return err
+	}
+	if made {
+		c.say("%-8s stream   %s", "made", exchanges.Stream)
+	}
+	if err := b.EnsureConsumers(ctx, app.Consumers()); err != nil {
+		return err
+	}
+	for _, consumer := range app.Consumers() {
+		c.say("%-8s consumer %s of %s", "there", consumer.Name, consumer.Stream)
+	}
+	return nil
+}
+
+func planned(p bus.StreamPlan) string {
+	switch {
+	case p.Missing:
+		return "make"
+	case p.Changed:
+		return "change"
+	}
+	return "as it is"
+}
+
+// limits tells what an operator has set, which is left alone.
+func limits(p bus.StreamPlan) string {
+	if p.Missing {
+		return ""
+	}
+	var out []string
+	for name, n := range map[string]int64{"max_bytes": p.Want.MaxBytes, "max_msgs": p.Want.MaxMsgs} {
+		if n > 0 {
+			out = append(out, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	if p.Want.MaxAge > 0 {
+		out = append(out, "max_age "+p.Want.MaxAge.String())
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "  (left as they are: " + strings.Join(out, ", ") + ")"
+}
+
+type brokerRestoredCmd struct {
+	broker
+	Yes bool `help:"Do not ask."`
+}
+
+// Help says what follows.
+func (brokerRestoredCmd) Help() string {
+	return `A broker that was restored from a backup has forgotten what happened after the backup was taken, also refunds that were paid then. After this command every return, cancellation and late payment that was stored before now and has no recorded outcome is put in doubt instead of being paid: a period's report or "seqrflow refunds resolve" settles it. What is asked for afterwards is paid as ever.
+
+Run it after the restore and before the workers. Needs the provisioner's rights.`
+}
+
+// Run records the restore.
+func (r brokerRestoredCmd) Run(c *console) error {
+	if !r.Yes && !c.confirm("Refunds without a recorded outcome will be in doubt and wait for a report or a person.") {
+		return wrongUsage("not confirmed; nothing was changed (--yes confirms)")
+	}
+	b, err := r.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	at, err := b.MarkRestored(ctx)
+	if err != nil {
+		return err
+	}
+	c.say("recorded: the broker was restored at %s", at.Format(time.RFC3339))
+	return nil
+}

@@ -1,0 +1,57 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// A refund that nobody sends any more is shown like one in doubt; one that is being sent now is left alone.
+func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
+	broker, err := natsd.Start(natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(broker.Close)
+	b, err := bus.Connect(t.Context(), bus.Config{Name: "test", Options: []nats.Option{broker.InProcess()}, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if err := b.EnsureStreams(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	amount, err := events.ParseAmount("40")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, asked := range map[string]time.Time{"stuck": b.Now().Add(-2 * time.Minute), "now": b.Now()} {
+		fact := events.Fact{At: asked, Why: "test"}
+		rig.Record(t, b, events.KeyOf("acme", id),
+			func(inv events.Invoice) (events.Invoice, error) {
+				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.Bill{Terminal: "t1", ValidFor: time.Minute}, fact)
+			},
+			func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+id, "poller", fact) },
+			func(inv events.Invoice) (events.Invoice, error) {
+				return inv.Refunding(events.Refund{RefundID: "r", Amount: amount}, fact)
+			},
+		)
+	}
+	out := good(t, "refunds", "list", "--nats", broker.URL())
+	has(t, out, "acme/stuck", "sending", "40.00 SEK")
+	if strings.Contains(out, "acme/now") {
+		t.Errorf("a refund that is being sent is listed:\n%s", out)
+	}
+	code, _, stderr := run(t, "", "refunds", "resolve", "acme/now", "r", "--did-not-happen", "--by", "Ann", "--nats", broker.URL())
+	if code != 1 || !strings.Contains(stderr, "being sent") {
+		t.Errorf("a refund that is being sent was settled: %d, %s", code, stderr)
+	}
+}
