@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/app"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -93,7 +93,7 @@ func (r *lives) play(ctx context.Context) error {
 	ready := make(chan struct{})
 	g.Go(func() error {
 		defer close(r.buyers)
-		return feed.Follow(ctx, r.Bus(), []feed.Source{{
+		return r.Bus().Follow(ctx, []bus.Source{{
 			Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.issued", "invoices.*.*.receipted"}, All: true,
 		}}, func() { close(ready) }, r.take)
 	})
@@ -155,7 +155,7 @@ func (r *lives) shopping(ctx context.Context) error {
 }
 
 // take hears an event: a bill is issued and its buyer pays, or a life is over.
-func (r *lives) take(e feed.Entry) error {
+func (r *lives) take(e bus.Entry) error {
 	a, err := events.ParseSubject(e.Subject)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (r *lives) take(e feed.Entry) error {
 		r.say("%d of %d orders receipted", r.done, len(r.ended))
 	}
 	if r.done == len(r.ended) {
-		return feed.ErrStop
+		return bus.ErrStop
 	}
 	return nil
 }

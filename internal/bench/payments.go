@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -33,7 +33,7 @@ func (r *polling) payments(ctx context.Context) (Payments, error) {
 	ready := make(chan struct{})
 	g.Go(func() error {
 		filters := []string{"invoices.*.*.paid", "invoices.*.*.receipted"}
-		err := feed.Follow(ctx, r.Bus(), []feed.Source{{Stream: events.InvoicesStream, Filters: filters}}, func() { close(ready) }, t.take)
+		err := r.Bus().Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, Filters: filters}}, func() { close(ready) }, t.take)
 		if err == nil && (t.left > 0 || t.receipts > 0) {
 			err = fmt.Errorf("%d payments and %d receipts of %d are missing", t.left, t.receipts, n)
 		}
@@ -89,7 +89,7 @@ func (t *tills) begin(id string) {
 }
 
 // take hears an event of a payment.
-func (t *tills) take(e feed.Entry) error {
+func (t *tills) take(e bus.Entry) error {
 	now := time.Now()
 	a, err := events.ParseSubject(e.Subject)
 	if err != nil {
@@ -104,7 +104,7 @@ func (t *tills) take(e feed.Entry) error {
 		t.receipts--
 	}
 	if t.left == 0 && t.receipts == 0 {
-		return feed.ErrStop
+		return bus.ErrStop
 	}
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -124,8 +123,8 @@ func (r *run) watch(ctx context.Context, stack workers, breakOff context.CancelC
 	}
 	g.Go(func() error { return broken(stack.Wait()) })
 	g.Go(func() error {
-		streams := []feed.Source{{Stream: events.InvoicesStream, All: true}, {Stream: events.ParkedStream, All: true}}
-		err := feed.Follow(ctx, r.bus, streams, nil, r.tape.take)
+		streams := []bus.Source{{Stream: events.InvoicesStream, All: true}, {Stream: events.ParkedStream, All: true}}
+		err := r.bus.Follow(ctx, streams, nil, r.tape.take)
 		if ctx.Err() != nil {
 			return nil
 		}

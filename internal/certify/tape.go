@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -77,7 +76,7 @@ func (t *tape) Record(x seqr.Exchange) {
 }
 
 // take notes an event of the streams.
-func (t *tape) take(e feed.Entry) error {
+func (t *tape) take(e bus.Entry) error {
 	switch e.Stream {
 	case events.InvoicesStream:
 		inv, err := bus.DecodeInvoice(e.Body)

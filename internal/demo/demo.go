@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/app"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Orders io.Reader                // NDJSON of order events; nil plays the built-in stories
 	Seed   uint64                   // of the order in which orders come in and of who pays late when
-	Event  func(feed.Entry)         // is told of every event as it happens; may be nil
+	Event  func(bus.Entry)          // is told of every event as it happens; may be nil
 	Issued func(inv events.Invoice) // is told of the first invoice; may be nil
 	Log    zerolog.Logger
 }
@@ -81,8 +81,8 @@ func play(ctx context.Context, stack *app.Stack, stories []*story, cast cast, cf
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
 	defer cancel()
 	d := newDirector(ctx, stack, stories, cfg)
-	all := func(stream string) feed.Source { return feed.Source{Stream: stream, All: true} }
-	err := feed.Follow(ctx, stack.Bus(), []feed.Source{all(events.InvoicesStream), all(events.OrdersStream), all(events.ParkedStream)}, d.open, d.take)
+	all := func(stream string) bus.Source { return bus.Source{Stream: stream, All: true} }
+	err := stack.Bus().Follow(ctx, []bus.Source{all(events.InvoicesStream), all(events.OrdersStream), all(events.ParkedStream)}, d.open, d.take)
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTooLong) {
 		return Result{}, fmt.Errorf("the demo was broken off: %w", cause)
 	}

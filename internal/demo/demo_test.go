@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -27,7 +27,7 @@ func TestTheBuiltInDayEndsAsItsStoriesSay(t *testing.T) {
 	codes := 0
 	r, err := Run(t.Context(), Config{
 		Seed: 7, Log: zerolog.New(&log).Level(zerolog.ErrorLevel),
-		Event: func(e feed.Entry) {
+		Event: func(e bus.Entry) {
 			if e.Stream == events.ParkedStream {
 				parked++
 			}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/feed"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -71,7 +70,7 @@ func (d *director) publish(s step) error {
 }
 
 // take hears an event: it is shown, and whoever waited for it acts.
-func (d *director) take(e feed.Entry) error {
+func (d *director) take(e bus.Entry) error {
 	if d.err != nil {
 		return d.err
 	}
@@ -89,12 +88,12 @@ func (d *director) take(e feed.Entry) error {
 		err = d.latecomers()
 	}
 	if err == nil && len(d.over) == len(d.stories) {
-		return feed.ErrStop
+		return bus.ErrStop
 	}
 	return err
 }
 
-func (d *director) invoice(e feed.Entry) error {
+func (d *director) invoice(e bus.Entry) error {
 	inv, err := bus.DecodeInvoice(e.Body)
 	if err != nil {
 		return err
@@ -158,7 +157,7 @@ func (d *director) latecomers() error {
 	return nil
 }
 
-func (d *director) park(e feed.Entry) error {
+func (d *director) park(e bus.Entry) error {
 	p, _, err := bus.DecodeParked(e.Body)
 	if err != nil {
 		return err
