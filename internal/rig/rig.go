@@ -49,6 +49,9 @@ func (Shops) Terminal(shop string) (seqr.Principal, bool) {
 	return seqr.Terminal("demo-terminal", "demo-secret"), shop != "nobody"
 }
 
+// TerminalOf implements calls.Shops.
+func (s Shops) TerminalOf(shop, _ string) (seqr.Principal, bool) { return s.Terminal(shop) }
+
 // New rig; it ends with the test.
 func New(t testing.TB, cfg sandbox.Config) *Rig {
 	t.Helper()
@@ -215,7 +218,7 @@ func (r *Rig) First(subject string) []byte {
 	return body
 }
 
-var streamOf = map[string]string{"orders": events.OrdersStream, "invoices": events.InvoicesStream, "parked": events.ParkedStream, "periods": events.PeriodsStream}
+var streamOf = map[string]string{"orders": events.OrdersStream, "invoices": events.InvoicesStream, "parked": events.ParkedStream, "periods": events.PeriodsStream, "open": events.OpenStream}
 
 func (r *Rig) await(subject string, fits func(jetstream.Msg) bool) {
 	r.T.Helper()
@@ -304,12 +307,15 @@ func (r *Rig) Reference(id string) string {
 }
 
 // Idle waits until every consumer of the broker has had and acknowledged everything.
-func (r *Rig) Idle() {
+func (r *Rig) Idle() { r.T.Helper(); r.IdleBut("") }
+
+// IdleBut is Idle for all consumers but one, whose worker does not run.
+func (r *Rig) IdleBut(consumer string) {
 	r.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	for {
-		if r.idle(ctx) {
+		if r.idle(ctx, consumer) {
 			return
 		}
 		select {
@@ -320,7 +326,7 @@ func (r *Rig) Idle() {
 	}
 }
 
-func (r *Rig) idle(ctx context.Context) bool {
+func (r *Rig) idle(ctx context.Context, but string) bool {
 	quiet := true
 	for _, stream := range streamOf {
 		s, err := r.Bus.JetStream().Stream(ctx, stream)
@@ -328,7 +334,7 @@ func (r *Rig) idle(ctx context.Context) bool {
 			return false
 		}
 		for c := range s.ListConsumers(ctx).Info() { // to its end, else its goroutine stays
-			if c.Config.Durable != "" && (c.NumPending > 0 || c.NumAckPending > 0) {
+			if c.Config.Durable != "" && c.Config.Durable != but && (c.NumPending > 0 || c.NumAckPending > 0) {
 				quiet = false
 			}
 		}

@@ -171,7 +171,7 @@ func (s *scene) streams() {
 	own := map[string][]string{events.OrdersStream: {payloadSecret}, events.ParkedStream: {payloadSecret}}
 	count := map[string]int{}
 	for _, stream := range []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream} {
-		if _, err := s.bus.Scan(s.Context(), bus.Scan{Stream: stream}, func(m bus.Scanned) error {
+		if _, err := s.bus.Scan(s.Context(), bus.Scan{Stream: stream}, func(m bus.Entry) error {
 			count[stream]++
 			s.search.in(fmt.Sprintf("%s %d", stream, m.Seq), fmt.Sprintf("%s %v %s", m.Subject, m.Header, m.Body), own[stream]...)
 			if stream == events.ParkedStream {

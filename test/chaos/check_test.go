@@ -36,7 +36,7 @@ func (e *evidence) report(format string, args ...any) {
 // gather reads the streams from their beginning: what the watcher saw is only for the trace.
 func (w *world) gather(ctx context.Context) (*evidence, error) {
 	e := &evidence{schedule: w.schedule, histories: map[string][]recorded{}, ledger: w.sandbox.Ledger(), calls: &w.calls, problems: w.faults}
-	_, err := w.hub.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{"invoices." + w.shop + ".*.*"}}, func(m bus.Scanned) error {
+	_, err := w.hub.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{"invoices." + w.shop + ".*.*"}, Since: w.begun}, func(m bus.Entry) error {
 		a, err := events.ParseSubject(m.Subject)
 		if err != nil {
 			return err
@@ -48,7 +48,7 @@ func (w *world) gather(ctx context.Context) (*evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = w.hub.Scan(ctx, bus.Scan{Stream: events.ParkedStream, Filters: []string{"parked.*." + w.shop + ".*"}}, func(m bus.Scanned) error {
+	_, err = w.hub.Scan(ctx, bus.Scan{Stream: events.ParkedStream, Filters: []string{"parked.*." + w.shop + ".*"}, Since: w.begun}, func(m bus.Entry) error {
 		p, _, err := bus.DecodeParked(m.Body)
 		e.parked = append(e.parked, p)
 		return err

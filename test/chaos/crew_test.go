@@ -26,7 +26,7 @@ type tools struct {
 	bus      *bus.Bus
 	provider provider
 	shops    rig.Shops
-	only     []string
+	shop     string
 }
 
 // makers of the workers, by name.
@@ -35,19 +35,19 @@ type makers map[string]func(tools) worker
 func realWorkers() makers {
 	return makers{
 		invoicer.Name: func(t tools) worker {
-			return invoicer.New(invoicer.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, Only: t.only, ValidFor: validFor, Log: zerolog.Nop()})
+			return invoicer.New(invoicer.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, ValidFor: validFor, Log: zerolog.Nop()})
 		},
 		poller.Name: func(t tools) worker {
-			return poller.New(poller.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, Only: t.only, Interval: pollEvery, Log: zerolog.Nop()})
+			return poller.New(poller.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, Interval: pollEvery, Log: zerolog.Nop()})
 		},
 		receipter.Name: func(t tools) worker {
-			return receipter.New(receipter.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, Only: t.only})
+			return receipter.New(receipter.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops})
 		},
 		canceler.Name: func(t tools) worker {
-			return canceler.New(canceler.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, Only: t.only})
+			return canceler.New(canceler.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops})
 		},
 		refunder.Name: func(t tools) worker {
-			return refunder.New(refunder.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, Only: t.only})
+			return refunder.New(refunder.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops})
 		},
 	}
 }
@@ -116,7 +116,7 @@ func (w *world) begin(name string) (i *incarnation, over <-chan error) {
 		ended <- err
 		return i, ended
 	}
-	run := w.makers[name](tools{bus: b, provider: far{w.client, i}, only: []string{w.shop}})
+	run := w.makers[name](tools{bus: b, provider: far{w.client, i}, shop: w.shop})
 	finished := make(chan struct{})
 	go func() {
 		err := run.Run(ctx)

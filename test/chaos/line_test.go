@@ -149,7 +149,7 @@ func operation(b []byte) (n int, before, after boundary) {
 	switch subject := head[1]; {
 	case strings.HasPrefix(subject, "$JS.ACK.") && bytes.HasPrefix(body, []byte("+ACK")):
 		return n, beforeAck, duringAck
-	case head[0] == "HPUB" && (strings.HasPrefix(subject, "invoices.") || strings.HasPrefix(subject, "orders.") || strings.HasPrefix(subject, "parked.")):
+	case head[0] == "HPUB" && (strings.HasPrefix(subject, "invoices.") || strings.HasPrefix(subject, "orders.") || strings.HasPrefix(subject, "parked.") || strings.HasPrefix(subject, "open.")):
 		return n, beforeAppend, duringAppend
 	}
 	return n, "", ""

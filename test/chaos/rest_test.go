@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/sandbox"
@@ -60,14 +59,12 @@ func (w *world) settle(ctx context.Context) {
 	}
 }
 
-// durables of the world's consumers, by stream; each has another for what is sent back from PARKED.
-func (w *world) durables() map[string][]string {
-	token := "-" + w.shop
-	orders := []string{"invoicer" + token, "canceler" + token, "refunder" + token}
-	invoices := []string{"poller" + token, "receipter" + token, "canceler-overdue" + token, "refunder-late" + token}
-	out := map[string][]string{events.OrdersStream: orders, events.InvoicesStream: invoices}
-	for _, name := range append(append([]string{}, orders...), invoices...) {
-		out[events.ParkedStream] = append(out[events.ParkedStream], name+"-replay")
+// durables of the workers, by stream; each has another for what is sent back from PARKED.
+func durables() map[string][]string {
+	out := map[string][]string{}
+	for _, c := range consumers() {
+		out[c.Stream] = append(out[c.Stream], c.Name)
+		out[events.ParkedStream] = append(out[events.ParkedStream], c.Name+"-replay")
 	}
 	return out
 }
@@ -85,7 +82,7 @@ type consumer struct {
 func (w *world) first(ctx context.Context, fits func(consumer) bool) *consumer {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	for stream, names := range w.durables() {
+	for stream, names := range durables() {
 		for _, name := range names {
 			one := consumer{name: name}
 			c, err := w.hub.JetStream().Consumer(ctx, stream, name)
@@ -93,8 +90,8 @@ func (w *world) first(ctx context.Context, fits func(consumer) bool) *consumer {
 				i := c.CachedInfo()
 				one.waiting, one.inHand = int(i.NumPending), i.NumAckPending
 			}
-			switch strings.TrimSuffix(name, "-"+w.shop) {
-			case "poller", "canceler", "refunder":
+			switch name {
+			case "poller", "canceler", "refunder", "refunder-canceled":
 				one.keeps = true
 			}
 			if fits(one) {
@@ -103,15 +100,4 @@ func (w *world) first(ctx context.Context, fits func(consumer) bool) *consumer {
 		}
 	}
 	return nil
-}
-
-// forget removes the world's consumers from the broker.
-func (w *world) forget() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	for stream, names := range w.durables() {
-		for _, name := range names {
-			_ = w.hub.JetStream().DeleteConsumer(ctx, stream, name) // a saboteur may have made none
-		}
-	}
 }

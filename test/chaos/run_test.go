@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,34 +18,32 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/services/canceler"
+	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/poller"
+	"github.com/seqrflow/seqrflow/services/receipter"
+	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-// brokers hands out the embedded broker that schedules share, and a fresh one after a while, so that none
-// grows old. Each schedule has a shop of its own, so none sees another's messages.
+// brokers gives each schedule an embedded broker of its own, so that none sees another's messages.
 type brokers struct {
-	dir      func() string
+	dir      string
 	patience time.Duration // with one schedule
-
-	mu      sync.Mutex
-	current *shared
-	served  int
+	served   atomic.Int64
+	closing  sync.WaitGroup
 }
 
-type shared struct {
+// broker of one schedule.
+type broker struct {
 	server *natsd.Server
-	users  sync.WaitGroup
+	dir    string
 	conn   nats.InProcessConnProvider
 }
 
-const perBroker = 100
-
 func newBrokers(t *testing.T, patience time.Duration) *brokers {
-	b := &brokers{dir: func() string { return folder(t) }, patience: patience}
-	t.Cleanup(func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.retire()
-	})
+	b := &brokers{dir: folder(t), patience: patience}
+	t.Cleanup(b.closing.Wait)
 	return b
 }
 
@@ -60,31 +61,8 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-// take a broker and a shop on it.
-func (b *brokers) take() (s *shared, shop string, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.served%perBroker == 0 {
-		b.retire()
-		if b.current, err = start(b.dir()); err != nil {
-			return nil, "", err
-		}
-	}
-	b.served++
-	b.current.users.Add(1)
-	return b.current, fmt.Sprintf("s%d", b.served), nil
-}
-
-// retire the broker once its last schedule is over.
-func (b *brokers) retire() {
-	if old := b.current; old != nil {
-		b.current = nil
-		old.users.Wait()
-		old.server.Close()
-	}
-}
-
-func start(dir string) (*shared, error) {
+func (b *brokers) start() (*broker, error) {
+	dir := filepath.Join(b.dir, fmt.Sprint(b.served.Add(1)))
 	server, err := natsd.Start(natsd.Config{Data: dir})
 	if err != nil {
 		return nil, err
@@ -93,15 +71,29 @@ func start(dir string) (*shared, error) {
 	if err := server.InProcess()(&o); err != nil {
 		return nil, err
 	}
-	s := &shared{server: server, conn: o.InProcessServer}
+	s := &broker{server: server, dir: dir, conn: o.InProcessServer}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	hub, err := bus.Connect(ctx, bus.Config{Name: "streams", Options: []nats.Option{nats.InProcessServer(s.conn)}, Log: zerolog.Nop()})
+	hub, err := bus.Connect(ctx, bus.Config{Name: "streams", Options: []nats.Option{nats.InProcessServer(s.conn)}, Log: zerolog.Nop(), AckWait: ackWait})
 	if err != nil {
 		return nil, err
 	}
 	defer hub.Close()
-	return s, hub.EnsureStreams(ctx)
+	if err := hub.EnsureStreams(ctx); err != nil {
+		return nil, err
+	}
+	return s, hub.EnsureConsumers(ctx, consumers())
+}
+
+// end the broker and remove what it kept.
+func (s *broker) end() {
+	s.server.Close()
+	_ = os.RemoveAll(s.dir) // else the folder above it goes at the end of the test
+}
+
+// consumers of all workers.
+func consumers() []bus.Consumer {
+	return slices.Concat(invoicer.Consumers(), poller.Consumers(), receipter.Consumers(), canceler.Consumers(), refunder.Consumers())
 }
 
 // result of one schedule.
@@ -115,13 +107,13 @@ type result struct {
 
 // run one schedule with these workers.
 func (b *brokers) run(s schedule, m makers) (result, error) {
-	broker, shop, err := b.take()
+	broker, err := b.start()
 	if err != nil {
 		return result{}, err
 	}
-	w, err := newWorld(s, broker.conn, shop, m, b.patience)
+	w, err := newWorld(s, broker.conn, rig.Shop, m, b.patience)
 	if err != nil {
-		broker.users.Done()
+		broker.end()
 		return result{}, err
 	}
 	w.live()
@@ -136,10 +128,10 @@ func (b *brokers) run(s schedule, m makers) (result, error) {
 	r.strokes = maps.Clone(w.strokes)
 	r.trace = append([]string{}, w.trace...)
 	w.mu.Unlock()
-	go func() {
-		defer broker.users.Done()
+	b.closing.Go(func() {
 		w.close()
-	}()
+		broker.end()
+	})
 	return r, err
 }
 

@@ -47,11 +47,11 @@ func TestPollerThatStopsAtCanceledIsFound(t *testing.T) {
 	m := realWorkers()
 	cancel, poll, ended := m[canceler.Name], m[poller.Name], &canceledBills{}
 	m[canceler.Name] = func(t tools) worker {
-		t.provider = tellsOfCanceled{t.provider, t.only[0], ended}
+		t.provider = tellsOfCanceled{t.provider, t.shop, ended}
 		return cancel(t)
 	}
 	m[poller.Name] = func(t tools) worker {
-		t.provider = believesCanceled{t.provider, t.only[0], ended}
+		t.provider = believesCanceled{t.provider, t.shop, ended}
 		return poll(t)
 	}
 	found(t, m, "never fetched", func(s schedule) bool {

@@ -20,14 +20,13 @@ type hasty struct{ tools }
 
 func (h hasty) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return h.bus.Work(ctx, bus.Consumer{Worker: refunder.Name, Name: refunder.Name, Stream: events.OrdersStream,
-			Filters: []string{"orders.*.*.returned"}, Shops: h.only}, h.returned)
-	})
-	g.Go(func() error {
-		return h.bus.Work(ctx, bus.Consumer{Worker: refunder.Name, Name: refunder.Name + "-late", Stream: events.InvoicesStream,
-			Filters: []string{"invoices.*.*.paid"}, Shops: h.only}, func(context.Context, bus.Delivery) bus.Outcome { return bus.Done })
-	})
+	for i, c := range refunder.Consumers() {
+		handle := h.returned
+		if i > 0 {
+			handle = func(context.Context, bus.Delivery) bus.Outcome { return bus.Done }
+		}
+		g.Go(func() error { return h.bus.Work(ctx, c, handle) })
+	}
 	return g.Wait()
 }
 
@@ -40,7 +39,7 @@ func (h hasty) returned(ctx context.Context, d bus.Delivery) bus.Outcome {
 	_, known := inv.Refund(want.RefundID)
 	switch {
 	case err != nil || !inv.State.Final():
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	case known:
 		return bus.Done
 	case !inv.State.WasPaid():
@@ -55,7 +54,7 @@ func (h hasty) returned(ctx context.Context, d bus.Delivery) bus.Outcome {
 		ClientInvoiceID: inv.InvoiceID, Total: seqr.Amount{Currency: inv.Currency, Value: amount.Decimal()},
 	}})
 	if err != nil {
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	}
 	_, err = h.bus.Update(ctx, refunder.Name, want.Key(), func(i events.Invoice) (events.Invoice, error) {
 		fact := events.Fact{At: h.bus.Now(), Why: "paid back"}
@@ -99,21 +98,20 @@ func unconditional(op []byte) {
 type stale struct{ tools }
 
 func (s stale) Run(ctx context.Context) error {
-	return s.bus.Work(ctx, bus.Consumer{Worker: receipter.Name, Name: receipter.Name, Stream: events.InvoicesStream,
-		Filters: []string{"invoices.*.*.paid"}, Shops: s.only}, s.paid)
+	return s.bus.Work(ctx, receipter.Consumers()[0], s.paid)
 }
 
 func (s stale) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
 	inv, err := s.bus.Load(ctx, d.Key())
 	if err != nil {
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	}
 	if len(inv.Receipts) > 0 {
 		return bus.Done
 	}
 	as, _ := s.shops.Terminal(inv.Shop)
 	if err := s.provider.SubmitPaymentReceipt(ctx, seqr.SubmitPaymentReceipt{As: as, ErsReference: inv.ErsReference}); err != nil {
-		return bus.Hold(err)
+		return bus.Snooze(err)
 	}
 	decided, err := inv.ReceiptedWith(events.Receipt{}, events.Fact{At: s.bus.Now(), Why: "decided before"})
 	if err != nil {

@@ -33,7 +33,7 @@ const (
 	unfetched = 5 * time.Second // time stands still while a payment waits for longer than this to be fetched
 )
 
-// world is one schedule being carried out, in a shop of its own on a broker that others share.
+// world is one schedule being carried out on a broker of its own.
 type world struct {
 	schedule schedule
 	shop     string
@@ -175,7 +175,6 @@ func (w *world) live() {
 // close what the world was made of, once the dead are gone too.
 func (w *world) close() {
 	w.graves.Wait()
-	w.forget()
 	w.hub.Close()
 	w.client.CloseIdle()
 	w.server.CloseClientConnections()

@@ -210,7 +210,7 @@ func TestUnpaidOrderExpires(t *testing.T) {
 }
 
 // allShops serves every shop with the demo terminal.
-type allShops struct{}
+type allShops struct{ rig.Shops }
 
 func (allShops) Terminal(string) (seqr.Principal, bool) {
 	return seqr.Terminal("demo-terminal", "demo-secret"), true

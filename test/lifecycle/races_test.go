@@ -8,9 +8,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
-	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/poller"
-	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
 // hooked is a provider some of whose calls go another way.
@@ -99,7 +97,7 @@ func TestCancelWhileTheBuyerIsPaying(t *testing.T) {
 		t.Fatal(err)
 	}
 	inv := r.Wait("1001", events.EventRefunded)
-	if inv.State != events.Refunded || inv.Refunds[0].RefundID != canceler.CancelRefund {
+	if inv.State != events.Refunded || inv.Refunds[0].RefundID != events.RefundCancel {
 		t.Errorf("%+v", inv)
 	}
 	r.Idle()
@@ -147,7 +145,7 @@ func TestPaymentRecordedDuringTheCancelIsRefunded(t *testing.T) {
 	pay(t, r, "1001")
 	r.Wait("1001", events.EventPaid)
 	close(recorded)
-	if inv := r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.State == events.Refunded }); inv.Refunds[0].RefundID != canceler.CancelRefund {
+	if inv := r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.State == events.Refunded }); inv.Refunds[0].RefundID != events.RefundCancel {
 		t.Errorf("%+v", inv)
 	}
 	r.Idle()
@@ -167,7 +165,7 @@ func TestPaidAfterCanceledIsRefunded(t *testing.T) {
 	r.Wait("1001", events.EventCanceled)
 	pay(t, r, "1001")
 	inv := r.Wait("1001", events.EventRefunded)
-	if inv.State != events.Refunded || !inv.Late || inv.Refunds[0].RefundID != refunder.LateRefund {
+	if inv.State != events.Refunded || !inv.Late || inv.Refunds[0].RefundID != events.RefundLate {
 		t.Errorf("%+v", inv)
 	}
 	r.Idle()

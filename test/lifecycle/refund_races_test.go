@@ -63,7 +63,7 @@ func TestCancelPaysBackWhatARefundInDoubtDidNot(t *testing.T) {
 	r.Wait("1001", events.EventRefundUnknown)
 	r.Cancel("1001")
 	r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.Refunded.String() == "6" })
-	if _, err := r.Bus.Update(t.Context(), "test", events.KeyOf(rig.Shop, "1001"), func(i events.Invoice) (events.Invoice, error) {
+	if _, err := r.Bus.Update(t.Context(), "operator", events.KeyOf(rig.Shop, "1001"), func(i events.Invoice) (events.Invoice, error) {
 		return i.RefundSettled("r1", false, "", events.Fact{At: r.Bus.Now(), Why: "a person has looked"})
 	}); err != nil {
 		t.Fatal(err)
@@ -191,6 +191,13 @@ func (g *gated) Write(p []byte) (int, error) {
 	return g.Conn.Write(p)
 }
 
+// mute lets the broker hear nothing of what is being worked on, as of a process that stands still.
+type mute struct{ net.Conn }
+
+func (m mute) Write(p []byte) (int, error) {
+	return m.Conn.Write(bytes.ReplaceAll(p, []byte("+WPI"), []byte("+XXX")))
+}
+
 // unanswered turns requests for an invoice, while there are any to turn, to a subject that nobody answers.
 type unanswered struct {
 	net.Conn
@@ -257,7 +264,7 @@ func TestAnswerOfOneCopyIsNotOverruledByAnother(t *testing.T) {
 		sayInCall()
 		<-answer
 		return seqr.Refunded{}, &seqr.Error{Operation: "refundPayment", Sent: seqr.Answered, Code: seqr.ServiceUnavailable}
-	}})
+	}}, before(t, r, func(c net.Conn) net.Conn { return mute{c} }))
 	stop := r.Run(first)
 	paidOrder(t, r, "1001", "10")
 	r.Return("1001", "r1", "4")
@@ -291,7 +298,7 @@ func TestRefusalBecauseAnotherCopyPaidBackIsNoFailure(t *testing.T) {
 		sayInCall()
 		<-paidBack
 		return r.Client.RefundPayment(context.WithoutCancel(ctx), p) // what it sent is on its way
-	}})
+	}}, before(t, r, func(c net.Conn) net.Conn { return mute{c} }))
 	stop := r.Run(first)
 	paidOrder(t, r, "1001", "10")
 	r.Return("1001", "r1", "")

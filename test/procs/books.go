@@ -148,7 +148,7 @@ func (b *Books) receipts(k events.Key, inv events.Invoice) {
 
 // Idle says who has work left: every worker's consumer that has not had and acknowledged everything.
 func Idle(ctx context.Context, b *bus.Bus) (busy string) {
-	for _, stream := range []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream} {
+	for _, stream := range []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream, events.OpenStream} {
 		s, err := b.JetStream().Stream(ctx, stream)
 		if err != nil {
 			return fmt.Sprintf("stream %s: %v", stream, err)

@@ -57,7 +57,7 @@ func (h *History) look(ctx context.Context, b *bus.Bus, each func(events.Invoice
 		if err != nil || left.Load() {
 			return
 		}
-		e := bus.Scanned{Message: events.Message{Subject: m.Subject(), Header: m.Headers(), Body: m.Data()}, Seq: meta.Sequence.Stream}
+		e := bus.Entry{Subject: m.Subject(), Header: m.Headers(), Body: m.Data(), Seq: meta.Sequence.Stream}
 		if inv, ok := h.take(e, meta.Timestamp); ok {
 			each(inv)
 		}

@@ -34,7 +34,7 @@ func newHistory() *History {
 // ReadHistory of all that is recorded.
 func ReadHistory(ctx context.Context, b *bus.Bus) (*History, error) {
 	h := newHistory()
-	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream}, func(m bus.Scanned) error {
+	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream}, func(m bus.Entry) error {
 		h.take(m, time.Time{})
 		return nil
 	})
@@ -42,7 +42,7 @@ func ReadHistory(ctx context.Context, b *bus.Bus) (*History, error) {
 }
 
 // take reads one event and holds it against the state table, and against the event that stands before it.
-func (h *History) take(m bus.Scanned, at time.Time) (events.Invoice, bool) {
+func (h *History) take(m bus.Entry, at time.Time) (events.Invoice, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	wrong := func(format string, args ...any) {

@@ -43,7 +43,7 @@ func life(t *testing.T) []events.Invoice {
 }
 
 // stored is an event as it lies in the stream, decided after another sequence.
-func stored(t *testing.T, seq uint64, after string, inv events.Invoice) bus.Scanned {
+func stored(t *testing.T, seq uint64, after string, inv events.Invoice) bus.Entry {
 	t.Helper()
 	e, err := events.NewEnvelope("id", "/test", "invoice."+string(inv.Change.Event), "", time.Time{}, inv)
 	if err != nil {
@@ -53,8 +53,8 @@ func stored(t *testing.T, seq uint64, after string, inv events.Invoice) bus.Scan
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bus.Scanned{Seq: seq, Message: events.Message{Subject: inv.Key().Subject(inv.Change.Event), Body: body,
-		Header: map[string][]string{jetstream.ExpectedLastSubjSeqHeader: {after}}}}
+	return bus.Entry{Seq: seq, Subject: inv.Key().Subject(inv.Change.Event), Body: body,
+		Header: map[string][]string{jetstream.ExpectedLastSubjSeqHeader: {after}}}
 }
 
 func TestHistoryFindsWhatMayNotStandWhereItDoes(t *testing.T) {
@@ -64,16 +64,16 @@ func TestHistoryFindsWhatMayNotStandWhereItDoes(t *testing.T) {
 	other := l[2]
 	other.ErsReference = "ers-9"
 	for name, c := range map[string]struct {
-		stream []bus.Scanned
+		stream []bus.Entry
 		wrong  string
 	}{
-		"a whole life":            {[]bus.Scanned{stored(t, 1, "0", l[0]), stored(t, 3, "1", l[1]), stored(t, 4, "3", l[2]), stored(t, 7, "4", l[3]), stored(t, 8, "7", l[4])}, ""},
-		"the same decision twice": {[]bus.Scanned{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "1", l[1])}, "was decided after [1], and stands after 2"},
-		"paid twice":              {[]bus.Scanned{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "2", l[1])}, "paid was decided from ISSUED, but stands after PAID"},
-		"an event is lost":        {[]bus.Scanned{stored(t, 1, "0", l[0]), stored(t, 3, "1", l[2])}, "receipted leads from ISSUED"},
-		"a receipt is forgotten":  {[]bus.Scanned{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "2", l[2]), stored(t, 4, "3", forgetful)}, "forgotten"},
-		"another payment":         {[]bus.Scanned{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "2", other)}, "the payment ers-1 became ers-9"},
-		"the stream goes back":    {[]bus.Scanned{stored(t, 2, "0", l[0]), stored(t, 1, "0", l[1])}, "comes after 2"},
+		"a whole life":            {[]bus.Entry{stored(t, 1, "0", l[0]), stored(t, 3, "1", l[1]), stored(t, 4, "3", l[2]), stored(t, 7, "4", l[3]), stored(t, 8, "7", l[4])}, ""},
+		"the same decision twice": {[]bus.Entry{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "1", l[1])}, "was decided after [1], and stands after 2"},
+		"paid twice":              {[]bus.Entry{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "2", l[1])}, "paid was decided from ISSUED, but stands after PAID"},
+		"an event is lost":        {[]bus.Entry{stored(t, 1, "0", l[0]), stored(t, 3, "1", l[2])}, "receipted leads from ISSUED"},
+		"a receipt is forgotten":  {[]bus.Entry{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "2", l[2]), stored(t, 4, "3", forgetful)}, "forgotten"},
+		"another payment":         {[]bus.Entry{stored(t, 1, "0", l[0]), stored(t, 2, "1", l[1]), stored(t, 3, "2", other)}, "the payment ers-1 became ers-9"},
+		"the stream goes back":    {[]bus.Entry{stored(t, 2, "0", l[0]), stored(t, 1, "0", l[1])}, "comes after 2"},
 	} {
 		h := newHistory()
 		for _, m := range c.stream {

@@ -1,0 +1,215 @@
+package doors
+
+import (
+	"context"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/broker"
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// guarded is a server with the generated configuration and nothing in it, and a sandbox.
+type guarded struct {
+	*testing.T
+	dir, url string
+	sandbox  *sandbox.Sandbox
+	provider string
+	log      zerolog.Logger
+	refusals refusals
+}
+
+// refusals are log lines that speak of permissions.
+type refusals struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (r *refusals) Write(p []byte) (int, error) {
+	if line := string(p); strings.Contains(strings.ToLower(line), "violation") {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.lines = append(r.lines, line)
+	}
+	return len(p), nil
+}
+
+func (r *refusals) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.lines...)
+}
+
+func newGuarded(t *testing.T) *guarded {
+	t.Helper()
+	g := &guarded{T: t, dir: t.TempDir()}
+	g.log = zerolog.New(&g.refusals)
+	cfg := broker.Config{Listen: "127.0.0.1:-1", StoreDir: filepath.Join(g.dir, "streams"), Shops: []string{"acme"}}
+	if _, err := broker.Write(g.dir, cfg, false); err != nil {
+		t.Fatal(err)
+	}
+	o, err := server.ProcessConfigFile(filepath.Join(g.dir, broker.ConfFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.NoSigs, o.NoLog = true, true
+	g.url = run(t, o).ClientURL()
+	if g.sandbox, err = sandbox.New(sandbox.Config{Log: zerolog.Nop()}); err != nil {
+		t.Fatal(err)
+	}
+	far := httptest.NewServer(g.sandbox)
+	t.Cleanup(func() { far.Close(); _ = g.sandbox.Close() })
+	g.provider = far.URL + sandbox.Path
+	return g
+}
+
+func (g *guarded) credentials(user string) bus.Credentials {
+	return bus.Credentials{NATSNKey: filepath.Join(g.dir, "keys", user+".nk")}
+}
+
+// as connects as the user.
+func (g *guarded) as(user string) *bus.Bus {
+	g.Helper()
+	options, err := g.credentials(user).Options()
+	if err != nil {
+		g.Fatal(err)
+	}
+	b, err := bus.Connect(g.Context(), bus.Config{URL: g.url, Name: user, Options: options, Log: g.log})
+	if err != nil {
+		g.Fatal(err)
+	}
+	g.Cleanup(b.Close)
+	return b
+}
+
+func (g *guarded) start(ctx context.Context, worker string) (*app.Stack, error) {
+	t := sandbox.DemoTerminals()[0]
+	reseller := sandbox.DemoResellers()[0]
+	return app.Start(ctx, app.Options{
+		Targets: []string{"http", worker}, Log: g.log,
+		Settings: app.Settings{
+			NATS: g.url, Credentials: g.credentials(worker), Replicas: 1, Provider: g.provider, ProviderTimeout: 5 * time.Second, ClientID: "Doors AB",
+			ClientReference: "doors", PollInterval: 100 * time.Millisecond, ValidFor: time.Minute, HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0",
+			ShopList: app.ShopList{"acme": {Terminal: t.ID, Password: seqr.Secret(t.Password), Reseller: reseller.ID, ResellerUser: reseller.UserID,
+				ResellerPassword: seqr.Secret(reseller.Password)}},
+		},
+	})
+}
+
+func (g *guarded) apply() {
+	g.Helper()
+	b := g.as("provisioner")
+	if err := b.EnsureStreams(g.Context()); err != nil {
+		g.Fatal(err)
+	}
+	if err := b.EnsureConsumers(g.Context(), app.Consumers()); err != nil {
+		g.Fatal(err)
+	}
+}
+
+// A worker that finds no streams and may make none says so, by name, and does not wait for ever.
+func TestWorkerSaysWhatIsMissing(t *testing.T) {
+	g := newGuarded(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := g.start(ctx, "poller")
+	if err == nil {
+		_ = s.Stop()
+		t.Fatal("started without streams")
+	}
+	for _, want := range []string{"stream INVOICES", "permission", "seqrflow broker apply"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: does not say %q", err, want)
+		}
+	}
+}
+
+// Every process with its own user and no right to make anything does its whole job, and is refused nothing that it needs.
+func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
+	g := newGuarded(t)
+	g.apply()
+	for _, worker := range []string{"invoicer", "poller", "receipter", "canceler", "refunder", "reconciler", "gateway"} {
+		begun := time.Now()
+		s, err := g.start(t.Context(), worker)
+		if err != nil {
+			t.Fatalf("%s: %v", worker, err)
+		}
+		t.Logf("%s is ready after %s", worker, time.Since(begun).Round(time.Millisecond))
+		t.Cleanup(func() {
+			if err := s.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	shop, operator, reader := g.as("shop-acme"), g.as("operator"), g.as("reader")
+	say := func(b *bus.Bus, order, id string, name events.OrderName, data any) {
+		t.Helper()
+		if err := b.PublishOrder(t.Context(), "/test", "acme", order, id, name, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	amount := func(s string) events.Amount { a, _ := events.ParseAmount(s); return a }
+	order := func(id string) events.Order {
+		return events.Order{OrderID: id, Shop: "acme", Currency: "SEK", Total: amount("10"),
+			Rows: []events.Row{{Description: "Kaffe", Quantity: amount("1").Decimal(), Total: amount("10")}}}
+	}
+	wait := func(id string, e events.Name) events.Invoice {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		var found events.Invoice
+		err := reader.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, Filters: []string{events.KeyOf("acme", id).Subject(e)}, All: true}}, nil, func(m bus.Entry) error {
+			inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
+			found = inv
+			if err != nil {
+				return err
+			}
+			return bus.ErrStop
+		})
+		if err != nil || found.State == "" {
+			t.Fatalf("%s of %s: %v; refused: %v", e, id, err, g.refusals.all())
+		}
+		return found
+	}
+	say(shop, "1", "a", events.Placed, order("1"))
+	if err := g.sandbox.Pay(wait("1", events.EventIssued).InvoiceReference); err != nil {
+		t.Fatal(err)
+	}
+	wait("1", events.EventReceipted)
+	part := amount("4")
+	say(operator, "1", "b", events.Returned, events.Return{OrderID: "1", Shop: "acme", RefundID: "r1", Amount: &part})
+	wait("1", events.EventRefunded)
+	say(shop, "2", "c", events.Placed, order("2"))
+	wait("2", events.EventIssued)
+	say(shop, "2", "d", events.OrderCanceled, events.Cancellation{OrderID: "2", Shop: "acme"})
+	wait("2", events.EventCanceled)
+	if _, err := operator.RequestClose(t.Context(), "operator", "acme", "today", "end of day"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	defer cancel()
+	if p, err := operator.AwaitPeriod(ctx, events.PeriodKeyOf("acme", "today")); err != nil || p.State != events.PeriodReconciled {
+		t.Errorf("the period is %s: %v", p.State, err)
+	}
+	if lines := g.refusals.all(); len(lines) > 0 {
+		t.Errorf("refused to processes that need it: %v", lines)
+	}
+	begun := time.Now()
+	if err := shop.PublishRaw(t.Context(), "orders.beta.1.placed", "", []byte(`{}`)); err == nil || !strings.Contains(err.Error(), "permissions") {
+		t.Errorf("an order of another shop: %v", err)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("the refusal was told after %s", took)
+	}
+}

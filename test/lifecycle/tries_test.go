@@ -1,0 +1,146 @@
+package lifecycle
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/refunder"
+)
+
+// try is another try at paying the same order.
+func try(order, invoice, total string) events.Order {
+	o := rig.Order(order, total)
+	o.InvoiceID = invoice
+	return o
+}
+
+func TestCancelIsAboutEveryTryOfTheOrder(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "10"))
+	r.Place(try("1001", "1001-b", "10"))
+	r.Wait("1001", events.EventIssued)
+	pay(t, r, "1001-b")
+	r.Wait("1001-b", events.EventReceipted)
+	r.Cancel("1001")
+	r.Wait("1001", events.EventCanceled)
+	if inv := r.Wait("1001-b", events.EventRefunded); inv.State != events.Refunded || inv.Refunds[0].RefundID != events.RefundCancel {
+		t.Errorf("%+v", inv)
+	}
+	r.Idle()
+	expectRefunds(t, r, "10")
+	// A try that comes after the cancellation is a new wish.
+	r.Place(try("1001", "1001-c", "10"))
+	pay(t, r, "1001-c")
+	r.Wait("1001-c", events.EventReceipted)
+	r.Idle()
+	expectRefunds(t, r, "10")
+}
+
+// Another order's invoice is not this order's to cancel or to refund.
+func TestInvoiceOfAnotherOrderIsLeftAlone(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	paidOrder(t, r, "B", "10")
+	r.Place(try("A", "B", "10"))
+	r.WaitParked("invoicer", "A")
+	r.Cancel("A")
+	r.Return("A", "r1", "")
+	r.Wait("A", events.EventCanceled)
+	r.Idle()
+	expectRefunds(t, r)
+	expectHistory(t, r, "B", events.EventIssued, events.EventPaid, events.EventReceipted)
+}
+
+func TestSecondPaymentOfAnOrderIsPaidBack(t *testing.T) {
+	for name, keep := range map[string]bool{"by policy": false, "unless a person is to decide": true} {
+		t.Run(name, func(t *testing.T) {
+			r := rig.New(t, sandbox.Config{})
+			startWith(r, r.Client, refunder.Name)
+			r.Run(refunder.New(refunder.Config{Bus: r.Bus, Provider: r.Client, Shops: rig.Shops{}, KeepSecond: keep, Log: r.Log}))
+			r.Place(rig.Order("1001", "10"))
+			r.Place(try("1001", "1001-b", "10"))
+			pay(t, r, "1001")
+			r.Wait("1001", events.EventReceipted)
+			pay(t, r, "1001-b")
+			r.Wait("1001-b", events.EventReceipted)
+			if keep {
+				r.Idle()
+				expectRefunds(t, r)
+				return
+			}
+			if inv := r.Wait("1001-b", events.EventRefunded); inv.Refunds[0].RefundID != events.RefundSecond || inv.State != events.Refunded {
+				t.Errorf("%+v", inv)
+			}
+			r.Idle()
+			expectRefunds(t, r, "10")
+			expectHistory(t, r, "1001", events.EventIssued, events.EventPaid, events.EventReceipted)
+		})
+	}
+}
+
+func TestSameRefundIDForAnotherAmountIsParked(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	paidOrder(t, r, "1001", "10")
+	r.Return("1001", "r1", "4")
+	r.Wait("1001", events.EventRefunded)
+	r.Return("1001", "r1", "4")
+	r.Return("1001", "r1", "5")
+	r.WaitParked("refunder", "1001")
+	r.Idle()
+	if r.Parked() != 1 {
+		t.Errorf("%d parked, expected the one with another amount", r.Parked())
+	}
+	expectRefunds(t, r, "4")
+}
+
+// A return that was asked for before a restore may have been paid after the backup was taken.
+func TestAfterARestoreNothingIsPaidTwice(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startWith(r, r.Client, refunder.Name)
+	paidOrder(t, r, "1001", "10")
+	r.Return("1001", "before", "4")
+	if _, err := r.Bus.MarkRestored(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.Run(refunder.New(refunder.Config{Bus: r.Connect(), Provider: r.Client, Shops: rig.Shops{}, Log: r.Log}))
+	if inv := r.Wait("1001", events.EventRefundUnknown); inv.Held.String() != "4" {
+		t.Errorf("%+v", inv)
+	}
+	r.Return("1001", "after", "3")
+	r.Wait("1001", events.EventRefunded)
+	r.Idle()
+	expectRefunds(t, r, "3")
+}
+
+// An outage costs a refund two events, however long it is.
+func TestOutageWritesFewEvents(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	paidOrder(t, r, "1001", "100")
+	if err := r.Sandbox.SetFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94}}, "getPaymentStatus": {{Kind: sandbox.FaultResultCode, Code: 94}}}); err != nil {
+		t.Fatal(err)
+	}
+	const returns = 20
+	for i := range returns {
+		r.Return("1001", string(rune('a'+i)), "1")
+	}
+	<-time.After(4 * time.Second) // the outage: there is no signal of what does not happen
+	n := len(r.History("1001")) - 3
+	t.Logf("%d events of %d returns in an outage of 4 s", n, returns)
+	if n > 2*returns {
+		t.Errorf("%d events of %d returns", n, returns)
+	}
+	if err := r.Sandbox.SetFaults(nil); err != nil {
+		t.Fatal(err)
+	}
+	r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.Refunded.String() == "20" })
+	r.Idle()
+	if got := len(r.Sandbox.Ledger().Refunds); got != returns {
+		t.Errorf("%d refunds at the provider", got)
+	}
+}
