@@ -37,6 +37,7 @@ type Settings struct {
 	ValidFor        time.Duration `env:"SEQRFLOW_VALID_FOR" default:"15m" help:"How long a buyer may take when the order does not say."`
 	ReceiptTemplate string        `env:"SEQRFLOW_RECEIPT_TEMPLATE" type:"path" help:"HTML template that replaces the built-in receipt."`
 	NotifyURL       string        `env:"SEQRFLOW_NOTIFY_URL" help:"Where the provider reaches the gateway, e.g. https://pay.example.com. Without it the poller gets no hints."`
+	ShopQuota       int           `name:"shop-quota" env:"SEQRFLOW_SHOP_QUOTA" default:"1024" help:"MiB of order events a day that the gateway takes from one shop's own account at the broker (0 to 1000000; 0: no quota)."`
 
 	RecordExchanges bool `env:"SEQRFLOW_RECORD_EXCHANGES" help:"Keep every exchange with the provider for 30 days, secrets masked, for \"show --exchanges\"; polls that say ISSUED are left out."`
 
@@ -177,6 +178,9 @@ func (s Settings) Validate() error {
 	}
 	if s.ValidFor < time.Second || s.ValidFor > 30*24*time.Hour {
 		wrong("valid-for", "expected 1s to 720h, got %s", s.ValidFor)
+	}
+	if s.ShopQuota < 0 || s.ShopQuota > 1_000_000 {
+		wrong("shop-quota", "expected 0 to 1000000 MiB, got %d", s.ShopQuota)
 	}
 	if s.NotifyURL != "" {
 		if u, err := url.Parse(s.NotifyURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {

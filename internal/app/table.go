@@ -40,7 +40,7 @@ func table() []component {
 		{"bus", "", nil, nil, startBus},
 		{"provider", "", []string{"bus"}, nil, startProvider},
 		{"http", "health and metrics", []string{"bus"}, nil, startHTTP},
-		{"gateway", "takes the provider's notifications", []string{"bus"}, nil, startGateway},
+		{"gateway", "takes the provider's notifications, and orders from shops' own accounts at the broker", []string{"bus"}, nil, startGateway},
 		{"invoicer", "turns placed orders into invoices", worker, invoicer.Consumers, run(newInvoicer)},
 		{"poller", "watches open invoices until they are paid or over", worker, poller.Consumers, run(newPoller)},
 		{"receipter", "sends receipts", worker, receipter.Consumers, run(newReceipter)},
@@ -190,12 +190,17 @@ func (s *Stack) recorder(ctx context.Context) (r seqr.Recorder, end func(), err 
 }
 
 func startGateway(_ context.Context, s *Stack) (func() error, error) {
-	l, url, err := listen("gateway", s.opts.GatewayListen)
+	stop, err := s.bus.ForwardOrders(gateway.NewQuota(s.opts.ShopQuota, time.Now).Admit)
 	if err != nil {
 		return nil, err
 	}
+	l, url, err := listen("gateway", s.opts.GatewayListen)
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
 	s.urls["gateway"] = url
-	return s.serve(l, gateway.Handler(s.bus, s.log), answerTime), nil
+	end := s.serve(l, gateway.Handler(s.bus, s.log), answerTime)
+	return func() error { return errors.Join(end(), stop()) }, nil
 }
 
 func newInvoicer(s *Stack) (runner, error) {

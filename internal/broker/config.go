@@ -104,10 +104,25 @@ func (r Role) Account() string {
 
 // home is the account in which a subject is published for all: core subjects are the pollers' own.
 func home(subject string) string {
-	if subject == hintSubjects || subject == watchingSubjects {
+	switch {
+	case subject == hintSubjects || subject == watchingSubjects:
 		return "POLLER"
+	case strings.HasPrefix(subject, bus.IncomingPrefix):
+		return "GATEWAY"
 	}
 	return StreamsAccount
+}
+
+// there is the subject by its name in the account where it is published for all; to is its name in the importing account,
+// where that is another.
+func (r Right) there(shop bool) (subject, to string) {
+	switch {
+	case r.Kind == Subscribe && strings.HasPrefix(r.Subject, "invoices."):
+		return bus.StoredPrefix + r.Subject, r.Subject
+	case shop && strings.HasPrefix(r.Subject, "orders."):
+		return bus.IncomingPrefix + r.Subject, r.Subject
+	}
+	return r.Subject, ""
 }
 
 // account as it stands in the configuration.
@@ -123,6 +138,7 @@ type account struct {
 type user struct {
 	Key                      string
 	Publish, Deny, Subscribe []string
+	Answers                  bool // it may publish one answer to each request that it hears
 	Unlimited                bool // the system's: no permissions
 }
 
@@ -139,7 +155,7 @@ type export struct {
 func (c Config) accounts(keys map[string]string) []account {
 	all := map[string]*account{StreamsAccount: {Name: StreamsAccount, Streams: true}}
 	for _, r := range c.roles() {
-		a := &account{Name: r.Account(), User: &user{Key: keys[r.Name], Deny: r.Denied(), Subscribe: []string{inbox}}}
+		a := &account{Name: r.Account(), User: &user{Key: keys[r.Name], Deny: r.Denied(), Subscribe: []string{inbox}, Answers: r.Answers}}
 		if strings.HasPrefix(r.Name, shopPrefix) {
 			a.Limits = fmt.Sprintf("max_payload: %d, max_connections: %d, max_subscriptions: %d", shopPayload, shopConnections, shopSubscriptions)
 		}
@@ -154,16 +170,14 @@ func (c Config) accounts(keys map[string]string) []account {
 	}
 	for _, r := range c.roles() {
 		for _, right := range r.Rights() {
-			from := home(right.Subject)
-			if from == r.Account() {
-				continue
-			}
 			kind, to := "service", ""
 			if right.Kind == Subscribe {
 				kind = "stream"
-				if strings.HasPrefix(right.Subject, "invoices.") {
-					right.Subject, to = bus.StoredPrefix+right.Subject, right.Subject
-				}
+			}
+			right.Subject, to = right.there(strings.HasPrefix(r.Name, shopPrefix))
+			from := home(right.Subject)
+			if from == r.Account() {
+				continue
 			}
 			all[r.Account()].Imports = append(all[r.Account()].Imports, export{Kind: kind, Subject: right.Subject, Account: from, To: to})
 			all[from].export(kind, right, r.Account())
@@ -265,6 +279,8 @@ accounts {
                         deny: {{list .Deny}}{{end}}
                     }
                     subscribe: { allow: {{list .Subscribe}} }
+{{- if .Answers}}
+                    allow_responses: { max: 1, expires: "10s" }{{end}}
                 }
             }
 {{- end}}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -33,6 +34,7 @@ type Role struct {
 	Reads      []string  // streams: their state, messages by sequence, last message by subject
 	Watches    []Durable // only their state
 	Scans      []string  // streams: Reads, and consumers of its own
+	Answers    bool      // the requests that it hears
 	Provisions bool      // makes and changes streams and consumers
 }
 
@@ -128,7 +130,8 @@ func Roles() []Role {
 		reconciler,
 		{
 			Name: "gateway", About: "seqrflow run gateway",
-			Publishes: []string{hintSubjects}, Subscribes: []string{watchingSubjects}, Watches: watched(),
+			Publishes: []string{hintSubjects, events.OrdersSubjects}, Subscribes: []string{watchingSubjects, bus.IncomingSubjects}, Watches: watched(),
+			Answers: true,
 		},
 		{
 			Name: "reader", About: "watch, show, parked list, refunds list, doctor, and other programs that only look on",
@@ -154,8 +157,8 @@ func withHints(r Role) Role {
 	return r
 }
 
-// ShopRole is what the systems of a shop, named by its subject token, may do: publish its orders, hear its
-// invoices, and read the last event of one. The last works only where the stream answers directly, as it does on
+// ShopRole is what the systems of a shop, named by its subject token, may do: publish its orders, which the gateway stores
+// within the shop's quota, hear its invoices, and read the last event of one. The last works only where the stream answers directly, as it does on
 // one replica.
 func ShopRole(token string) Role {
 	return Role{

@@ -15,6 +15,7 @@ type metrics struct {
 	skew      prometheus.Gauge
 
 	refusedWrites prometheus.Counter
+	refusedOrders *prometheus.CounterVec
 	seconds       *prometheus.HistogramVec
 }
 
@@ -33,13 +34,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "The broker's clock less this machine's. Beyond 2 s nothing expires here."}),
 		refusedWrites: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "broker_refused_writes_total",
 			Help: "Writes that the broker refused for want of room."}),
+		refusedOrders: counter("incoming_orders_refused_total", "Order events that a shop published to its own account and that were not stored: over its quota, or the broker failed. Its publisher was told.", "shop"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "seqrflow", Name: "handler_seconds", Help: "Time a worker took for one delivery, the provider's call included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12),
 		}, []string{"worker"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.seconds)
+		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.refusedOrders, m.seconds)
 	}
 	return m
 }

@@ -1,10 +1,11 @@
-// Package gateway takes the provider's notification that an invoice was paid, and asks the poller to
-// look at once.
+// Package gateway takes in what comes from outside.
 //
-//	serves    POST /notify/<shop>/<invoice>
+//	serves    POST /notify/<shop>/<invoice>: the provider's notification that an invoice was paid
 //	publishes hints.<shop>.<invoice> (may be lost; the poller asks by itself anyway)
 //
 // A notification is not authenticated and proves nothing: it only makes a poll come sooner.
+//
+// It also stores what shops publish to their own accounts at the broker (bus.ForwardOrders), within a Quota.
 package gateway
 
 import (

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
+	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
 const answerTimeout = 5 * time.Second
@@ -49,6 +50,9 @@ func TestEachUserHasItsRights(t *testing.T) {
 func home(subject string) string {
 	if strings.HasPrefix(subject, "hints.") || strings.HasPrefix(subject, "watching.") {
 		return "POLLER"
+	}
+	if strings.HasPrefix(subject, bus.IncomingPrefix) {
+		return "GATEWAY"
 	}
 	return broker.StreamsAccount
 }

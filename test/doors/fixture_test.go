@@ -14,11 +14,13 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
+	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/gateway"
 )
 
 const startTimeout = 20 * time.Second
@@ -43,7 +45,34 @@ func newFixture(t *testing.T) *fixture {
 	o.Nkeys = append(o.Nkeys, probes(t, o)...)
 	f.server = run(t, o)
 	f.provision()
+	f.forward(gateway.NewQuota(quotaMiB, time.Now).Admit)
 	return f
+}
+
+// quotaMiB is what a shop may publish in the fixture.
+const quotaMiB = 4
+
+// forward runs a gateway's part that stores what shops publish.
+func (f *fixture) forward(admit func(string, int) error) {
+	f.Helper()
+	credentials, err := bus.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, "gateway.nk")}.Options()
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, err := bus.Connect(f.Context(), bus.Config{URL: f.server.ClientURL(), Options: credentials, Log: zerolog.Nop()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	stop, err := b.ForwardOrders(admit)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		if err := stop(); err != nil {
+			f.Error(err)
+		}
+		b.Close()
+	})
 }
 
 // in is the same server for a subtest.
@@ -76,7 +105,7 @@ func run(t *testing.T, o *server.Options) *server.Server {
 }
 
 // probeSeeds are users that only the tests have: they may do anything in the accounts where subjects meet.
-var probeSeeds = map[string]nkeys.KeyPair{broker.StreamsAccount: newPair(), "POLLER": newPair()}
+var probeSeeds = map[string]nkeys.KeyPair{broker.StreamsAccount: newPair(), "POLLER": newPair(), "GATEWAY": newPair()}
 
 func newPair() nkeys.KeyPair {
 	pair, err := nkeys.CreateUser()

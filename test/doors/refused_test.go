@@ -90,14 +90,14 @@ func (f *fixture) universe(k broker.Kind) []string {
 
 func TestEverythingElseIsRefusedToEachUser(t *testing.T) {
 	f := newFixture(t)
-	streams, poller := f.probe(broker.StreamsAccount), f.probe("POLLER")
+	streams, poller, gateway := f.probe(broker.StreamsAccount), f.probe("POLLER"), f.probe("GATEWAY")
 	toPublish, toSubscribe := f.universe(broker.Publish), append(f.universe(broker.Subscribe), ">", "invoices.>", "orders.>", "$JS.>", "$SYS.>", "_R_.>")
 	for _, r := range f.roles() {
 		t.Run(r.Name, func(t *testing.T) {
 			f := f.in(t)
 			var refused violations
 			nc := f.connect(r.Name, refused.handler())
-			arrived := [2]*nats.Subscription{everything(t, streams), everything(t, poller)}
+			arrived := []*nats.Subscription{everything(t, streams), everything(t, poller), everything(t, gateway)}
 			publish := withoutOwn(r, broker.Publish, toPublish)
 			for _, s := range publish {
 				if err := nc.Publish(s, []byte("x")); err != nil {
@@ -110,7 +110,7 @@ func TestEverythingElseIsRefusedToEachUser(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			flush(t, nc, streams, poller)
+			flush(t, nc, streams, poller, gateway)
 			for _, s := range refused.await(append(publish, subscribe...)) {
 				t.Errorf("%s was not refused", s)
 			}

@@ -3,6 +3,8 @@ package doors
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,6 +136,52 @@ func TestShopsLimits(t *testing.T) {
 		t.Errorf("another shop can't connect any more: %v", err)
 	} else {
 		nc.Close()
+	}
+}
+
+// A shop that publishes more than its quota is told so, and keeps no other from publishing.
+func TestShopPublishesNoMoreThanItsQuota(t *testing.T) {
+	f := newFixture(t)
+	acme, beta := jetStream(t, f.connect("shop-acme")), jetStream(t, f.connect("shop-beta"))
+	large := make([]byte, 1<<20-200)
+	for i := range quotaMiB {
+		if _, err := acme.Publish(t.Context(), fmt.Sprintf("orders.acme.%d.placed", i), large); err != nil {
+			t.Fatalf("order %d: %v", i, err)
+		}
+	}
+	_, err := acme.Publish(t.Context(), "orders.acme.more.placed", large)
+	var refused *jetstream.APIError
+	if !errors.As(err, &refused) || refused.Code != 429 || !strings.Contains(refused.Description, "quota of 4 MiB a day") {
+		t.Errorf("an order beyond the quota: %v", err)
+	}
+	ack, err := beta.Publish(t.Context(), "orders.beta.1.placed", large)
+	if err != nil || ack.Sequence != 1+quotaMiB+1 { // one was there
+		t.Errorf("another shop's order: %+v, %v", ack, err)
+	}
+}
+
+// Two messages under one id are two messages, at the same moment too; and what is no order event is stored as well, for a
+// worker to park it with the reason.
+func TestShopsMessageIDsDiscardNothing(t *testing.T) {
+	f := newFixture(t)
+	acme := jetStream(t, f.connect("shop-acme"))
+	var futures []jetstream.PubAckFuture
+	for _, event := range []string{"placed", "canceled", "plased"} {
+		ack, err := acme.PublishAsync("orders.acme.1."+event, []byte("{}"), jetstream.WithMsgID("1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		futures = append(futures, ack)
+	}
+	for i, future := range futures {
+		select {
+		case ack := <-future.Ok():
+			if ack.Duplicate || ack.Sequence != uint64(2+i) {
+				t.Errorf("message %d: %+v", i, ack)
+			}
+		case err := <-future.Err():
+			t.Errorf("message %d: %v", i, err)
+		}
 	}
 }
 
