@@ -52,6 +52,20 @@ func (o Outcome) Asked() Outcome {
 	return o
 }
 
+// ranks says which of two outcomes a delivery has that asked for two things: it comes again until neither waits, and only
+// then a person has to see what is left.
+var ranks = map[kind]int{done: 0, park: 1, retry: 2, snooze: 3, silent: 4, dropped: 5}
+
+// And is the outcome of a delivery that asked for two things, of which one ended as o and the other as p.
+func (o Outcome) And(p Outcome) Outcome {
+	asked := o.asked || p.asked
+	if ranks[p.kind] > ranks[o.kind] || p.kind == o.kind && p.after > 0 && (o.after == 0 || p.after < o.after) {
+		o = p
+	}
+	o.asked = asked
+	return o
+}
+
 func (o Outcome) answer() answer {
 	switch {
 	case o.kind == silent:

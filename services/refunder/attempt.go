@@ -23,7 +23,7 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	}
 	known, ok := inv.Refund(want.RefundID)
 	if ok {
-		if why, conflict := want.Conflicts(known); conflict && known.Message != d.Seq {
+		if why, conflict := want.Conflicts(known); conflict && !madeBy(known, d) {
 			return bus.Park(errors.New(why))
 		}
 		if known.Status == events.RefundDone || known.Status == events.RefundFailed || known.Status == events.RefundUnknown {
@@ -33,8 +33,8 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	if o, doubted := w.restored(ctx, d, inv, want, known, ok); doubted {
 		return o
 	}
-	theirs := known.Message != d.Seq
-	known.Message = d.Seq
+	theirs := !madeBy(known, d)
+	known.Message, known.Stream = d.Seq, d.Stream
 	switch {
 	case ok && known.Status == events.RefundSending && theirs:
 		return bus.SnoozeFor(soon, errors.New("another message asks for the same refund, and its outcome is awaited"))
@@ -59,7 +59,13 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 // fresh is the refund as it is recorded first.
 func (w *Worker) fresh(d bus.Delivery, inv bus.Loaded, want events.Return) (events.Refund, error) {
 	amount, err := want.Due(inv.Invoice)
-	return events.Refund{RefundID: want.RefundID, Amount: amount, All: want.All, Reason: want.Reason, Message: d.Seq}, err
+	return events.Refund{RefundID: want.RefundID, Amount: amount, All: want.All, Reason: want.Reason, Message: d.Seq, Stream: d.Stream}, err
+}
+
+// madeBy says whether the delivery's message made the refund's last attempt. Before the stream was recorded, it was told by
+// the sequence alone.
+func madeBy(r events.Refund, d bus.Delivery) bool {
+	return r.Message == d.Seq && (r.Stream == "" || r.Stream == d.Stream)
 }
 
 // restored puts a refund in doubt that was asked for before the broker was restored from a backup: it may have been paid
