@@ -30,6 +30,9 @@ const (
 // Done is the outcome of a delivery that needs nothing more.
 var Done = Outcome{kind: done}
 
+// Dropped is the outcome of a delivery that another copy may have: see [Delivery.Lost]. Nothing is told to the broker.
+var Dropped = Outcome{kind: dropped}
+
 // Retry the delivery after the worker's backoff; after its last attempt it is parked with err.
 func Retry(err error) Outcome { return Outcome{kind: retry, err: err} }
 
@@ -85,7 +88,9 @@ func (o Outcome) Err() error { return o.err }
 // IsDone, IsParked and Waits tell outcomes apart in tests and metrics.
 func (o Outcome) IsDone() bool   { return o.kind == done }
 func (o Outcome) IsParked() bool { return o.kind == park }
-func (o Outcome) Waits() bool    { return o.kind == snooze || o.kind == silent || o.kind == retry }
+func (o Outcome) Waits() bool {
+	return o.kind == snooze || o.kind == silent || o.kind == retry || o.kind == dropped
+}
 
 func (o Outcome) String() string {
 	if o.err == nil {

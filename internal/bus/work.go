@@ -155,7 +155,9 @@ func (w *work) outcome(j *job) Outcome {
 		return Snooze(err)
 	}
 	begun := time.Now()
-	o := w.handle(WithTrace(w.inHand, l.TraceParent()), l.Delivery)
+	d := l.Delivery
+	d.lease = l
+	o := w.handle(WithTrace(w.inHand, l.TraceParent()), d)
 	w.bus.metrics.handled(w.spec.Worker, o.kind, time.Since(begun))
 	return o
 }
@@ -183,7 +185,12 @@ func (w *work) fetch(l *Lease) (err error) {
 // settle does what the outcome says. A settlement that fails leaves the message unacknowledged: it comes again, and every
 // handler bears that.
 func (w *work) settle(l *Lease, o Outcome) {
+	if o.kind != done && l.lost() {
+		o = Outcome{kind: dropped, err: o.err} // another copy may have it, and decides by itself
+	}
 	if o.kind == dropped {
+		w.report(l, o, 0)
+		l.GiveBack(0) // where it came to this copy again meanwhile
 		return
 	}
 	attempts := w.attempts(l.Seq, o.kind)

@@ -132,6 +132,9 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 	if err != nil {
 		return calls.Elsewhere(d, w.Bus.Now(), err)
 	}
+	if d.Lost() {
+		return bus.Dropped
+	}
 	lost, seen := false, inv.Change
 	after, err := w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
 		if i.Change.At != seen.At || i.Change.Event != seen.Event || i.Change.RefundID != seen.RefundID {
@@ -148,7 +151,22 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 	case lost:
 		return bus.SnoozeFor(soon, errors.New("the invoice has changed meanwhile"))
 	}
+	if d.Lost() {
+		return w.notSent(ctx, after, want.RefundID)
+	}
 	return w.call(ctx, after, want, as)
+}
+
+// notSent takes an intent back that this copy did not act on, because another may have the message by now.
+func (w *Worker) notSent(ctx context.Context, inv events.Invoice, id string) bus.Outcome {
+	intent, _ := inv.Refund(id)
+	fact := events.Fact{At: w.Bus.Now(), Why: "not sent: the broker was not heard for so long that another copy may have the message"}
+	return w.then(ctx, inv.Key(), bus.Dropped, func(i events.Invoice) (events.Invoice, error) {
+		if now, _ := i.Refund(id); now.Status != intent.Status || now.Attempts != intent.Attempts {
+			return i, bus.ErrNothing // another copy has taken it up
+		}
+		return i.RefundNotSent(id, fact)
+	})
 }
 
 func intent(inv events.Invoice, r events.Refund) string {
