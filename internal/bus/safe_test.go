@@ -288,3 +288,37 @@ func TestStreamThatWentBackCountsAsRestored(t *testing.T) {
 		t.Errorf("restored at %s (%v), expected now", at, err)
 	}
 }
+
+// A restored stream that others have written on since has as many messages as this process has seen, but not the same.
+func TestRestoredStreamThatWasWrittenOnIsNoticed(t *testing.T) {
+	for name, more := range map[string]int{"as far as before": 2, "further": 5} {
+		t.Run(name, func(t *testing.T) {
+			writer, b, _ := copies(t, 0)
+			write := func(n int) {
+				for i := range n {
+					if _, err := writer.Update(t.Context(), "invoicer", events.KeyOf("acme", fmt.Sprint(i)), issue("acme", fmt.Sprint(i))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			write(2)
+			if at, err := b.RestoredAt(t.Context()); err != nil || !at.IsZero() {
+				t.Fatalf("restored at %s, %v", at, err)
+			}
+			write(3)
+			if at, err := b.RestoredAt(t.Context()); err != nil || !at.IsZero() {
+				t.Fatalf("a stream that was written on counts as restored at %s, %v", at, err)
+			}
+			if err := writer.JetStream().DeleteStream(t.Context(), events.InvoicesStream); err != nil {
+				t.Fatal(err)
+			}
+			if err := writer.EnsureStreams(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			write(more + 1)
+			if at, err := b.RestoredAt(t.Context()); err != nil || at.IsZero() {
+				t.Errorf("restored at %s (%v), expected now", at, err)
+			}
+		})
+	}
+}

@@ -175,13 +175,13 @@ func (inv Invoice) RefundDoubted(r Refund, f Fact) (Invoice, error) {
 
 // RefundSettled records what was found out about a refund in doubt: that it happened, under the
 // provider's ersReference where that is known, or that it did not, which releases its amount. A refund
-// that is sending counts as in doubt here, because the message that would end it may never come again.
+// that is sending or waiting counts as in doubt here, because the message that would end it may never come again.
 func (inv Invoice) RefundSettled(id string, happened bool, ersReference string, f Fact) (Invoice, error) {
 	r, ok := inv.Refund(id)
 	if !ok {
 		return inv, fmt.Errorf("refund %q: there is none: %w", id, ErrNotAllowed)
 	}
-	if r.Status != RefundUnknown && r.Status != RefundSending {
+	if !r.Open() {
 		return inv, fmt.Errorf("refund %q is %s, not in doubt: %w", id, r.Status, ErrNotAllowed)
 	}
 	if happened {

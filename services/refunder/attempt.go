@@ -30,7 +30,11 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 			return bus.Done
 		}
 	}
-	if o, doubted := w.restored(ctx, d, inv, want, known, ok); doubted {
+	at, err := w.Bus.RestoredAt(ctx)
+	if err != nil {
+		return bus.Snooze(err)
+	}
+	if o, doubted := w.restored(ctx, d, inv, want, known, ok, at); doubted {
 		return o
 	}
 	theirs := !madeBy(known, d)
@@ -39,9 +43,9 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	case ok && known.Status == events.RefundSending && theirs:
 		return bus.SnoozeFor(soon, errors.New("another message asks for the same refund, and its outcome is awaited"))
 	case ok && known.Status == events.RefundSending:
-		return w.resolve(ctx, d, inv, want, known)
+		return w.resolve(ctx, d, inv, want, known, at)
 	case ok:
-		return w.attempt(ctx, d, inv, want, known)
+		return w.attempt(ctx, d, inv, want, known, at)
 	}
 	if o, ready := due(inv, w.Bus.Now().Sub(d.At)); !ready {
 		return o
@@ -53,7 +57,7 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	if left := inv.Remaining(); fresh.Amount.Cmp(left) > 0 || fresh.Amount.Sign() == 0 {
 		return w.tooMuch(ctx, inv, fresh, left)
 	}
-	return w.attempt(ctx, d, inv, want, fresh)
+	return w.attempt(ctx, d, inv, want, fresh, at)
 }
 
 // fresh is the refund as it is recorded first.
@@ -70,11 +74,8 @@ func madeBy(r events.Refund, d bus.Delivery) bool {
 
 // restored puts a refund in doubt that was asked for before the broker was restored from a backup: it may have been paid
 // after the backup was taken. The period's report or a person settles it.
-func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, known events.Refund, asked bool) (bus.Outcome, bool) {
-	at, err := w.Bus.RestoredAt(ctx)
+func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, known events.Refund, asked bool, at time.Time) (bus.Outcome, bool) {
 	switch {
-	case err != nil:
-		return bus.Snooze(err), true
 	case !d.At.Before(at) || !inv.State.WasPaid():
 		return bus.Outcome{}, false
 	case asked && known.AskedAt.After(at):
@@ -82,6 +83,7 @@ func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, w
 	}
 	r := known
 	if !asked {
+		var err error
 		if r, err = w.fresh(d, inv, want); err != nil {
 			return bus.Park(err), true
 		}
@@ -89,8 +91,12 @@ func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, w
 			return bus.Outcome{}, false
 		}
 	}
-	fact := events.Fact{At: w.Bus.Now(), Why: fmt.Sprintf("the broker was restored from a backup at %s: this refund may have been paid after the backup was taken", at.Format(time.RFC3339))}
+	fact := w.restoredFact(at)
 	return w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(r, fact) }), true
+}
+
+func (w *Worker) restoredFact(at time.Time) events.Fact {
+	return events.Fact{At: w.Bus.Now(), Why: fmt.Sprintf("the broker was restored from a backup at %s: this refund may have been paid after the backup was taken", at.Format(time.RFC3339))}
 }
 
 // due says whether the invoice is one that can be refunded now, and what becomes of the return if not.
@@ -126,8 +132,8 @@ func (w *Worker) tooMuch(ctx context.Context, inv bus.Loaded, r events.Refund, l
 	})
 }
 
-// attempt records the intent and makes the call.
-func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund) bus.Outcome {
+// attempt records the intent and makes the call. restored is when the broker was restored, as it was known when this was decided.
+func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund, restored time.Time) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
 		return calls.Elsewhere(d, w.Bus.Now(), err)
@@ -151,21 +157,37 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 	case lost:
 		return bus.SnoozeFor(soon, errors.New("the invoice has changed meanwhile"))
 	}
-	if d.Lost() {
-		return w.notSent(ctx, after, want.RefundID)
+	if o, stop := w.stop(ctx, d, after, want, restored); stop {
+		return o
 	}
 	return w.call(ctx, after, want, as)
 }
 
-// notSent takes an intent back that this copy did not act on, because another may have the message by now.
-func (w *Worker) notSent(ctx context.Context, inv events.Invoice, id string) bus.Outcome {
-	intent, _ := inv.Refund(id)
-	fact := events.Fact{At: w.Bus.Now(), Why: "not sent: the broker was not heard for so long that another copy may have the message"}
-	return w.then(ctx, inv.Key(), bus.Dropped, func(i events.Invoice) (events.Invoice, error) {
-		if now, _ := i.Refund(id); now.Status != intent.Status || now.Attempts != intent.Attempts {
+// stop looks once more, right before the call, for what may have happened while the intent was recorded: that the broker was
+// restored from a backup, or that another copy may have the message.
+func (w *Worker) stop(ctx context.Context, d bus.Delivery, inv events.Invoice, want events.Return, restored time.Time) (bus.Outcome, bool) {
+	r, _ := inv.Refund(want.RefundID)
+	at, err := w.Bus.RestoredAt(ctx)
+	switch {
+	case err != nil:
+		return w.notSent(ctx, inv, r, bus.Snooze(err), "not sent: it cannot be known whether the broker was restored from a backup"), true
+	case at.After(restored) && d.At.Before(at):
+		fact := w.restoredFact(at)
+		return w.then(ctx, inv.Key(), bus.Done, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(r, fact) }), true
+	case d.Lost():
+		return w.notSent(ctx, inv, r, bus.Dropped, "not sent: the broker was not heard for so long that another copy may have the message"), true
+	}
+	return bus.Outcome{}, false
+}
+
+// notSent takes back an intent that this copy did not act on.
+func (w *Worker) notSent(ctx context.Context, inv events.Invoice, r events.Refund, o bus.Outcome, why string) bus.Outcome {
+	fact := events.Fact{At: w.Bus.Now(), Why: why}
+	return w.then(ctx, inv.Key(), o, func(i events.Invoice) (events.Invoice, error) {
+		if now, _ := i.Refund(r.RefundID); now.Status != r.Status || now.Attempts != r.Attempts {
 			return i, bus.ErrNothing // another copy has taken it up
 		}
-		return i.RefundNotSent(id, fact)
+		return i.RefundNotSent(r.RefundID, fact)
 	})
 }
 

@@ -350,4 +350,3 @@ func waitUntil(t *testing.T, ok func() bool) {
 		}
 	}
 }
-
