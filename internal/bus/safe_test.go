@@ -322,3 +322,39 @@ func TestRestoredStreamThatWasWrittenOnIsNoticed(t *testing.T) {
 		})
 	}
 }
+
+// A limit counts to the message, however small it is, and the size of each event is looked at, also right after another.
+func TestSmallLimitsAndEachSizeCount(t *testing.T) {
+	b := newBus(t)
+	limit := func(messages int64, size int32) {
+		s, err := b.JetStream().Stream(t.Context(), events.InvoicesStream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		cfg.MaxMsgs, cfg.MaxMsgSize = messages, size
+		if _, err := b.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(50, 20_000)
+	if err := b.Room(t.Context(), 1000); err != nil {
+		t.Errorf("with 0 of 50 messages: %v", err)
+	}
+	if err := b.Room(t.Context(), 30_000); !errors.Is(err, bus.ErrTooLarge) {
+		t.Errorf("30,000 bytes of 20,000, a moment after a smaller one: %v", err)
+	}
+	if err := b.RoomForOutcome(t.Context(), 30_000); !errors.Is(err, bus.ErrTooLarge) {
+		t.Errorf("an outcome of 30,000 bytes of 20,000: %v", err)
+	}
+	limit(2, -1)
+	if err := b.RoomForOutcome(t.Context(), 1000); err != nil {
+		t.Errorf("an intent and an outcome that are the last messages to fit: %v", err)
+	}
+	if _, err := b.Update(t.Context(), "invoicer", events.KeyOf("acme", "1"), issue("acme", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.RoomForOutcome(t.Context(), 1000); !errors.Is(err, bus.ErrNoRoom) {
+		t.Errorf("an outcome for which there is no room: %v", err)
+	}
+}

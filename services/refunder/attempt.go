@@ -138,7 +138,12 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 	if err != nil {
 		return calls.Elsewhere(d, w.Bus.Now(), err)
 	}
-	if d.Lost() {
+	switch err := w.outcomeFits(ctx, inv.Invoice, r); {
+	case errors.Is(err, bus.ErrTooLarge):
+		return bus.Park(fmt.Errorf("the outcome of the refund could not be recorded: %w", err))
+	case err != nil:
+		return bus.Snooze(err)
+	case d.Lost():
 		return bus.Dropped
 	}
 	lost, seen := false, inv.Change
@@ -161,6 +166,23 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 		return o
 	}
 	return w.call(ctx, after, want, as)
+}
+
+// outcomeRoom is by how many bytes the event of an outcome may be larger than that of the intent: the provider's words and
+// references.
+const outcomeRoom = 8 << 10
+
+// outcomeFits says whether the event of the intent, and after it that of whatever the provider answers, can be recorded.
+func (w *Worker) outcomeFits(ctx context.Context, inv events.Invoice, r events.Refund) error {
+	intended, err := inv.Refunding(r, events.Fact{At: w.Bus.Now(), Why: intent(inv, r)})
+	if err != nil {
+		return nil //nolint:nilerr // what is not allowed is not recorded either
+	}
+	size, err := bus.EventSize(intended)
+	if err != nil {
+		return err
+	}
+	return w.Bus.RoomForOutcome(ctx, size+outcomeRoom)
 }
 
 // stop looks once more, right before the call, for what may have happened while the intent was recorded: that the broker was

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/seqrflow/seqrflow/internal/rig"
@@ -45,7 +46,7 @@ func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
 	x.paid("1")
 	p := &payer{}
 	h := p.hook(r)
-	pay := h.refund
+	pay, again := h.refund, make(chan struct{})
 	h.refund = func(ctx context.Context, c seqr.RefundPayment) (seqr.Refunded, error) {
 		s, err := r.Bus.JetStream().Stream(ctx, events.InvoicesStream)
 		if err != nil {
@@ -73,14 +74,42 @@ func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
 		}{{raw.Subject, raw.Data}, {paid.Subject, paid.Data}} {
 			r.Raw(m.subject, m.body)
 		}
+		close(again)
 		return pay(ctx, c)
 	}
 	runRefunder(r, h)
 	r.Return("1", "r1", "4")
+	<-again
 	waitUntil(t, func() bool { return slices.Contains(r.History("1"), events.EventRefunded) })
 	r.Idle()
 	if l, err := r.Bus.Load(t.Context(), events.KeyOf(rig.Shop, "1")); err != nil || l.Refunded.String() != "4" {
 		t.Errorf("%+v, %v", l.Refunds, err)
 	}
 	p.expect(t, "4 of 1")
+}
+
+// A refund whose outcome no event could record is not asked for.
+func TestRefundWhoseOutcomeCannotBeRecordedIsNotAskedFor(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	x := recorded{t, r}
+	x.issued("1", "1")
+	x.paid("1")
+	s, err := r.Bus.JetStream().Stream(t.Context(), events.InvoicesStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.CachedInfo().Config
+	cfg.MaxMsgSize = 4000 // the intent has some 1,500 bytes, and fits
+	if _, err := r.Bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	p := &payer{}
+	runRefunder(r, p.hook(r))
+	r.Return("1", "r1", "4")
+	if parked := r.WaitParked("refunder", "1"); !strings.Contains(parked.Reason, "max_msg_size") {
+		t.Errorf("parked with %q", parked.Reason)
+	}
+	r.Idle()
+	p.expect(t)
+	expectHistory(t, r, "1", events.EventIssued, events.EventPaid)
 }
