@@ -14,6 +14,8 @@ type Outcome struct {
 	err   error
 	after time.Duration
 	asked bool // the provider was asked, and answered
+
+	terminal string // whose credentials this copy lacks
 }
 
 type kind string
@@ -25,6 +27,8 @@ const (
 	silent  kind = "unanswered"
 	park    kind = "park"
 	dropped kind = "dropped" // the lease was lost before a handler had it
+
+	elsewhere kind = "elsewhere"
 )
 
 // Done is the outcome of a delivery that needs nothing more.
@@ -45,6 +49,12 @@ func SnoozeFor(d time.Duration, why error) Outcome {
 	return Outcome{kind: snooze, err: why, after: d}
 }
 
+// Elsewhere is the outcome of a delivery that needs the credentials of a terminal which this copy lacks: another copy gets it,
+// and it is parked with err when none has them.
+func Elsewhere(terminal string, err error) Outcome {
+	return Outcome{kind: elsewhere, err: err, terminal: terminal}
+}
+
 // Unanswered is the outcome when the provider gave no answer: the delivery waits as in Snooze, and after some of them in a
 // row its terminal is probed before anything else of it is tried.
 func Unanswered(err error) Outcome { return Outcome{kind: silent, err: err} }
@@ -57,7 +67,7 @@ func (o Outcome) Asked() Outcome {
 
 // ranks says which of two outcomes a delivery has that asked for two things: it comes again until neither waits, and only
 // then a person has to see what is left.
-var ranks = map[kind]int{done: 0, park: 1, retry: 2, snooze: 3, silent: 4, dropped: 5}
+var ranks = map[kind]int{done: 0, park: 1, elsewhere: 2, retry: 3, snooze: 4, silent: 5, dropped: 6}
 
 // And is the outcome of a delivery that asked for two things, of which one ended as o and the other as p.
 func (o Outcome) And(p Outcome) Outcome {

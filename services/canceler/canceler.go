@@ -58,7 +58,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, handle := range []bus.Handler{w.orderCanceled, w.overdue} {
 		c := Consumers()[i]
-		c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
 		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
 	}
 	return g.Wait()
@@ -135,7 +135,7 @@ func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellati
 func (w *Worker) end(ctx context.Context, d bus.Delivery, inv bus.Loaded, e events.Name, why string, paid bus.Outcome) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(d, w.Bus.Now(), err)
+		return calls.Elsewhere(err)
 	}
 	begun := w.Bus.Now()
 	err = w.Provider.CancelInvoice(seqr.WithAbout(ctx, inv.Key.String()), seqr.CancelInvoice{As: as, InvoiceReference: inv.InvoiceReference})

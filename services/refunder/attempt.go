@@ -136,7 +136,7 @@ func (w *Worker) tooMuch(ctx context.Context, inv bus.Loaded, r events.Refund, l
 func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund, restored time.Time) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(d, w.Bus.Now(), err)
+		return calls.Elsewhere(err)
 	}
 	switch err := w.outcomeFits(ctx, inv.Invoice, r); {
 	case errors.Is(err, bus.ErrTooLarge):

@@ -82,7 +82,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, handle := range []bus.Handler{w.returned, w.canceled, w.paid, w.released} {
 		c := Consumers()[i]
-		c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
 		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
 	}
 	return g.Wait()
