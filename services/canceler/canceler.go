@@ -93,6 +93,8 @@ func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellati
 	switch {
 	case !inv.Known():
 		return w.unseen(ctx, inv, c, t, why)
+	case inv.OrderID != c.OrderID && c.InvoiceID == "":
+		return bus.Done // another order's try has taken the order's id: nothing was ever issued under it for this one
 	case inv.OrderID != c.OrderID:
 		return bus.Park(fmt.Errorf("invoiceId: %q is an invoice of order %q, not of %q", inv.InvoiceID, inv.OrderID, c.OrderID))
 	case !inv.State.Open():
