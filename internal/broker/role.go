@@ -100,8 +100,9 @@ func worker(name, about string, publishes, reads []string) Role {
 		}
 	}
 	return Role{
-		Name: name, About: about, Consumes: consumes, Reads: reads, Watches: watched(), Subscribes: []string{watchingSubjects},
-		Publishes: append(publishes, "parked."+name+".*.*", "parked.foreign.*.*", "exchanges.*.*.*"),
+		Name: name, About: about, Consumes: consumes, Reads: reads, Watches: watched(),
+		Subscribes: []string{watchingSubjects, bus.ServingSubject(name)},
+		Publishes:  append(publishes, bus.ServingSubject(name), "parked."+name+".*.*", "parked.foreign.*.*", "exchanges.*.*.*"),
 	}
 }
 

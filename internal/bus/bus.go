@@ -98,7 +98,7 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	if cfg.Backoff == (Backoff{}) {
 		cfg.Backoff = Backoff{500 * time.Millisecond, 30 * time.Second}
 	}
-	b := &Bus{cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Metrics), streams: map[string]jetstream.Stream{}, created: map[string]time.Time{}, history: history{seen: map[string]uint64{}}}
+	b := &Bus{cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Metrics), streams: map[string]jetstream.Stream{}, created: map[string]time.Time{}}
 	nc, err := b.dial(ctx)
 	if err != nil {
 		return nil, err

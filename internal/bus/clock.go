@@ -40,7 +40,7 @@ func (b *Bus) Skew() time.Duration { return time.Duration(b.skew.Load()) }
 // it was measured last.
 func (b *Bus) Now() time.Time { return b.now().Add(b.Skew()) }
 
-// clockEvery is how often a consumer's process compares its clock with the broker's.
+// clockEvery is how often a consumer's process compares its clock with the broker's, and the stream with what it has seen.
 const clockEvery = 30 * time.Second
 
 // watchClock measures now and again until ctx ends.
@@ -48,6 +48,9 @@ func (b *Bus) watchClock(ctx context.Context) error {
 	for {
 		if _, err := b.MeasureClock(ctx); err != nil && ctx.Err() == nil {
 			b.log.Debug().Err(err).Msg("comparing clocks")
+		}
+		if _, err := b.RestoredAt(ctx); err != nil && ctx.Err() == nil { // so that it is known how far the stream was
+			b.log.Debug().Err(err).Msg("comparing the stream with what was seen of it")
 		}
 		if !pause(ctx, clockEvery) {
 			return nil

@@ -24,6 +24,8 @@ type Consumer struct {
 	// is set up; after any other error a message that no copy takes within a while is parked with it. nil serves every
 	// shop, each with a terminal of its own.
 	Serves func(shop string) (terminal string, err error)
+	// Has says whether this copy has the credentials of a terminal of a shop that it serves; nil is none but the shop's own.
+	Has func(shop, terminal string) bool
 	// Probe asks the shop's terminal something harmless; nil without an error is an answer. While a terminal is silent it
 	// is probed, and no delivery is tried. Without it no terminal counts as silent.
 	Probe func(ctx context.Context, shop string) error

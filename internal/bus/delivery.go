@@ -20,7 +20,13 @@ type Delivery struct {
 	Redelivered bool      // an earlier delivery was not acknowledged: it may have done anything
 	Replayed    bool      // a person sent it back from PARKED
 	At          time.Time // when it was stored, by the broker's clock
+
+	lease *Lease // that a handler works under
 }
+
+// Lost says that another copy may have the message by now. A handler looks at it right before it has the provider do
+// something that must not be done twice, and ends with Dropped when it is so.
+func (d Delivery) Lost() bool { return d.lease != nil && d.lease.lost() }
 
 // Invoice is the invoice that the message is an event of; an error for one that no worker can have written.
 func (d Delivery) Invoice() (events.Invoice, error) {

@@ -14,10 +14,20 @@ const servedElsewhere = 15 * time.Second
 
 // notServed leaves the message to a copy that serves its shop. When there seems to be none although it is not set up that
 // way, it is parked.
-func (w *work) notServed(l *Lease, why error) {
+func (w *work) notServed(l *Lease, shop string, why error) {
+	if errors.Is(why, ErrOtherCopy) {
+		l.GiveBack(w.elsewhereAgain(w.seenFor(l.seq)))
+		return
+	}
+	w.leave(l, shop, "", why)
+}
+
+// leave gives a message back for a copy that has the credentials that this one lacks: of the shop, or of one terminal of it. It
+// is parked when it was seen here for long enough and no copy says to have them.
+func (w *work) leave(l *Lease, shop, terminal string, why error) {
 	seen := w.seenFor(l.seq)
-	if seen < servedElsewhere || l.replay || errors.Is(why, ErrOtherCopy) {
-		l.GiveBack(anyOf(min(max(seen/4, reconnectWait), w.spec.Backoff.Most)))
+	if seen < servedElsewhere || l.replay || w.served.elsewhere(w.inHand, shop, terminal) {
+		l.GiveBack(w.elsewhereAgain(seen))
 		return
 	}
 	if err := w.fetch(l); err != nil {
@@ -25,6 +35,10 @@ func (w *work) notServed(l *Lease, why error) {
 		return
 	}
 	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)))
+}
+
+func (w *work) elsewhereAgain(seen time.Duration) time.Duration {
+	return anyOf(min(max(seen/4, reconnectWait), w.spec.Backoff.Most))
 }
 
 // anyOf is a half to one and a half of a pause. Of two messages that two copies give back in step, the broker would deal each

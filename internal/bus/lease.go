@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,8 @@ type Lease struct {
 	slot   int
 	replay bool
 	msg    atomic.Pointer[jetstream.Msg] // the newest delivery of the message
-	beaten atomic.Int64                  // when the broker was last told, Unix nanoseconds
+	told   atomic.Pointer[time.Time]     // when the broker's clock for the message was last set back for certain
+	over   atomic.Bool                   // it was lost; only a new delivery to this copy makes it good again
 	ended  atomic.Bool
 }
 
@@ -39,6 +41,8 @@ type keeper struct {
 	held  map[uint64]*Lease // by the consumer's stream sequence
 	slots [keeperSlots]map[*Lease]struct{}
 	at    int
+
+	asking sync.WaitGroup
 }
 
 func newKeeper(b *Bus, c Consumer) *keeper {
@@ -63,14 +67,16 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	now := time.Now()
 	if l := k.held[d.Seq]; l != nil {
 		l.msg.Store(&m)
-		l.beaten.Store(time.Now().UnixNano())
+		l.told.Store(&now)
+		l.over.Store(false)
 		return nil
 	}
 	l := &Lease{Delivery: d, keeper: k, seq: d.Seq, slot: (k.at + keeperSlots - 1) % keeperSlots}
 	l.msg.Store(&m)
-	l.beaten.Store(time.Now().UnixNano())
+	l.told.Store(&now)
 	k.held[d.Seq] = l
 	k.slots[l.slot][l] = struct{}{}
 	return l
@@ -89,6 +95,7 @@ func (k *keeper) forget(l *Lease) bool {
 
 // run sends heartbeats until ctx ends.
 func (k *keeper) run(ctx context.Context) {
+	defer k.asking.Wait()
 	t := time.NewTicker(k.spec.AckWait / beats / keeperSlots)
 	defer t.Stop()
 	for {
@@ -96,12 +103,12 @@ func (k *keeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			k.beat()
+			k.beat(ctx)
 		}
 	}
 }
 
-func (k *keeper) beat() {
+func (k *keeper) beat(ctx context.Context) {
 	k.mu.Lock()
 	due := make([]*Lease, 0, len(k.slots[k.at]))
 	for l := range k.slots[k.at] {
@@ -109,17 +116,51 @@ func (k *keeper) beat() {
 	}
 	k.at = (k.at + 1) % keeperSlots
 	k.mu.Unlock()
-	connected := k.bus.nc.IsConnected()
-	for _, l := range due {
-		if err := (*l.msg.Load()).InProgress(); err == nil && connected {
-			l.beaten.Store(time.Now().UnixNano())
-		}
-	}
+	k.tell(ctx, due)
 }
 
-// lost says that the broker was not told for so long that another copy may have the message by now.
+// tell sends a heartbeat for each lease that is not lost. That the connection takes it proves nothing: a broker that cannot be
+// reached is noticed seconds later. So the last of them is a request, and all count, from when they were sent, once the
+// broker has answered it: it has had those before by then.
+func (k *keeper) tell(ctx context.Context, due []*Lease) {
+	due = slices.DeleteFunc(due, (*Lease).lost)
+	if len(due) == 0 {
+		return
+	}
+	sent, msgs := time.Now(), make([]*jetstream.Msg, len(due))
+	for i, l := range due {
+		msgs[i] = l.msg.Load()
+		if i < len(due)-1 {
+			_ = (*msgs[i]).InProgress() // without an answer to the last none of them counts
+		}
+	}
+	last := *msgs[len(due)-1]
+	k.asking.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, k.spec.AckWait/2)
+		defer cancel()
+		if _, err := k.bus.nc.RequestWithContext(ctx, last.Reply(), progress); err != nil {
+			return
+		}
+		for i, l := range due {
+			if l.msg.Load() == msgs[i] && !l.lost() {
+				l.told.Store(&sent)
+			}
+		}
+	})
+}
+
+// progress says that a message is being worked on.
+var progress = []byte("+WPI")
+
+// lost says that the broker may have given the message to another copy, because it has not heard of it for so long. It stays
+// so until the message is delivered to this copy again. Both clocks count: one of them may stand still while the machine
+// sleeps, the other may be set back.
 func (l *Lease) lost() bool {
-	return time.Since(time.Unix(0, l.beaten.Load())) > l.keeper.spec.AckWait*9/10
+	told, now, most := *l.told.Load(), time.Now(), l.keeper.spec.AckWait*9/10
+	if now.Sub(told) > most || now.Round(0).Sub(told.Round(0)) > most {
+		l.over.Store(true)
+	}
+	return l.over.Load()
 }
 
 // Done acknowledges the message and waits for the broker's confirmation. Without it the message comes again.
@@ -129,9 +170,10 @@ func (l *Lease) Done(ctx context.Context) {
 	}
 }
 
-// GiveBack lets another copy have the message after a pause; none is at once.
+// GiveBack lets another copy have the message after a pause; none is at once. A lease that was lost has nothing to give: the
+// message may be at another copy, from which the broker would take it.
 func (l *Lease) GiveBack(after time.Duration) {
-	if l.keeper.forget(l) {
+	if l.keeper.forget(l) && !l.lost() {
 		_ = (*l.msg.Load()).NakWithDelay(after)
 	}
 }

@@ -56,27 +56,36 @@ func (b *Bus) allOf(ctx context.Context, stream, subject string) ([]Entry, error
 	return append(out, entryOf(stream, last)), nil
 }
 
+// Try is one invoice that an order is to be paid by, by the ids that the shop gave.
+type Try struct{ Shop, InvoiceID string }
+
+// Key of the invoice.
+func (t Try) Key() events.Key { return events.KeyOf(t.Shop, t.InvoiceID) }
+
 // Tries are the invoices that an order is to be paid by: one for each invoiceId that it was placed under before the given
 // sequence of ORDERS, the first under the order's own id.
-func (b *Bus) Tries(ctx context.Context, shop, order string, before uint64) ([]events.Key, error) {
+func (b *Bus) Tries(ctx context.Context, shop, order string, before uint64) ([]Try, error) {
 	placed, err := b.OrderMessages(ctx, shop, order, events.Placed)
 	if err != nil {
 		return nil, err
 	}
-	tries := []events.Key{events.KeyOf(shop, order)}
+	tries := []Try{{shop, order}}
 	for _, m := range placed {
 		o, err := events.DecodeOrder(m.Message())
-		if err == nil && m.Seq < before && !slices.Contains(tries, o.Key()) {
-			tries = append(tries, o.Key())
+		if err != nil || m.Seq >= before || o.InvoiceID == "" {
+			continue
+		}
+		if t := (Try{o.Shop, o.InvoiceID}); !slices.Contains(tries, t) {
+			tries = append(tries, t)
 		}
 	}
 	return tries, nil
 }
 
 // Canceled are the invoices that a cancellation is about: the one that it names, or all tries of the order so far.
-func (b *Bus) Canceled(ctx context.Context, c events.Cancellation, seq uint64) ([]events.Key, error) {
+func (b *Bus) Canceled(ctx context.Context, c events.Cancellation, seq uint64) ([]Try, error) {
 	if c.InvoiceID != "" {
-		return []events.Key{c.Key()}, nil
+		return []Try{{c.Shop, c.InvoiceID}}, nil
 	}
 	return b.Tries(ctx, c.Shop, c.OrderID, seq)
 }

@@ -14,6 +14,8 @@ type Outcome struct {
 	err   error
 	after time.Duration
 	asked bool // the provider was asked, and answered
+
+	terminal string // whose credentials this copy lacks
 }
 
 type kind string
@@ -25,10 +27,15 @@ const (
 	silent  kind = "unanswered"
 	park    kind = "park"
 	dropped kind = "dropped" // the lease was lost before a handler had it
+
+	elsewhere kind = "elsewhere"
 )
 
 // Done is the outcome of a delivery that needs nothing more.
 var Done = Outcome{kind: done}
+
+// Dropped is the outcome of a delivery that another copy may have: see [Delivery.Lost]. Nothing is told to the broker.
+var Dropped = Outcome{kind: dropped}
 
 // Retry the delivery after the worker's backoff; after its last attempt it is parked with err.
 func Retry(err error) Outcome { return Outcome{kind: retry, err: err} }
@@ -42,6 +49,12 @@ func SnoozeFor(d time.Duration, why error) Outcome {
 	return Outcome{kind: snooze, err: why, after: d}
 }
 
+// Elsewhere is the outcome of a delivery that needs the credentials of a terminal which this copy lacks: another copy gets it,
+// and it is parked with err when none has them.
+func Elsewhere(terminal string, err error) Outcome {
+	return Outcome{kind: elsewhere, err: err, terminal: terminal}
+}
+
 // Unanswered is the outcome when the provider gave no answer: the delivery waits as in Snooze, and after some of them in a
 // row its terminal is probed before anything else of it is tried.
 func Unanswered(err error) Outcome { return Outcome{kind: silent, err: err} }
@@ -49,6 +62,20 @@ func Unanswered(err error) Outcome { return Outcome{kind: silent, err: err} }
 // Asked notes that the provider answered, whatever it said: its terminal may be asked for more at once.
 func (o Outcome) Asked() Outcome {
 	o.asked = true
+	return o
+}
+
+// ranks says which of two outcomes a delivery has that asked for two things: it comes again until neither waits, and only
+// then a person has to see what is left.
+var ranks = map[kind]int{done: 0, park: 1, elsewhere: 2, retry: 3, snooze: 4, silent: 5, dropped: 6}
+
+// And is the outcome of a delivery that asked for two things, of which one ended as o and the other as p.
+func (o Outcome) And(p Outcome) Outcome {
+	asked := o.asked || p.asked
+	if ranks[p.kind] > ranks[o.kind] || p.kind == o.kind && p.after > 0 && (o.after == 0 || p.after < o.after) {
+		o = p
+	}
+	o.asked = asked
 	return o
 }
 
@@ -71,7 +98,9 @@ func (o Outcome) Err() error { return o.err }
 // IsDone, IsParked and Waits tell outcomes apart in tests and metrics.
 func (o Outcome) IsDone() bool   { return o.kind == done }
 func (o Outcome) IsParked() bool { return o.kind == park }
-func (o Outcome) Waits() bool    { return o.kind == snooze || o.kind == silent || o.kind == retry }
+func (o Outcome) Waits() bool {
+	return o.kind == snooze || o.kind == silent || o.kind == retry || o.kind == dropped
+}
 
 func (o Outcome) String() string {
 	if o.err == nil {

@@ -2,10 +2,13 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -17,22 +20,23 @@ import (
 // restoredKey is where INVOICES keeps, in its settings, when it was restored last.
 const restoredKey = "seqrflow.restored"
 
-// restoredFor is how long a look at the settings counts.
-const restoredFor = 2 * time.Second
-
-// history is how far this process has seen the streams.
+// history is how far this process has seen INVOICES.
 type history struct {
 	mu       sync.Mutex
-	seen     map[string]uint64 // last sequence that was acknowledged to this process, by stream
+	written  uint64    // last sequence that was acknowledged to this process
+	last     uint64    // of the stream when it was looked at, and
+	lastAt   time.Time // when that message was stored
 	restored time.Time
-	looked   time.Time
 }
 
 // saw remembers a sequence that the broker has acknowledged.
 func (h *history) saw(stream string, seq uint64) {
+	if stream != events.InvoicesStream {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.seen[stream] = max(h.seen[stream], seq)
+	h.written = max(h.written, seq)
 }
 
 // MarkRestored records that the broker's streams were restored from a backup: what was asked for before now and has no
@@ -53,39 +57,53 @@ func (b *Bus) MarkRestored(ctx context.Context) (time.Time, error) {
 	return at, b.denied(err)
 }
 
-// RestoredAt is when the broker was restored from a backup; zero is never. A stream that ends before what this process
-// has seen of it was restored just now, whoever says what.
+// RestoredAt is when the broker was restored from a backup, as it is known right now; zero is never. A stream that ends before
+// what this process has seen of it, or that has another message there, was restored just now, whoever says what.
 func (b *Bus) RestoredAt(ctx context.Context) (time.Time, error) {
-	b.history.mu.Lock()
-	at, fresh := b.history.restored, time.Since(b.history.looked) < restoredFor
-	b.history.mu.Unlock()
-	if fresh {
-		return at, nil
-	}
 	s, err := b.stream(ctx, events.InvoicesStream)
 	if err != nil {
-		return at, err
+		return time.Time{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	b.history.mu.Lock()
-	seen := b.history.seen[events.InvoicesStream]
-	b.history.mu.Unlock()
+	h := &b.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	info, err := s.Info(ctx)
 	if err != nil {
-		return at, err
+		return h.restored, err
 	}
 	marked, err := time.Parse(time.RFC3339Nano, info.Config.Metadata[restoredKey])
-	b.history.mu.Lock()
-	defer b.history.mu.Unlock()
-	if err == nil && marked.After(b.history.restored) {
-		b.history.restored = marked
+	if err == nil && marked.After(h.restored) {
+		h.restored = marked
 	}
-	if info.State.LastSeq < seen {
-		b.log.Error().Uint64("seen", seen).Uint64("last", info.State.LastSeq).
-			Msg("INVOICES ends before what this process has written: the broker was restored from a backup; run: seqrflow broker restored")
-		b.history.restored, b.history.seen[events.InvoicesStream] = info.TimeStamp, info.State.LastSeq
+	state := info.State
+	again, err := h.wentBack(ctx, s, state)
+	if err != nil {
+		return h.restored, err
 	}
-	b.history.looked = time.Now()
-	return b.history.restored, nil
+	if again {
+		b.log.Error().Uint64("seen", max(h.written, h.last)).Uint64("last", state.LastSeq).
+			Msg("INVOICES is not what this process has seen of it: the broker was restored from a backup; run: seqrflow broker restored")
+		h.restored, h.written = info.TimeStamp, state.LastSeq
+	}
+	h.last, h.lastAt = state.LastSeq, state.LastTime
+	return h.restored, nil
+}
+
+// wentBack says that the stream has lost what this process has seen of it, or has another message in its place.
+func (h *history) wentBack(ctx context.Context, s jetstream.Stream, now jetstream.StreamState) (bool, error) {
+	switch {
+	case now.LastSeq < h.last || now.LastSeq < h.written:
+		return true, nil
+	case h.last == 0 || h.lastAt.IsZero() || now.LastTime.IsZero():
+		return false, nil
+	case now.LastSeq == h.last:
+		return !now.LastTime.Equal(h.lastAt), nil
+	}
+	m, err := s.GetMsg(ctx, h.last)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil // an operator has removed it
+	}
+	return err == nil && !m.Time.Equal(h.lastAt), err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ const (
 	roomFor = time.Second
 	// refusedFor is how long nothing new begins after the broker has refused a write for want of room.
 	refusedFor = 5 * time.Second
+	// accountFor is how long the account is not asked about after it could not be: most workers may not.
+	accountFor = time.Minute
 )
 
 // room is what is known of the broker's storage.
@@ -30,7 +33,10 @@ type room struct {
 	mu      sync.Mutex
 	looked  time.Time
 	err     error
+	begun   uint64 // bytes of what began since then
+	largest int64  // message that each stream takes; 0 is any
 	refused time.Time
+	denied  time.Time // when the account could not be asked about
 }
 
 // Room says whether the broker has room for something new whose largest event will have this many bytes. The error is
@@ -39,58 +45,120 @@ func (b *Bus) Room(ctx context.Context, size int) error {
 	if err := b.fits(size); err != nil {
 		return err
 	}
-	b.room.mu.Lock()
-	defer b.room.mu.Unlock()
+	r := &b.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := time.Now()
-	if now.Sub(b.room.refused) < refusedFor {
+	if now.Sub(r.refused) < refusedFor {
 		return fmt.Errorf("%w: it refused a write a moment ago", ErrNoRoom)
 	}
-	if now.Sub(b.room.looked) < roomFor {
-		return b.room.err
-	}
-	err := b.look(ctx, size)
-	if err == nil || errors.Is(err, ErrNoRoom) {
-		b.room.looked, b.room.err = now, err
-	}
-	return err
-}
-
-// look compares the streams' and the account's use with their limits.
-func (b *Bus) look(ctx context.Context, size int) error {
-	for _, name := range []string{events.InvoicesStream, events.OpenStream, events.ParkedStream} {
-		s, err := b.stream(ctx, name)
-		if err != nil {
+	if now.Sub(r.looked) >= roomFor || r.begun > beginAtMost {
+		err := b.look(ctx)
+		if err != nil && !errors.Is(err, ErrNoRoom) {
 			return err
 		}
-		once, cancel := context.WithTimeout(ctx, requestTimeout)
-		info, err := s.Info(once)
-		cancel()
+		r.looked, r.err, r.begun = now, err, 0
+	}
+	if err := tooLarge(size, r.largest, "a stream"); err != nil {
+		return err
+	}
+	if r.err == nil {
+		r.begun += uint64(size)
+	}
+	return r.err
+}
+
+// beginAtMost is how many bytes may begin before the limits are looked at again, however little time has passed.
+const beginAtMost = 8 << 20
+
+// RoomForOutcome says whether INVOICES takes an intent and its outcome, each of this many bytes: what the provider is asked for
+// has to be recorded. Unlike for Room, the reserve is there for them. It looks each time.
+func (b *Bus) RoomForOutcome(ctx context.Context, size int) error {
+	if err := b.fits(size); err != nil {
+		return err
+	}
+	info, err := b.infoOf(ctx, events.InvoicesStream)
+	if err != nil {
+		return err
+	}
+	c, st := info.Config, info.State
+	if err := tooLarge(size, int64(c.MaxMsgSize), c.Name); err != nil {
+		return err
+	}
+	if c.MaxBytes > 0 && st.Bytes+2*uint64(size+headerRoom) > uint64(c.MaxBytes) || c.MaxMsgs > 0 && st.Msgs+2 > uint64(c.MaxMsgs) {
+		return noRoomIn(info)
+	}
+	return nil
+}
+
+func (b *Bus) infoOf(ctx context.Context, stream string) (*jetstream.StreamInfo, error) {
+	s, err := b.stream(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return s.Info(ctx)
+}
+
+func tooLarge(size int, most int64, where string) error {
+	if most > 0 && int64(size+headerRoom) > most {
+		return fmt.Errorf("%w: %d bytes, the max_msg_size of %s is %d", ErrTooLarge, size, where, most)
+	}
+	return nil
+}
+
+func noRoomIn(info *jetstream.StreamInfo) error {
+	c := info.Config
+	return fmt.Errorf("%w: the stream %s has %d bytes of %d, %d messages of %d; raise its limits", ErrNoRoom, c.Name, info.State.Bytes, c.MaxBytes, info.State.Msgs, c.MaxMsgs)
+}
+
+// look compares the streams' and the account's use with their limits. It is called with the room's mu held.
+func (b *Bus) look(ctx context.Context) error {
+	largest := int64(0)
+	for _, name := range []string{events.InvoicesStream, events.OpenStream, events.ParkedStream} {
+		info, err := b.infoOf(ctx, name)
 		if err != nil {
 			return err
 		}
 		c := info.Config
-		if c.MaxMsgSize > 0 && size+headerRoom > int(c.MaxMsgSize) {
-			return fmt.Errorf("%w: %d bytes, the max_msg_size of %s is %d", ErrTooLarge, size, name, c.MaxMsgSize)
+		if most := int64(c.MaxMsgSize); most > 0 && (largest == 0 || most < largest) {
+			largest = most
 		}
+		b.room.largest = largest
 		if full(info.State.Bytes, c.MaxBytes) || full(info.State.Msgs, c.MaxMsgs) {
-			return fmt.Errorf("%w: the stream %s has %d bytes of %d, %d messages of %d; raise its limits", ErrNoRoom, name, info.State.Bytes, c.MaxBytes, info.State.Msgs, c.MaxMsgs)
+			return noRoomIn(info)
 		}
 	}
-	once, cancel := context.WithTimeout(ctx, requestTimeout)
+	return b.lookAtAccount(ctx)
+}
+
+// lookAtAccount compares the account's use with its limits, for each number of replicas where they differ. Who may not ask gets
+// no answer, so it is not asked again for a while: the streams' own limits were looked at.
+func (b *Bus) lookAtAccount(ctx context.Context) error {
+	if time.Since(b.room.denied) < accountFor {
+		return nil
+	}
+	once, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	account, err := b.js.AccountInfo(once)
 	if err != nil {
-		return nil //nolint:nilerr // not everybody may ask; the streams' own limits were looked at
+		b.room.denied = time.Now()
+		return nil //nolint:nilerr // not everybody may ask
 	}
-	if full(account.Store, account.Limits.MaxStore) {
-		return fmt.Errorf("%w: the account uses %d bytes of %d", ErrNoRoom, account.Store, account.Limits.MaxStore)
+	tiers := map[string]jetstream.Tier{"": account.Tier}
+	maps.Copy(tiers, account.Tiers)
+	for name, t := range tiers {
+		if full(t.Store, t.Limits.MaxStore) {
+			return fmt.Errorf("%w: the account uses %d bytes of %d %s", ErrNoRoom, t.Store, t.Limits.MaxStore, name)
+		}
 	}
 	return nil
 }
 
 // full says that a limit is used up to the reserve; a limit of 0 or less is none.
 func full(used uint64, limit int64) bool {
-	return limit > 0 && used >= uint64(limit)/100*(100-reserve)
+	return limit > 0 && float64(used) >= float64(limit)*(100-reserve)/100
 }
 
 // noteWrite remembers that the broker refused a write for want of room (10023, 10047, 10077: resources, store, limits).

@@ -288,3 +288,73 @@ func TestStreamThatWentBackCountsAsRestored(t *testing.T) {
 		t.Errorf("restored at %s (%v), expected now", at, err)
 	}
 }
+
+// A restored stream that others have written on since has as many messages as this process has seen, but not the same.
+func TestRestoredStreamThatWasWrittenOnIsNoticed(t *testing.T) {
+	for name, more := range map[string]int{"as far as before": 2, "further": 5} {
+		t.Run(name, func(t *testing.T) {
+			writer, b, _ := copies(t, 0)
+			write := func(n int) {
+				for i := range n {
+					if _, err := writer.Update(t.Context(), "invoicer", events.KeyOf("acme", fmt.Sprint(i)), issue("acme", fmt.Sprint(i))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			write(2)
+			if at, err := b.RestoredAt(t.Context()); err != nil || !at.IsZero() {
+				t.Fatalf("restored at %s, %v", at, err)
+			}
+			write(3)
+			if at, err := b.RestoredAt(t.Context()); err != nil || !at.IsZero() {
+				t.Fatalf("a stream that was written on counts as restored at %s, %v", at, err)
+			}
+			if err := writer.JetStream().DeleteStream(t.Context(), events.InvoicesStream); err != nil {
+				t.Fatal(err)
+			}
+			if err := writer.EnsureStreams(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			write(more + 1)
+			if at, err := b.RestoredAt(t.Context()); err != nil || at.IsZero() {
+				t.Errorf("restored at %s (%v), expected now", at, err)
+			}
+		})
+	}
+}
+
+// A limit counts to the message, however small it is, and the size of each event is looked at, also right after another.
+func TestSmallLimitsAndEachSizeCount(t *testing.T) {
+	b := newBus(t)
+	limit := func(messages int64, size int32) {
+		s, err := b.JetStream().Stream(t.Context(), events.InvoicesStream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		cfg.MaxMsgs, cfg.MaxMsgSize = messages, size
+		if _, err := b.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(50, 20_000)
+	if err := b.Room(t.Context(), 1000); err != nil {
+		t.Errorf("with 0 of 50 messages: %v", err)
+	}
+	if err := b.Room(t.Context(), 30_000); !errors.Is(err, bus.ErrTooLarge) {
+		t.Errorf("30,000 bytes of 20,000, a moment after a smaller one: %v", err)
+	}
+	if err := b.RoomForOutcome(t.Context(), 30_000); !errors.Is(err, bus.ErrTooLarge) {
+		t.Errorf("an outcome of 30,000 bytes of 20,000: %v", err)
+	}
+	limit(2, -1)
+	if err := b.RoomForOutcome(t.Context(), 1000); err != nil {
+		t.Errorf("an intent and an outcome that are the last messages to fit: %v", err)
+	}
+	if _, err := b.Update(t.Context(), "invoicer", events.KeyOf("acme", "1"), issue("acme", "1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.RoomForOutcome(t.Context(), 1000); !errors.Is(err, bus.ErrNoRoom) {
+		t.Errorf("an outcome for which there is no room: %v", err)
+	}
+}

@@ -17,6 +17,12 @@ import (
 func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
 	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: map[uint64]time.Time{}, timers: map[*terminal]*time.Timer{}}
+	w.served = newServed(b, c)
+	silence, err := w.served.listen()
+	if err != nil {
+		return err
+	}
+	defer silence()
 	w.inHand, w.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	defer w.abandon()
 	return b.consume(ctx, c, w.arrive, w.stop)
@@ -31,6 +37,7 @@ type work struct {
 	abandon context.CancelFunc
 
 	handlers sync.WaitGroup
+	served   *served
 
 	mu       sync.Mutex
 	stopped  bool
@@ -57,7 +64,7 @@ func (w *work) arrive(ctx context.Context, k *keeper, spec Consumer, m jetstream
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && !w.stopped {
-		w.handlers.Go(func() { w.notServed(l, err) })
+		w.handlers.Go(func() { w.notServed(l, j.shop, err) })
 		return
 	}
 	if w.stopped {
@@ -155,7 +162,9 @@ func (w *work) outcome(j *job) Outcome {
 		return Snooze(err)
 	}
 	begun := time.Now()
-	o := w.handle(WithTrace(w.inHand, l.TraceParent()), l.Delivery)
+	d := l.Delivery
+	d.lease = l
+	o := w.handle(WithTrace(w.inHand, l.TraceParent()), d)
 	w.bus.metrics.handled(w.spec.Worker, o.kind, time.Since(begun))
 	return o
 }
@@ -183,7 +192,12 @@ func (w *work) fetch(l *Lease) (err error) {
 // settle does what the outcome says. A settlement that fails leaves the message unacknowledged: it comes again, and every
 // handler bears that.
 func (w *work) settle(l *Lease, o Outcome) {
+	if o.kind != done && l.lost() {
+		o = Outcome{kind: dropped, err: o.err} // another copy may have it, and decides by itself
+	}
 	if o.kind == dropped {
+		w.report(l, o, 0)
+		l.GiveBack(0) // where it came to this copy again meanwhile
 		return
 	}
 	attempts := w.attempts(l.Seq, o.kind)
@@ -201,6 +215,8 @@ func (w *work) settle(l *Lease, o Outcome) {
 			}
 			l.GiveBack(w.spec.Backoff.Most)
 		}
+	case elsewhere:
+		w.leave(l, token(keyOf(l.Subject), 1), o.terminal, o.err)
 	case retry:
 		l.GiveBack(w.spec.Backoff.after(attempts))
 	case snooze, silent:

@@ -2,7 +2,6 @@ package calls
 
 import (
 	"errors"
-	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -29,14 +28,12 @@ func OutcomeOf(err error) bus.Outcome {
 	return bus.Snooze(err).Asked()
 }
 
-// elsewhereFor is how long a copy without the credentials of an invoice's terminal leaves a message to the others.
-const elsewhereFor = 15 * time.Second
-
 // Elsewhere is what becomes of a delivery about an invoice of a terminal whose credentials this copy lacks: another copy may
-// have them; when none took it, a person has to see it.
-func Elsewhere(d bus.Delivery, now time.Time, err error) bus.Outcome {
-	if age := now.Sub(d.At); age < elsewhereFor {
-		return bus.SnoozeFor(max(age/4, time.Second/4), err)
+// have them; when none has, a person has to see it.
+func Elsewhere(err error) bus.Outcome {
+	var e *NoCredentials
+	if errors.As(err, &e) {
+		return bus.Elsewhere(e.Terminal, err)
 	}
 	return bus.Park(err)
 }

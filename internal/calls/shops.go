@@ -37,6 +37,14 @@ func Serving(shops Shops, only []string) func(shop string) (terminal string, err
 	}
 }
 
+// Has gives what a consumer asks of its worker: whether this copy can call the provider about invoices of a terminal of a shop.
+func Has(shops Shops) func(shop, terminal string) bool {
+	return func(shop, terminal string) bool {
+		_, ok := shops.TerminalOf(shop, terminal)
+		return ok
+	}
+}
+
 // Status is the harmless question that a silent terminal is probed with.
 type Status interface {
 	GetPaymentStatus(context.Context, seqr.GetPaymentStatus) (seqr.PaymentStatus, error)

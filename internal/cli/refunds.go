@@ -30,9 +30,22 @@ type doubtful struct {
 // provider takes so long.
 const stuckAfter = time.Minute
 
-// unsettled says that a person may have to find out what became of the refund: it is in doubt, or has been sending for too long.
+// waitsAfter is how long a refund may wait for another attempt before it is shown: its message may be gone or parked. While
+// the provider is down it waits for as long as that takes.
+const waitsAfter = 10 * time.Minute
+
+// unsettled says that a person may have to find out what became of the refund: it is in doubt, or has been sending or waiting
+// for too long.
 func unsettled(inv events.Invoice, r events.Refund, now time.Time) bool {
-	return r.Status == events.RefundUnknown || r.Status == events.RefundSending && now.Sub(inv.Change.At) > stuckAfter
+	switch age := now.Sub(inv.Change.At); r.Status {
+	case events.RefundUnknown:
+		return true
+	case events.RefundSending:
+		return age > stuckAfter
+	case events.RefundWaiting:
+		return age > waitsAfter
+	}
+	return false
 }
 
 // refundsInDoubt finds every refund that is in doubt or stuck now, oldest first.
@@ -135,7 +148,9 @@ type refundsResolveCmd struct {
 
 // Help of the command.
 func (refundsResolveCmd) Help() string {
-	return `Nothing is sent to the provider: the decision is recorded as an event of the invoice.
+	return `Nothing is sent to the provider: the decision is recorded as an event of the invoice. A refund that waits for another attempt can be settled too: then no more attempts are made.
+
+A refund that seqrflow asked for itself (late, cancel, second) and that did not happen is asked for again, under its id with -rest. If you have paid the buyer back in another way, say --happened.
 
 Examples:
 

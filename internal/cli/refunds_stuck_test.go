@@ -45,11 +45,27 @@ func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
 			},
 		)
 	}
+	fact := events.Fact{At: b.Now().Add(-time.Hour), Why: "the provider is busy"}
+	for _, id := range []string{"waits-a", "waits-b"} { // the messages that would end them are gone
+		rig.Record(t, b, events.KeyOf("acme", id),
+			func(inv events.Invoice) (events.Invoice, error) {
+				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.Bill{Terminal: "t1", ValidFor: time.Minute}, fact)
+			},
+			func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+id, "poller", fact) },
+			func(inv events.Invoice) (events.Invoice, error) {
+				return inv.Refunding(events.Refund{RefundID: "r", Amount: amount}, fact)
+			},
+			func(inv events.Invoice) (events.Invoice, error) { return inv.RefundNotSent("r", fact) },
+		)
+	}
 	out := good(t, "refunds", "list", "--nats", broker.URL())
 	has(t, out, "acme/stuck", "sending", "40.00 SEK")
 	if strings.Contains(out, "acme/now") {
 		t.Errorf("a refund that is being sent is listed:\n%s", out)
 	}
+	has(t, out, "acme/waits-a", "waiting")
+	has(t, good(t, "refunds", "resolve", "acme/waits-a", "r", "--did-not-happen", "--by", "Ann", "--nats", broker.URL()), "refund_failed")
+	has(t, good(t, "refunds", "resolve", "acme/waits-b", "r", "--happened", "--by", "Ann", "--nats", broker.URL()), "REFUNDED")
 	code, _, stderr := run(t, "", "refunds", "resolve", "acme/now", "r", "--did-not-happen", "--by", "Ann", "--nats", broker.URL())
 	if code != 1 || !strings.Contains(stderr, "being sent") {
 		t.Errorf("a refund that is being sent was settled: %d, %s", code, stderr)

@@ -142,6 +142,11 @@ func (r *Rig) Cancel(id string) {
 	r.publish(Shop, id, events.OrderCanceled, events.Cancellation{OrderID: id, Shop: Shop})
 }
 
+// CancelTry publishes the cancellation of one try of an order.
+func (r *Rig) CancelTry(id, invoice string) {
+	r.publish(Shop, id, events.OrderCanceled, events.Cancellation{OrderID: id, InvoiceID: invoice, Shop: Shop})
+}
+
 // Return publishes a return; amount "" asks for all that is left.
 func (r *Rig) Return(id, refundID, amount string) {
 	ret := events.Return{OrderID: id, Shop: Shop, RefundID: refundID}

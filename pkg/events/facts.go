@@ -96,9 +96,9 @@ func (inv Invoice) Refunding(r Refund, f Fact) (Invoice, error) {
 	case again && known.Status != RefundSending && known.Status != RefundWaiting:
 		return inv, fmt.Errorf("refund %q is %s: %w", r.RefundID, known.Status, ErrNotAllowed)
 	case again:
-		message := r.Message
+		message, stream := r.Message, r.Stream
 		r = known
-		r.Message = message
+		r.Message, r.Stream = message, stream
 		r.InDoubt = r.InDoubt || known.Status == RefundSending
 	default:
 		if err := inv.canReserve(r.Amount); err != nil {
@@ -126,7 +126,7 @@ func (inv Invoice) RefundedAs(id, ersReference string, f Fact) (Invoice, error) 
 	if !ok || r.Status == RefundDone {
 		return inv, fmt.Errorf("refund %q is done or unknown: %w", id, ErrNotAllowed)
 	}
-	r.Status, r.ErsReference, r.Detail, r.SettledAt = RefundDone, ersReference, f.Why, at(f)
+	r.Status, r.ErsReference, r.Detail, r.SettledAt, r.SettledBy = RefundDone, ersReference, f.Why, at(f), f.By
 	return inv.withRefund(EventRefunded, r, f)
 }
 
@@ -139,7 +139,7 @@ func (inv Invoice) RefundRefused(r Refund, f Fact) (Invoice, error) {
 	} else {
 		r.AskedAt = f.At.UTC()
 	}
-	r.Status, r.Detail, r.SettledAt = RefundFailed, f.Why, at(f)
+	r.Status, r.Detail, r.SettledAt, r.SettledBy = RefundFailed, f.Why, at(f), f.By
 	return inv.withRefund(EventRefundFailed, r, f)
 }
 
@@ -175,13 +175,13 @@ func (inv Invoice) RefundDoubted(r Refund, f Fact) (Invoice, error) {
 
 // RefundSettled records what was found out about a refund in doubt: that it happened, under the
 // provider's ersReference where that is known, or that it did not, which releases its amount. A refund
-// that is sending counts as in doubt here, because the message that would end it may never come again.
+// that is sending or waiting counts as in doubt here, because the message that would end it may never come again.
 func (inv Invoice) RefundSettled(id string, happened bool, ersReference string, f Fact) (Invoice, error) {
 	r, ok := inv.Refund(id)
 	if !ok {
 		return inv, fmt.Errorf("refund %q: there is none: %w", id, ErrNotAllowed)
 	}
-	if r.Status != RefundUnknown && r.Status != RefundSending {
+	if !r.Open() {
 		return inv, fmt.Errorf("refund %q is %s, not in doubt: %w", id, r.Status, ErrNotAllowed)
 	}
 	if happened {

@@ -94,8 +94,10 @@ type Refund struct {
 	Attempts     int          `json:"attempts,omitempty"`
 	InDoubt      bool         `json:"inDoubt,omitempty" jsonschema:"description=An earlier attempt may have been paid without our knowing"`
 	Message      uint64       `json:"message,omitempty" jsonschema:"description=Sequence of the message whose handling made the last attempt; others with the same refundId leave its outcome to that one"`
+	Stream       string       `json:"stream,omitempty" jsonschema:"description=The stream of that message"`
 	AskedAt      time.Time    `json:"askedAt"`
 	SettledAt    *time.Time   `json:"settledAt,omitempty"`
+	SettledBy    string       `json:"settledBy,omitempty" jsonschema:"description=Who found out its outcome when it was not the refunder"`
 
 	Unknown UnknownFields `json:"-"`
 }

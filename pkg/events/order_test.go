@@ -221,7 +221,7 @@ func TestCurrencies(t *testing.T) {
 // A shop that took one of our own refundIds would keep what follows from a canceled order from being paid back.
 func TestRefundIDsOfOurOwnAreReserved(t *testing.T) {
 	bare := `{"orderId":"1","shop":"acme","refundId":"%s","amount":"4"}`
-	for _, id := range []string{events.RefundLate, events.RefundCancel, events.RefundCancelRest, events.RefundSecond} {
+	for _, id := range []string{events.RefundLate, events.RefundCancel, events.RefundCancelRest, events.RefundSecond, "late-rest", "second-rest-2", "cancel-rest-13"} {
 		m := events.Message{Subject: "orders.acme.1.returned", Body: fmt.Appendf(nil, bare, id)}
 		if _, err := events.DecodeReturn(m); err == nil || !strings.Contains(err.Error(), "refundId: expected an id of the shop's own") {
 			t.Errorf("%s: %v", id, err)
@@ -234,8 +234,10 @@ func TestRefundIDsOfOurOwnAreReserved(t *testing.T) {
 			t.Errorf("%s is not reserved", id)
 		}
 	}
-	if events.IsReservedRefund("r1") {
-		t.Error("r1 is reserved")
+	for _, id := range []string{"r1", "cancel-rest-1", "cancel-rest-02", "cancel-restore", "late-2", "r1-rest"} {
+		if events.IsReservedRefund(id) {
+			t.Errorf("%s is reserved", id)
+		}
 	}
 }
 

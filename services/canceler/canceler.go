@@ -58,7 +58,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, handle := range []bus.Handler{w.orderCanceled, w.overdue} {
 		c := Consumers()[i]
-		c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
 		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
 	}
 	return g.Wait()
@@ -75,16 +75,14 @@ func (w *Worker) orderCanceled(ctx context.Context, d bus.Delivery) bus.Outcome 
 		return bus.Snooze(err)
 	}
 	outcome := bus.Done
-	for _, k := range invoices {
-		if o := w.cancel(ctx, d, c, k); !o.IsDone() {
-			outcome = o // the others were done; cancelling them again does no harm
-		}
+	for _, t := range invoices {
+		outcome = outcome.And(w.cancel(ctx, d, c, t)) // cancelling again those that were done does no harm
 	}
 	return outcome
 }
 
-func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellation, k events.Key) bus.Outcome {
-	inv, err := w.Bus.Load(ctx, k)
+func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellation, t bus.Try) bus.Outcome {
+	inv, err := w.Bus.Load(ctx, t.Key())
 	if err != nil {
 		return bus.Snooze(err)
 	}
@@ -94,7 +92,9 @@ func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellati
 	}
 	switch {
 	case !inv.Known():
-		return w.unseen(ctx, inv, c, k, why)
+		return w.unseen(ctx, inv, c, t, why)
+	case inv.OrderID != c.OrderID && c.InvoiceID == "":
+		return bus.Done // another order's try has taken the order's id: nothing was ever issued under it for this one
 	case inv.OrderID != c.OrderID:
 		return bus.Park(fmt.Errorf("invoiceId: %q is an invoice of order %q, not of %q", inv.InvoiceID, inv.OrderID, c.OrderID))
 	case !inv.State.Open():
@@ -116,11 +116,9 @@ func (w *Worker) overdue(ctx context.Context, d bus.Delivery) bus.Outcome {
 }
 
 // unseen records the cancellation before there is an invoice, so that none will be issued.
-func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellation, k events.Key, why string) bus.Outcome {
+func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellation, t bus.Try, why string) bus.Outcome {
 	fact := events.Fact{At: w.Bus.Now(), Why: why + " before there was an invoice"}
-	if c.InvoiceID == "" && k != events.KeyOf(c.Shop, c.OrderID) {
-		c.InvoiceID = k.Invoice
-	}
+	c.InvoiceID = t.InvoiceID
 	lost := false
 	_, err := w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
 		if i.State != "" {
@@ -139,7 +137,7 @@ func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellati
 func (w *Worker) end(ctx context.Context, d bus.Delivery, inv bus.Loaded, e events.Name, why string, paid bus.Outcome) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(d, w.Bus.Now(), err)
+		return calls.Elsewhere(err)
 	}
 	begun := w.Bus.Now()
 	err = w.Provider.CancelInvoice(seqr.WithAbout(ctx, inv.Key.String()), seqr.CancelInvoice{As: as, InvoiceReference: inv.InvoiceReference})

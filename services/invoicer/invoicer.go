@@ -159,6 +159,9 @@ func (w *Worker) size(inv bus.Loaded, order events.Order, as seqr.Principal) (in
 }
 
 func (w *Worker) send(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
+	if d.Lost() {
+		return bus.Dropped
+	}
 	ctx = seqr.WithAbout(ctx, inv.Key.String())
 	begun := w.Bus.Now()
 	sent, err := w.Provider.SendInvoice(ctx, seqr.SendInvoice{As: as, Invoice: w.request(order)})

@@ -59,7 +59,7 @@ func Consumers() []bus.Consumer {
 // Run until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	c := Consumers()[0]
-	c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+	c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
 	return w.Bus.Work(ctx, c, w.handle)
 }
 
@@ -73,7 +73,7 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 	}
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(d, w.Bus.Now(), err)
+		return calls.Elsewhere(err)
 	}
 	doc, err := render(w.Template, inv.Invoice)
 	if err != nil {

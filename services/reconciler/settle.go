@@ -124,6 +124,9 @@ func (w *Worker) settle(ctx context.Context, p events.Period, all []settlement) 
 		}
 		fact := events.Fact{At: w.Bus.Now(), Why: why, By: Name}
 		_, err := w.Bus.Update(ctx, Name, events.KeyOf(s.Shop, s.InvoiceID), func(i events.Invoice) (events.Invoice, error) {
+			if r, _ := i.Refund(s.RefundID); r.Status == events.RefundWaiting {
+				return i, bus.ErrNothing // it is tried again: that it has not happened yet is known
+			}
 			after, err := i.RefundSettled(s.RefundID, s.ErsReference != "", s.ErsReference, fact)
 			if errors.Is(err, events.ErrNotAllowed) {
 				return i, bus.ErrNothing // somebody settled it meanwhile

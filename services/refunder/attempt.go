@@ -23,25 +23,29 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	}
 	known, ok := inv.Refund(want.RefundID)
 	if ok {
-		if why, conflict := want.Conflicts(known); conflict && known.Message != d.Seq {
+		if why, conflict := want.Conflicts(known); conflict && !madeBy(known, d) {
 			return bus.Park(errors.New(why))
 		}
 		if known.Status == events.RefundDone || known.Status == events.RefundFailed || known.Status == events.RefundUnknown {
 			return bus.Done
 		}
 	}
-	if o, doubted := w.restored(ctx, d, inv, want, known, ok); doubted {
+	at, err := w.Bus.RestoredAt(ctx)
+	if err != nil {
+		return bus.Snooze(err)
+	}
+	if o, doubted := w.restored(ctx, d, inv, want, known, ok, at); doubted {
 		return o
 	}
-	theirs := known.Message != d.Seq
-	known.Message = d.Seq
+	theirs := !madeBy(known, d)
+	known.Message, known.Stream = d.Seq, d.Stream
 	switch {
 	case ok && known.Status == events.RefundSending && theirs:
 		return bus.SnoozeFor(soon, errors.New("another message asks for the same refund, and its outcome is awaited"))
 	case ok && known.Status == events.RefundSending:
-		return w.resolve(ctx, d, inv, want, known)
+		return w.resolve(ctx, d, inv, want, known, at)
 	case ok:
-		return w.attempt(ctx, d, inv, want, known)
+		return w.attempt(ctx, d, inv, want, known, at)
 	}
 	if o, ready := due(inv, w.Bus.Now().Sub(d.At)); !ready {
 		return o
@@ -53,22 +57,25 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	if left := inv.Remaining(); fresh.Amount.Cmp(left) > 0 || fresh.Amount.Sign() == 0 {
 		return w.tooMuch(ctx, inv, fresh, left)
 	}
-	return w.attempt(ctx, d, inv, want, fresh)
+	return w.attempt(ctx, d, inv, want, fresh, at)
 }
 
 // fresh is the refund as it is recorded first.
 func (w *Worker) fresh(d bus.Delivery, inv bus.Loaded, want events.Return) (events.Refund, error) {
 	amount, err := want.Due(inv.Invoice)
-	return events.Refund{RefundID: want.RefundID, Amount: amount, All: want.All, Reason: want.Reason, Message: d.Seq}, err
+	return events.Refund{RefundID: want.RefundID, Amount: amount, All: want.All, Reason: want.Reason, Message: d.Seq, Stream: d.Stream}, err
+}
+
+// madeBy says whether the delivery's message made the refund's last attempt. Before the stream was recorded, it was told by
+// the sequence alone.
+func madeBy(r events.Refund, d bus.Delivery) bool {
+	return r.Message == d.Seq && (r.Stream == "" || r.Stream == d.Stream)
 }
 
 // restored puts a refund in doubt that was asked for before the broker was restored from a backup: it may have been paid
 // after the backup was taken. The period's report or a person settles it.
-func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, known events.Refund, asked bool) (bus.Outcome, bool) {
-	at, err := w.Bus.RestoredAt(ctx)
+func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, known events.Refund, asked bool, at time.Time) (bus.Outcome, bool) {
 	switch {
-	case err != nil:
-		return bus.Snooze(err), true
 	case !d.At.Before(at) || !inv.State.WasPaid():
 		return bus.Outcome{}, false
 	case asked && known.AskedAt.After(at):
@@ -76,6 +83,7 @@ func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, w
 	}
 	r := known
 	if !asked {
+		var err error
 		if r, err = w.fresh(d, inv, want); err != nil {
 			return bus.Park(err), true
 		}
@@ -83,8 +91,12 @@ func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, w
 			return bus.Outcome{}, false
 		}
 	}
-	fact := events.Fact{At: w.Bus.Now(), Why: fmt.Sprintf("the broker was restored from a backup at %s: this refund may have been paid after the backup was taken", at.Format(time.RFC3339))}
+	fact := w.restoredFact(at)
 	return w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(r, fact) }), true
+}
+
+func (w *Worker) restoredFact(at time.Time) events.Fact {
+	return events.Fact{At: w.Bus.Now(), Why: fmt.Sprintf("the broker was restored from a backup at %s: this refund may have been paid after the backup was taken", at.Format(time.RFC3339))}
 }
 
 // due says whether the invoice is one that can be refunded now, and what becomes of the return if not.
@@ -120,11 +132,19 @@ func (w *Worker) tooMuch(ctx context.Context, inv bus.Loaded, r events.Refund, l
 	})
 }
 
-// attempt records the intent and makes the call.
-func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund) bus.Outcome {
+// attempt records the intent and makes the call. restored is when the broker was restored, as it was known when this was decided.
+func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund, restored time.Time) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(d, w.Bus.Now(), err)
+		return calls.Elsewhere(err)
+	}
+	switch err := w.outcomeFits(ctx, inv.Invoice, r); {
+	case errors.Is(err, bus.ErrTooLarge):
+		return bus.Park(fmt.Errorf("the outcome of the refund could not be recorded: %w", err))
+	case err != nil:
+		return bus.Snooze(err)
+	case d.Lost():
+		return bus.Dropped
 	}
 	lost, seen := false, inv.Change
 	after, err := w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
@@ -142,7 +162,55 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 	case lost:
 		return bus.SnoozeFor(soon, errors.New("the invoice has changed meanwhile"))
 	}
+	if o, stop := w.stop(ctx, d, after, want, restored); stop {
+		return o
+	}
 	return w.call(ctx, after, want, as)
+}
+
+// outcomeRoom is by how many bytes the event of an outcome may be larger than that of the intent: the provider's words and
+// references.
+const outcomeRoom = 8 << 10
+
+// outcomeFits says whether the event of the intent, and after it that of whatever the provider answers, can be recorded.
+func (w *Worker) outcomeFits(ctx context.Context, inv events.Invoice, r events.Refund) error {
+	intended, err := inv.Refunding(r, events.Fact{At: w.Bus.Now(), Why: intent(inv, r)})
+	if err != nil {
+		return nil //nolint:nilerr // what is not allowed is not recorded either
+	}
+	size, err := bus.EventSize(intended)
+	if err != nil {
+		return err
+	}
+	return w.Bus.RoomForOutcome(ctx, size+outcomeRoom)
+}
+
+// stop looks once more, right before the call, for what may have happened while the intent was recorded: that the broker was
+// restored from a backup, or that another copy may have the message.
+func (w *Worker) stop(ctx context.Context, d bus.Delivery, inv events.Invoice, want events.Return, restored time.Time) (bus.Outcome, bool) {
+	r, _ := inv.Refund(want.RefundID)
+	at, err := w.Bus.RestoredAt(ctx)
+	switch {
+	case err != nil:
+		return w.notSent(ctx, inv, r, bus.Snooze(err), "not sent: it cannot be known whether the broker was restored from a backup"), true
+	case at.After(restored) && d.At.Before(at):
+		fact := w.restoredFact(at)
+		return w.then(ctx, inv.Key(), bus.Done, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(r, fact) }), true
+	case d.Lost():
+		return w.notSent(ctx, inv, r, bus.Dropped, "not sent: the broker was not heard for so long that another copy may have the message"), true
+	}
+	return bus.Outcome{}, false
+}
+
+// notSent takes back an intent that this copy did not act on.
+func (w *Worker) notSent(ctx context.Context, inv events.Invoice, r events.Refund, o bus.Outcome, why string) bus.Outcome {
+	fact := events.Fact{At: w.Bus.Now(), Why: why}
+	return w.then(ctx, inv.Key(), o, func(i events.Invoice) (events.Invoice, error) {
+		if now, _ := i.Refund(r.RefundID); now.Status != r.Status || now.Attempts != r.Attempts {
+			return i, bus.ErrNothing // another copy has taken it up
+		}
+		return i.RefundNotSent(r.RefundID, fact)
+	})
 }
 
 func intent(inv events.Invoice, r events.Refund) string {

@@ -3,6 +3,8 @@ package refunder
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
@@ -25,6 +27,9 @@ func (w *Worker) settle(ctx context.Context, k events.Key, e ending) bus.Outcome
 	case class == seqr.Done:
 		fact.Why = "the provider paid back"
 		return w.then(ctx, k, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) {
+			if _, known := i.Refund(e.r.RefundID); !known { // a restore has taken the intent away meanwhile
+				i.Refunds = append(slices.Clone(i.Refunds), e.r)
+			}
 			return i.RefundedAs(e.r.RefundID, e.ersReference, fact)
 		})
 	case class == seqr.TryAgain, class == seqr.TryLater, seqr.IsCredentialError(e.err):
@@ -80,9 +85,9 @@ func (w *Worker) unknown(ctx context.Context, k events.Key, e ending, fact event
 
 // resolve takes up a refund whose intent is the last that is known: another copy died in the call, or
 // its answer could not be recorded.
-func (w *Worker) resolve(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund) bus.Outcome {
+func (w *Worker) resolve(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund, restored time.Time) bus.Outcome {
 	if repeatable(inv.Invoice, r) {
-		return w.attempt(ctx, d, inv, want, r)
+		return w.attempt(ctx, d, inv, want, r, restored)
 	}
 	moved := false
 	o := w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) {

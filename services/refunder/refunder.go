@@ -1,20 +1,18 @@
 // Package refunder pays back, and never pays back twice.
 //
 //	consumes  orders.*.*.returned; orders.*.*.canceled (what was paid of a canceled order); invoices.*.*.paid (late and
-//	          second payments); invoices.*.*.refund_failed (what it releases of a canceled order)
+//	          second payments); invoices.*.*.refund_failed (what it releases of a payment that is to be paid back in full)
 //	calls     refundPayment (not idempotent: the intent is recorded first, and a call whose outcome is unknown is repeated
 //	          only where the provider's own limit makes a second payment impossible)
 //	appends   refunding, refunded, refund_failed, refund_unknown
 //
-// refunder.go says what is to be paid back, and attempt.go whether it may be asked for now; outcome.go is what follows
-// from the answer.
+// refunder.go takes the messages, policy.go says what is to be paid back by itself, and attempt.go whether it may be asked
+// for now; outcome.go is what follows from the answer.
 package refunder
 
 import (
 	"context"
 	"errors"
-	"math"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -84,7 +82,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, handle := range []bus.Handler{w.returned, w.canceled, w.paid, w.released} {
 		c := Consumers()[i]
-		c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
+		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
 		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
 	}
 	return g.Wait()
@@ -111,38 +109,10 @@ func (w *Worker) canceled(ctx context.Context, d bus.Delivery) bus.Outcome {
 		return bus.Snooze(err)
 	}
 	outcome := bus.Done
-	for _, k := range invoices {
-		if o := w.refundCanceled(ctx, d, c, k); !o.IsDone() {
-			outcome = o
-		}
+	for _, t := range invoices {
+		outcome = outcome.And(w.refundCanceled(ctx, d, c, t.Key()))
 	}
 	return outcome
-}
-
-// released pays back what a refund of a canceled order had reserved and did not pay.
-func (w *Worker) released(ctx context.Context, d bus.Delivery) bus.Outcome {
-	inv, err := d.Invoice()
-	if err != nil {
-		return w.Bus.NotOurs(ctx, d, err)
-	}
-	cancellations, err := w.Bus.OrderMessages(ctx, inv.Shop, inv.OrderID, events.OrderCanceled)
-	if err != nil {
-		return bus.Snooze(err)
-	}
-	for _, m := range cancellations {
-		c, err := events.DecodeCancellation(m.Message())
-		if err != nil {
-			continue // it is parked
-		}
-		invoices, err := w.Bus.Canceled(ctx, c, m.Seq)
-		if err != nil {
-			return bus.Snooze(err)
-		}
-		if slices.Contains(invoices, d.Key()) {
-			return w.refundCanceled(ctx, d, c, d.Key())
-		}
-	}
-	return bus.Done
 }
 
 // refundCanceled pays back all that is left of one invoice of a canceled order.
@@ -160,92 +130,61 @@ func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Ca
 	case !inv.State.WasPaid():
 		return bus.Done
 	}
-	id := cancelRefund(inv.Invoice)
-	if id == "" {
-		return bus.Done
-	}
-	return w.refund(ctx, d, w.all(inv.Invoice, id, "the order was canceled after it was paid"))
-}
-
-// cancelRefund gives the refundId that a canceled order is paid back under: the first that is under way or unused. It is
-// empty when nothing is left, when both are used, and when the provider has refused.
-func cancelRefund(inv events.Invoice) string {
-	for _, id := range []string{events.RefundCancel, events.RefundCancelRest} {
-		switch r, asked := inv.Refund(id); {
-		case !asked && inv.Remaining().Sign() > 0:
-			return id
-		case !asked, r.Status == events.RefundFailed:
-			return ""
-		case r.Status == events.RefundSending, r.Status == events.RefundWaiting:
-			return id
-		}
-	}
-	return ""
+	return w.payBack(ctx, d, inv.Invoice, wasCanceled, time.Time{})
 }
 
 // paid pays back what was paid after the invoice had ended, and a second payment of an order.
 func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
-	inv, err := d.Invoice()
+	paid, err := d.Invoice()
 	if err != nil {
 		return w.Bus.NotOurs(ctx, d, err)
 	}
-	asked, err := w.Bus.Load(ctx, d.Key())
+	inv, err := w.Bus.Load(ctx, d.Key())
 	if err != nil {
 		return bus.Snooze(err)
 	}
-	if r, begun := asked.Refund(events.RefundSecond); begun && (r.Status == events.RefundSending || r.Status == events.RefundWaiting) {
-		return w.refund(ctx, d, w.all(inv, r.RefundID, r.Reason)) // whatever became of the first payment meanwhile
+	var why policy
+	switch begun := policyUnderWay(inv.Invoice); {
+	case begun.refundID == events.RefundSecond:
+		why = begun // whatever became of the first payment meanwhile
+	case paid.Late:
+		why = wasLate(paid)
+	default:
+		if why, err = w.second(ctx, inv, d.Seq); err != nil {
+			return bus.Snooze(err)
+		}
 	}
-	if inv.Late {
-		return w.refund(ctx, d, w.all(inv, events.RefundLate, "paid after the invoice was "+string(inv.Change.From)))
+	o := bus.Done
+	if why.refundID != events.RefundSecond || !w.KeepSecond {
+		o = w.payBack(ctx, d, inv.Invoice, why, time.Time{})
 	}
-	first, err := w.earlierPayment(ctx, d, inv)
-	switch {
-	case err != nil:
-		return bus.Snooze(err)
-	case first == "":
-		return bus.Done
-	}
-	if !d.Redelivered {
+	if why.refundID == events.RefundSecond && !o.Waits() {
 		w.seconds.Inc()
-		w.Log.Error().Str("worker", Name).Str("shop", inv.Shop).Str("order", inv.OrderID).Str("invoice", inv.InvoiceID).Str("first", first).
-			Bool("refunded", !w.KeepSecond).Msg("the order was paid a second time")
+		w.Log.Error().Str("worker", Name).Str("shop", inv.Shop).Str("order", inv.OrderID).Str("invoice", inv.InvoiceID).
+			Bool("refunded", !w.KeepSecond).Str("why", why.reason).Msg("the order was paid a second time")
 	}
-	if w.KeepSecond {
-		return bus.Done
-	}
-	return w.refund(ctx, d, w.all(inv, events.RefundSecond, "the order was paid before, as invoice "+first))
+	return o
 }
 
-// earlierPayment names another invoice of the same order that was paid before this one and not paid back; "" is none.
-func (w *Worker) earlierPayment(ctx context.Context, d bus.Delivery, inv events.Invoice) (string, error) {
-	tries, err := w.Bus.Tries(ctx, inv.Shop, inv.OrderID, math.MaxUint64)
+// released pays back what a refund had reserved and did not pay, where all of the payment is to be paid back.
+func (w *Worker) released(ctx context.Context, d bus.Delivery) bus.Outcome {
+	event, err := d.Invoice()
 	if err != nil {
-		return "", err
+		return w.Bus.NotOurs(ctx, d, err)
 	}
-	for _, k := range tries {
-		if k == d.Key() {
-			continue
-		}
-		other, err := w.Bus.Load(ctx, k)
-		if err != nil {
-			return "", err
-		}
-		if other.OrderID != inv.OrderID || other.State != events.Paid && other.State != events.Receipted {
-			continue
-		}
-		seq, err := w.Bus.LastEventSeq(ctx, k, events.EventPaid)
-		if err != nil {
-			return "", err
-		}
-		if seq < d.Seq {
-			return other.InvoiceID, nil
+	inv, err := w.Bus.Load(ctx, d.Key())
+	if err != nil {
+		return bus.Snooze(err)
+	}
+	why := policyUnderWay(inv.Invoice)
+	if why.refundID == "" && inv.Remaining().Sign() > 0 {
+		if why, err = w.policyFor(ctx, inv); err != nil {
+			return bus.Snooze(err)
 		}
 	}
-	return "", nil
-}
-
-// all is a return of all that is left, which follows by policy.
-func (w *Worker) all(inv events.Invoice, refundID, reason string) events.Return {
-	return events.Return{OrderID: inv.OrderID, InvoiceID: inv.InvoiceID, Shop: inv.Shop, RefundID: refundID, All: true, Reason: reason}
+	var since time.Time // a refusal of ours is final, but another refund that came to nothing is a new reason to ask
+	if !events.IsReservedRefund(event.Change.RefundID) {
+		since = event.Change.At
+	}
+	return w.payBack(ctx, d, inv.Invoice, why, since)
 }

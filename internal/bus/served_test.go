@@ -1,0 +1,70 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+)
+
+// A message that a copy with the credentials has and lets wait, for a payment for instance, is not parked by a copy that lacks
+// them, however often and long that one sees it; one that no copy has them for is.
+func TestMessageWaitsForTheCopyThatHasTheCredentials(t *testing.T) {
+	t.Parallel()
+	lacks := errors.New("no credentials")
+	first, second, _ := copies(t, 0)
+	var ready atomic.Bool
+	handled, seen := make(chan string, 8), [2]atomic.Int32{}
+	without, with := consumer("invoicer"), consumer("invoicer")
+	without.Serves = func(shop string) (string, error) {
+		if shop == "other" {
+			return "", lacks
+		}
+		return shop, nil
+	}
+	with.Has = func(_, terminal string) bool { return terminal == "earlier" }
+	work(t, first, without, func(_ context.Context, d bus.Delivery) bus.Outcome {
+		seen[0].Add(1)
+		if shopOf(d) == "nobodys" {
+			return bus.Elsewhere("unknown", lacks)
+		}
+		return bus.Elsewhere("earlier", lacks)
+	})
+	work(t, second, with, func(_ context.Context, d bus.Delivery) bus.Outcome {
+		seen[1].Add(1)
+		switch {
+		case shopOf(d) == "nobodys":
+			return bus.Elsewhere("unknown", lacks)
+		case !ready.Load():
+			return bus.SnoozeFor(100*time.Millisecond, errors.New("not paid yet"))
+		}
+		handled <- d.Subject
+		return bus.Done
+	})
+	parked, stop := subscribe(t, first, "parked.>")
+	defer stop()
+	for _, subject := range []string{"orders.other.1.placed", "orders.acme.1.placed", "orders.nobodys.1.placed"} {
+		if err := first.PublishRaw(t.Context(), subject, "", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := <-parked; m.Subject != "parked.invoicer.nobodys.1" {
+		t.Errorf("parked on %s", m.Subject)
+	}
+	<-time.After(8 * time.Second) // the copy without them sees the others again, and what must not happen has no signal
+	ready.Store(true)
+	for range 2 {
+		<-handled
+	}
+	select {
+	case m := <-parked:
+		t.Errorf("parked on %s though a copy has the credentials", m.Subject)
+	default:
+	}
+	if seen[0].Load() == 0 || seen[1].Load() == 0 {
+		t.Errorf("seen by the copies %d and %d times", seen[0].Load(), seen[1].Load())
+	}
+}

@@ -1,0 +1,171 @@
+package refunder
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// policy is why all of a payment is paid back without a return of the shop, and the first refundId that it is asked for
+// under; the zero policy asks for nothing.
+type policy struct{ refundID, reason string }
+
+var wasCanceled = policy{events.RefundCancel, "the order was canceled after it was paid"}
+
+func wasLate(inv events.Invoice) policy {
+	if inv.Change.Event == events.EventPaid {
+		return policy{events.RefundLate, "paid after the invoice was " + string(inv.Change.From)}
+	}
+	return policy{events.RefundLate, "paid after the invoice had ended"}
+}
+
+// payBack asks for all that is left, under the next refundId of the policy.
+func (w *Worker) payBack(ctx context.Context, d bus.Delivery, inv events.Invoice, p policy, since time.Time) bus.Outcome {
+	if p.refundID == "" {
+		return bus.Done
+	}
+	id := nextRefund(inv, p.refundID, since)
+	if id == "" {
+		return bus.Done
+	}
+	return w.refund(ctx, d, events.Return{OrderID: inv.OrderID, InvoiceID: inv.InvoiceID, Shop: inv.Shop, RefundID: id, All: true, Reason: p.reason})
+}
+
+// nextRefund gives the refundId of a policy that is under way or, when something is left, the first that is unused. It is
+// empty when nothing is left, and when the provider has refused the last, unless it was asked for before since.
+func nextRefund(inv events.Invoice, first string, since time.Time) string {
+	refused := false
+	for n := 0; ; n++ {
+		id := events.RestOf(first, n)
+		r, asked := inv.Refund(id)
+		switch {
+		case !asked && !refused && inv.Remaining().Sign() > 0:
+			return id
+		case !asked:
+			return ""
+		case underWay(r):
+			return id
+		}
+		refused = refusedByProvider(r) && (since.IsZero() || r.AskedAt.After(since))
+	}
+}
+
+func underWay(r events.Refund) bool {
+	return r.Status == events.RefundSending || r.Status == events.RefundWaiting
+}
+
+// refusedByProvider tells a refusal, which is final, from what a person or a report has found not to have happened.
+func refusedByProvider(r events.Refund) bool {
+	return r.Status == events.RefundFailed && r.SettledBy == ""
+}
+
+// policyUnderWay is the policy whose refund is being asked for.
+func policyUnderWay(inv events.Invoice) policy {
+	for _, r := range inv.Refunds {
+		if first := events.ReservedRefund(r.RefundID); first != "" && underWay(r) {
+			return policy{first, r.Reason}
+		}
+	}
+	return policy{}
+}
+
+// policyFor says why all of an invoice that was paid is to be paid back, if it is.
+func (w *Worker) policyFor(ctx context.Context, inv bus.Loaded) (policy, error) {
+	if inv.Late {
+		return wasLate(inv.Invoice), nil
+	}
+	if canceled, err := w.isCanceled(ctx, inv); err != nil || canceled {
+		return wasCanceled, err
+	}
+	for _, r := range inv.Refunds {
+		if events.ReservedRefund(r.RefundID) == events.RefundSecond {
+			return policy{events.RefundSecond, r.Reason}, nil
+		}
+	}
+	if w.KeepSecond {
+		return policy{}, nil
+	}
+	seq, err := w.Bus.LastEventSeq(ctx, inv.Key, events.EventPaid)
+	if err != nil {
+		return policy{}, err
+	}
+	return w.second(ctx, inv, seq)
+}
+
+// isCanceled says whether a cancellation of the order is about the invoice.
+func (w *Worker) isCanceled(ctx context.Context, inv bus.Loaded) (bool, error) {
+	cancellations, err := w.Bus.OrderMessages(ctx, inv.Shop, inv.OrderID, events.OrderCanceled)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range cancellations {
+		c, err := events.DecodeCancellation(m.Message())
+		if err != nil {
+			continue // it is parked
+		}
+		invoices, err := w.Bus.Canceled(ctx, c, m.Seq)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(invoices, func(t bus.Try) bool { return t.Key() == inv.Key }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// second is the policy for an invoice whose payment was recorded at seq when another of the order was paid before and is
+// not paid back. The error says that it cannot be known yet.
+func (w *Worker) second(ctx context.Context, inv bus.Loaded, seq uint64) (policy, error) {
+	tries, err := w.Bus.Tries(ctx, inv.Shop, inv.OrderID, math.MaxUint64)
+	if err != nil {
+		return policy{}, err
+	}
+	var unknown error
+	for _, t := range tries {
+		if t.Key() == inv.Key {
+			continue
+		}
+		switch first, err := w.isFirst(ctx, t.Key(), inv.OrderID, seq); {
+		case errors.Is(err, errUndecided):
+			unknown = err
+		case err != nil:
+			return policy{}, err
+		case first:
+			return policy{events.RefundSecond, "the order was paid before, as invoice " + t.InvoiceID}, nil
+		}
+	}
+	return policy{}, unknown
+}
+
+// errUndecided says that all that is left of an earlier payment may be paid back or not.
+var errUndecided = errors.New("the order was paid before, and whether that is paid back is not known yet")
+
+// isFirst says whether the invoice was paid before seq for the order, and stays paid.
+func (w *Worker) isFirst(ctx context.Context, k events.Key, order string, seq uint64) (bool, error) {
+	inv, err := w.Bus.Load(ctx, k)
+	if err != nil || inv.OrderID != order || inv.State != events.Paid && inv.State != events.Receipted {
+		return false, err
+	}
+	if paid, err := w.Bus.LastEventSeq(ctx, k, events.EventPaid); err != nil || paid > seq {
+		return false, err
+	}
+	if inv.Remaining().Sign() == 0 {
+		return false, errUndecided
+	}
+	why := policy{}
+	if inv.Late {
+		why = wasLate(inv.Invoice)
+	} else if canceled, err := w.isCanceled(ctx, inv); err != nil {
+		return false, err
+	} else if canceled {
+		why = wasCanceled
+	}
+	// What is to be paid back does not stay paid, unless the provider has refused.
+	return why.refundID == "" || nextRefund(inv.Invoice, why.refundID, time.Time{}) == "", nil
+}

@@ -1,0 +1,115 @@
+package lifecycle
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
+
+// That the broker was restored is known before each refund, also when it is said while the refunder runs, and while the
+// intent is on its way.
+func TestRestoreThatIsSaidWhileWorkersRunIsKnownBeforeEachRefund(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	x := recorded{t, r}
+	x.issued("1", "1")
+	x.paid("1")
+	atGate, sayAtGate := signal()
+	g := gate{sayAtGate, make(chan struct{})}
+	p := &payer{}
+	_, w := process(t, r, p.hook(r), before(t, r, func(c net.Conn) net.Conn { return &gated{c, g} }))
+	r.Run(w)
+	r.Return("1", "before", "4")
+	<-atGate // the intent is on its way: the refunder has seen no restore
+	if _, err := r.Bus.MarkRestored(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	close(g.open)
+	r.WaitFor("1", events.EventRefundUnknown, func(i events.Invoice) bool { return i.Change.RefundID == "before" })
+	r.Return("1", "after", "3")
+	r.WaitFor("1", events.EventRefunded, func(i events.Invoice) bool { return i.Change.RefundID == "after" })
+	r.Idle()
+	p.expect(t, "3 of 1")
+}
+
+// What the provider has paid back is recorded although a restore has taken the intent away meanwhile.
+func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	x := recorded{t, r}
+	x.issued("1", "1")
+	x.paid("1")
+	p := &payer{}
+	h := p.hook(r)
+	pay, again := h.refund, make(chan struct{})
+	h.refund = func(ctx context.Context, c seqr.RefundPayment) (seqr.Refunded, error) {
+		s, err := r.Bus.JetStream().Stream(ctx, events.InvoicesStream)
+		if err != nil {
+			t.Error(err)
+			return seqr.Refunded{}, notSent()
+		}
+		backup := s.CachedInfo().Config
+		raw, err := s.GetMsg(ctx, 1)
+		if err != nil {
+			t.Error(err)
+		}
+		paid, err := s.GetMsg(ctx, 2)
+		if err != nil {
+			t.Error(err)
+		}
+		if err := r.Bus.JetStream().DeleteStream(ctx, events.InvoicesStream); err != nil {
+			t.Error(err)
+		}
+		if _, err := r.Bus.JetStream().CreateStream(ctx, backup); err != nil {
+			t.Error(err)
+		}
+		for _, m := range []struct {
+			subject string
+			body    []byte
+		}{{raw.Subject, raw.Data}, {paid.Subject, paid.Data}} {
+			r.Raw(m.subject, m.body)
+		}
+		close(again)
+		return pay(ctx, c)
+	}
+	runRefunder(r, h)
+	r.Return("1", "r1", "4")
+	<-again
+	waitUntil(t, func() bool { return slices.Contains(r.History("1"), events.EventRefunded) })
+	r.Idle()
+	if l, err := r.Bus.Load(t.Context(), events.KeyOf(rig.Shop, "1")); err != nil || l.Refunded.String() != "4" {
+		t.Errorf("%+v, %v", l.Refunds, err)
+	}
+	p.expect(t, "4 of 1")
+}
+
+// A refund whose outcome no event could record is not asked for.
+func TestRefundWhoseOutcomeCannotBeRecordedIsNotAskedFor(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	x := recorded{t, r}
+	x.issued("1", "1")
+	x.paid("1")
+	s, err := r.Bus.JetStream().Stream(t.Context(), events.InvoicesStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.CachedInfo().Config
+	cfg.MaxMsgSize = 4000 // the intent has some 1,500 bytes, and fits
+	if _, err := r.Bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	p := &payer{}
+	runRefunder(r, p.hook(r))
+	r.Return("1", "r1", "4")
+	if parked := r.WaitParked("refunder", "1"); !strings.Contains(parked.Reason, "max_msg_size") {
+		t.Errorf("parked with %q", parked.Reason)
+	}
+	r.Idle()
+	p.expect(t)
+	expectHistory(t, r, "1", events.EventIssued, events.EventPaid)
+}
