@@ -12,7 +12,8 @@ import (
 )
 
 // Lease is a delivery that this copy keeps unacknowledged for as long as its work takes. The bus tells the broker within
-// each AckWait that it is still worked on. One of Done, GiveBack or Park ends it; a copy that dies loses it to another.
+// each AckWait that it is still worked on. One of Done, GiveBack or Park ends it. A copy that dies, stands still or is cut off
+// loses it to another, and a lease that was lost stays lost: none of the three says anything to the broker then.
 type Lease struct {
 	Delivery
 	keeper *keeper
@@ -20,7 +21,7 @@ type Lease struct {
 	slot   int
 	replay bool
 	msg    atomic.Pointer[jetstream.Msg] // the newest delivery of the message
-	beaten atomic.Int64                  // when the broker was last told, Unix nanoseconds
+	beaten atomic.Int64                  // when the broker was told, by the last time that it is known to have heard; Unix nanoseconds
 	ended  atomic.Bool
 }
 
@@ -39,10 +40,18 @@ type keeper struct {
 	held  map[uint64]*Lease // by the consumer's stream sequence
 	slots [keeperSlots]map[*Lease]struct{}
 	at    int
+
+	told chan beat // waits for the broker's word that it has heard
+}
+
+// beat is one portion of heartbeats.
+type beat struct {
+	at     int64 // Unix nanoseconds
+	leases []*Lease
 }
 
 func newKeeper(b *Bus, c Consumer) *keeper {
-	k := &keeper{bus: b, spec: c, held: map[uint64]*Lease{}}
+	k := &keeper{bus: b, spec: c, held: map[uint64]*Lease{}, told: make(chan beat, keeperSlots)}
 	for i := range k.slots {
 		k.slots[i] = map[*Lease]struct{}{}
 	}
@@ -63,7 +72,9 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if l := k.held[d.Seq]; l != nil {
+	if l := k.held[d.Seq]; l != nil && l.lost() {
+		k.remove(l) // the new delivery is a lease of its own
+	} else if l != nil {
 		l.msg.Store(&m)
 		l.beaten.Store(time.Now().UnixNano())
 		return nil
@@ -82,13 +93,24 @@ func (k *keeper) forget(l *Lease) bool {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.held, l.seq)
-	delete(k.slots[l.slot], l)
+	k.remove(l)
 	return true
+}
+
+// remove is called with mu held.
+func (k *keeper) remove(l *Lease) {
+	l.ended.Store(true)
+	if k.held[l.seq] == l {
+		delete(k.held, l.seq)
+	}
+	delete(k.slots[l.slot], l)
 }
 
 // run sends heartbeats until ctx ends.
 func (k *keeper) run(ctx context.Context) {
+	var confirming sync.WaitGroup
+	confirming.Go(func() { k.confirm(ctx) })
+	defer confirming.Wait()
 	t := time.NewTicker(k.spec.AckWait / beats / keeperSlots)
 	defer t.Stop()
 	for {
@@ -101,46 +123,99 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
+// beat tells the broker of one portion of the leases. Those that were lost are told of no more: the broker would take it for
+// the word of the copy that has them now, and keep them for that one even when it is dead.
 func (k *keeper) beat() {
+	told := beat{at: time.Now().UnixNano()}
 	k.mu.Lock()
-	due := make([]*Lease, 0, len(k.slots[k.at]))
 	for l := range k.slots[k.at] {
-		due = append(due, l)
+		if l.lost() {
+			k.remove(l)
+		} else {
+			told.leases = append(told.leases, l)
+		}
 	}
 	k.at = (k.at + 1) % keeperSlots
 	k.mu.Unlock()
-	connected := k.bus.nc.IsConnected()
-	for _, l := range due {
-		if err := (*l.msg.Load()).InProgress(); err == nil && connected {
-			l.beaten.Store(time.Now().UnixNano())
+	for _, l := range told.leases {
+		_ = (*l.msg.Load()).InProgress() // the round trip tells whether it arrived
+	}
+	if len(told.leases) == 0 {
+		return
+	}
+	select {
+	case k.told <- told:
+	default: // the broker has been silent for a whole round
+	}
+}
+
+// confirm notes of each portion that the broker has heard it, once a round trip after it shows that. A connection over which
+// nothing comes any more looks sound for a while, and takes what is written.
+func (k *keeper) confirm(ctx context.Context) {
+	for {
+		var all []beat
+		select {
+		case <-ctx.Done():
+			return
+		case b := <-k.told:
+			all = append(all, b)
+		}
+		for len(k.told) > 0 {
+			all = append(all, <-k.told)
+		}
+		trip, cancel := context.WithTimeout(ctx, k.spec.AckWait)
+		err := k.bus.nc.FlushWithContext(trip)
+		cancel()
+		if err != nil {
+			continue
+		}
+		for _, b := range all {
+			for _, l := range b.leases {
+				l.beaten.Store(max(l.beaten.Load(), b.at))
+			}
 		}
 	}
 }
 
-// lost says that the broker was not told for so long that another copy may have the message by now.
+// lost says that the broker was not told for so long that another copy may have the message by now, or that the lease has
+// ended.
 func (l *Lease) lost() bool {
-	return time.Since(time.Unix(0, l.beaten.Load())) > l.keeper.spec.AckWait*9/10
+	return l.ended.Load() || time.Since(time.Unix(0, l.beaten.Load())) > l.keeper.spec.AckWait*9/10
 }
+
+// Lost says that the lease is over: another copy may have the message.
+func (l *Lease) Lost() bool { return l.lost() }
 
 // Done acknowledges the message and waits for the broker's confirmation. Without it the message comes again.
 func (l *Lease) Done(ctx context.Context) {
-	if l.keeper.forget(l) {
+	if l.end() {
 		l.keeper.bus.acknowledge(ctx, *l.msg.Load())
 	}
 }
 
 // GiveBack lets another copy have the message after a pause; none is at once.
 func (l *Lease) GiveBack(after time.Duration) {
-	if l.keeper.forget(l) {
+	if l.end() {
 		_ = (*l.msg.Load()).NakWithDelay(after)
 	}
 }
 
-// drop ends a lease that was lost: the broker has given the message to somebody else, or will.
-func (l *Lease) drop() { l.keeper.forget(l) }
+// end ends the lease; false means that it was over already, so that this copy has no say.
+func (l *Lease) end() bool {
+	lost := l.lost()
+	return l.keeper.forget(l) && !lost
+}
 
-// Park keeps the message on PARKED with the reason. When that fails the lease goes on.
+// Drop ends the lease without a word to the broker.
+func (l *Lease) Drop() { l.keeper.forget(l) }
+
+// Park keeps the message on PARKED with the reason. When that fails the lease goes on. Of a lease that was lost nothing is
+// parked: the copy that has the message decides.
 func (l *Lease) Park(ctx context.Context, attempts int, reason error) error {
+	if l.lost() {
+		l.Drop()
+		return nil
+	}
 	if err := l.keeper.bus.park(ctx, l.keeper.spec, l.Delivery, attempts, reason); err != nil {
 		return err
 	}
@@ -169,6 +244,7 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 	defer keepers.Wait()
 	defer end()
 	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.watchClock(gctx) })
 	for _, spec := range []Consumer{c, c.replays()} {
 		k := newKeeper(b, c)
 		keepers.Go(func() { k.run(alive) })
@@ -177,7 +253,6 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 		})
 	}
 	g.Go(func() error { return b.advised(gctx, c) })
-	g.Go(func() error { return b.watchClock(gctx) })
 	err := g.Wait()
 	stop()
 	return err

@@ -142,7 +142,7 @@ func (w *work) one(j *job) {
 func (w *work) outcome(j *job) Outcome {
 	l := j.lease
 	if l.lost() {
-		l.drop()
+		l.Drop()
 		return Outcome{kind: dropped}
 	}
 	if err := w.fetch(l); err != nil {

@@ -30,6 +30,8 @@ const (
 	// than its call can take.
 	holderFor = 30 * time.Second
 	soon      = time.Second
+	// lookAgain is longer than a poller takes to remove an entry.
+	lookAgain = 30 * time.Second
 )
 
 // Provider is the calls this worker makes; *seqr.Client implements it.
@@ -169,8 +171,12 @@ func (w *Worker) send(ctx context.Context, d bus.Delivery, inv bus.Loaded, order
 		o := w.publish(ctx, inv, order, w.issued(order, sent, as), as, fact)
 		if o.IsDone() {
 			// A poller may have removed the entry, for want of an invoice, just before there was one.
-			_, _, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
+			entry, _, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
 			o = bus.Recorded(err)
+			if err == nil && w.Bus.Now().Sub(entry.At) > bus.ForgottenAfter-lookAgain {
+				// It may be doing so right now, and die before it has looked back.
+				o = bus.SnoozeFor(lookAgain, errors.New("issued; whether it stayed on the index is looked at once more"))
+			}
 		}
 		return o.Asked()
 	case seqr.IsCredentialError(err):

@@ -34,9 +34,6 @@ func (ls *leases) load(w *watch, age time.Duration) (disposition, error) {
 	w.loaded = inv
 	w.loaded.Order = nil // it may be large
 	if d, err := judge(inv, err, age); d != toPoll {
-		if d == toForget && ls.p.Bus.Skew().Abs() > bus.MaxSkew {
-			d = toPrepare // the age is not known
-		}
 		return d, err
 	}
 	as, err := calls.As(ls.p.Shops, inv.Invoice)
@@ -61,7 +58,7 @@ func judge(inv bus.Loaded, err error, age time.Duration) (disposition, error) {
 		return toRetry, err
 	case !inv.Known() && inv.Seq > 0 && age > preparingFor:
 		return toPark, errors.New("every message under the invoice's subjects was written by nobody of ours: if the provider has a bill, nobody polls it")
-	case !inv.Known() && age > forgottenAfter:
+	case !inv.Known() && age > bus.ForgottenAfter:
 		return toForget, nil
 	case !inv.Known():
 		return toPrepare, nil

@@ -39,9 +39,9 @@ type news struct {
 	called  bool // the call has ended with answer
 	answer  answer
 	over    bool
-	expired bool // overdue is recorded
-	gone    bool // this copy holds the invoice no more
-	leases  int  // how many leases of it ended
+	expired bool       // overdue is recorded
+	gone    bool       // this copy holds the invoice no more
+	lease   *bus.Lease // what it was polled under
 }
 
 const waiting = 4096 // hints that may wait for the loop, and that are remembered
@@ -61,7 +61,7 @@ func (l *loop) arrive(w *watch, d disposition) {
 	select {
 	case l.arrivals <- arrival{w, d}:
 	case <-l.stopping:
-		l.p.leases.giveBack(w.leases, atOnce)
+		l.p.leases.giveBack(w.lease, atOnce)
 	}
 }
 
@@ -128,16 +128,19 @@ func (l *loop) accept(a arrival) {
 	delete(l.early, w.key)
 	w.hinted = w.hinted || early
 	if known := l.held[w.key]; known != nil {
-		known.leases = append(known.leases, w.leases...)
-		l.p.leases.count(-1)
+		l.renew(known, w.lease)
 		return
 	}
 	if a.d == toPrepare {
 		l.prepare(w, early, now)
 		return
 	}
+	if earlier := l.preparing[w.key]; earlier != nil {
+		delete(l.preparing, w.key)
+		l.renew(w, earlier.lease)
+	}
 	l.held[w.key] = w
-	entry := w.leases[0]
+	entry := w.lease
 	age := max(0, l.p.Bus.Now().Sub(entry.At))
 	most := reversal // after a start nobody knows when it was last asked about
 	if entry.Redelivered {
@@ -149,6 +152,17 @@ func (l *loop) accept(a arrival) {
 		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
 	}
 	l.schedule.add(w, w.as.ID, due)
+}
+
+// renew gives an invoice that is known the lease that came now. The one that it had is lost, or of an entry that was removed
+// before this one was stored.
+func (l *loop) renew(w *watch, lease *bus.Lease) {
+	if lease.Lost() || lease.Seq < w.lease.Seq {
+		l.p.leases.drop(lease)
+		return
+	}
+	l.p.leases.drop(w.lease)
+	w.lease, w.lost = lease, 0
 }
 
 // hurry acts on a hint.
@@ -188,24 +202,23 @@ func (l *loop) dispatch(now instant) {
 		}
 		l.underWay++
 		l.p.polls.Add(1)
-		leases := w.leases
-		go l.poll(w, leases)
+		go l.poll(w, w.lease)
 	}
 }
 
-func (l *loop) poll(w *watch, leases []*bus.Lease) {
+func (l *loop) poll(w *watch, lease *bus.Lease) {
 	a := l.p.ask(w)
-	l.news <- news{w: w, called: true, answer: a, over: a.nothing()}
+	l.news <- news{w: w, called: true, answer: a, over: a.nothing(), lease: lease}
 	if a.nothing() {
 		return
 	}
-	gone, _ := l.follow(w, leases, a.action)
-	l.news <- news{w: w, over: true, gone: gone, leases: len(leases)}
+	gone, _ := l.follow(w, lease, a.action)
+	l.news <- news{w: w, over: true, gone: gone, lease: lease}
 }
 
 // follow does what an action says, with as many others at once as there is room for. What fails for want of a broker
 // that takes it is told once a minute, whatever number of payments wait for it.
-func (l *loop) follow(w *watch, leases []*bus.Lease, a action) (gone, done bool) {
+func (l *loop) follow(w *watch, lease *bus.Lease, a action) (gone, done bool) {
 	wait, cancel := context.WithTimeout(w.ctx, recordTimeout)
 	defer cancel()
 	select {
@@ -214,7 +227,7 @@ func (l *loop) follow(w *watch, leases []*bus.Lease, a action) (gone, done bool)
 	case <-wait.Done():
 		return false, false
 	}
-	gone, err := l.p.execute(w.ctx, w, leases, a)
+	gone, err := l.p.execute(w.ctx, w, lease, a)
 	if err != nil && l.p.sometimes.OK("record") {
 		l.p.Log.Error().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).
 			Msg("an answer is not recorded, and others may not be either; the next poll tries again")
@@ -245,9 +258,8 @@ func (l *loop) settle(n news) {
 		return
 	}
 	delete(l.held, w.key)
-	if rest := w.leases[n.leases:]; len(rest) > 0 { // it was put on the index again meanwhile
-		l.p.leases.count(1)
-		l.p.leases.again(&watch{key: w.key, leases: rest, place: none})
+	if w.lease != n.lease { // it was put on the index again meanwhile, or came again
+		l.p.leases.again(&watch{key: w.key, lease: w.lease, place: none})
 	}
 }
 
@@ -258,16 +270,16 @@ func (l *loop) release() {
 	for k, w := range l.held {
 		if !w.busy {
 			delete(l.held, k)
-			l.p.leases.giveBack(w.leases, atOnce)
+			l.p.leases.giveBack(w.lease, atOnce)
 		}
 	}
 	for _, w := range l.preparing {
-		l.p.leases.giveBack(w.leases, atOnce)
+		l.p.leases.giveBack(w.lease, atOnce)
 	}
 	for l.underWay > 0 {
 		l.settle(<-l.news)
 	}
 	for _, w := range l.held {
-		l.p.leases.giveBack(w.leases, atOnce)
+		l.p.leases.giveBack(w.lease, atOnce)
 	}
 }

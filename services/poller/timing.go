@@ -41,8 +41,6 @@ const (
 	preparingLeast = 100 * time.Millisecond // after a hint
 	preparingFor   = 30 * time.Second
 	preparingLater = 5 * time.Second
-	// forgottenAfter is the age at which an entry of which nothing is recorded is removed from the index.
-	forgottenAfter = time.Hour
 	// atOnce is the pause of what is given back for another copy to take. A broker that restarts forgets that there was to
 	// be none, but not when a pause was to end.
 	atOnce = time.Millisecond
