@@ -16,7 +16,7 @@ import (
 // number of messages of one shop, and no terminal that is silent, keeps another shop's message waiting.
 func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
-	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: map[uint64]time.Time{}, timers: map[*terminal]*time.Timer{}}
+	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, timers: map[*terminal]*time.Timer{}}
 	w.inHand, w.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	defer w.abandon()
 	return b.consume(ctx, c, w.arrive, w.stop)
@@ -36,9 +36,9 @@ type work struct {
 	stopped  bool
 	schedule *schedule
 	timers   map[*terminal]*time.Timer
-	retries  map[uint64]int       // failed attempts of this copy, by sequence
-	comeBack recent               // messages that were too many
-	strange  map[uint64]time.Time // messages that this copy does not serve, and when it first saw them
+	retries  map[uint64]int // failed attempts of this copy, by sequence
+	comeBack recent         // messages that were too many
+	strange  strangers      // messages that this copy does not serve
 }
 
 // arrive leases a message and queues it. It never blocks.

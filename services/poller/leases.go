@@ -13,6 +13,9 @@ import (
 // loadsAtOnce is how many invoices are loaded at the same time.
 const loadsAtOnce = 64
 
+// mostStrange bounds what is remembered of entries that this copy cannot poll. One beyond that comes again sooner.
+const mostStrange = 100_000
+
 // leases are the entries of the index that this copy holds. Each is loaded before anything else, the newest entries
 // first: those invoices are the most likely to be paid right now.
 type leases struct {
@@ -216,7 +219,9 @@ func (ls *leases) strangePause(seq uint64) time.Duration {
 	now := time.Now()
 	first, seen := ls.strange[seq]
 	if !seen {
-		ls.strange[seq], first = now, now
+		if first = now; len(ls.strange) < mostStrange {
+			ls.strange[seq] = now
+		}
 	}
 	pause := min(max(now.Sub(first)/4, notServedLeast), notServedMost)
 	return pause/2 + rand.N(pause) // in step with another entry it would be dealt to the same copy for ever
