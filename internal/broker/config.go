@@ -104,7 +104,7 @@ func (r Role) Account() string {
 
 // home is the account in which a subject is published for all: core subjects are the pollers' own.
 func home(subject string) string {
-	if subject == hintSubjects || subject == watchingSubjects {
+	if subject == hintSubjects || subject == issuedSubjects || subject == watchingSubjects {
 		return "POLLER"
 	}
 	return StreamsAccount

@@ -1,7 +1,8 @@
 // Package invoicer turns every placed order into an invoice at the provider.
 //
 //	consumes  orders.> (cancellations and returns are left to the canceler and the refunder)
-//	publishes open.<shop>.<invoice> (the index that pollers work from) before it asks the provider
+//	publishes open.<shop>.<invoice> (the index that pollers work from) before it asks the provider;
+//	          issued.<shop>.<invoice> (poll this one now; may be lost) after it has recorded the invoice
 //	calls     sendInvoice (a repeated one leaves an invoice that nobody can pay: its QR code is published nowhere);
 //	          cancelInvoice for such an invoice, once, when it is known
 //	appends   issued, rejected
@@ -198,7 +199,7 @@ func (w *Worker) publish(ctx context.Context, inv bus.Loaded, order events.Order
 		return err
 	})
 	if err == nil && now.InvoiceReference == issued.Reference {
-		_ = w.Bus.Hint(inv.Key) // a poller looks again by itself soon
+		_ = w.Bus.HintIssued(inv.Key) // a poller looks again by itself soon
 		return bus.Done
 	}
 	withdrawn := w.Provider.CancelInvoice(context.WithoutCancel(ctx), seqr.CancelInvoice{As: as, InvoiceReference: issued.Reference})

@@ -150,30 +150,6 @@ func (ls *leases) one(w *watch) {
 	}
 }
 
-// lookBack puts an invoice on the index again that was recorded while its entry was being removed. The invoicer looks
-// whether the entry is there after it has recorded the invoice, so one of the two sees the other; of an entry that is about to
-// be removed it looks once more later, since this process may die before it has looked back.
-func (ls *leases) lookBack(k events.Key) {
-	ctx := context.WithoutCancel(ls.ctx)
-	for {
-		inv, err := ls.p.Bus.Load(ctx, k)
-		if err == nil && (!inv.State.Open() || inv.InvoiceReference == "") {
-			return
-		}
-		if _, _, err = ls.p.Bus.IndexOpen(ctx, k, 0); err == nil {
-			return
-		}
-		if ls.p.sometimes.OK("look back") {
-			ls.p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("invoices that may be open are not on the index yet")
-		}
-		select {
-		case <-ls.ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
-	}
-}
-
 // retry looks again at an entry whose invoice the broker did not give: it would not hear at once that the entry is given
 // back, and deal it out only after AckWait. After a while another copy may have better luck.
 func (ls *leases) retry(w *watch) {

@@ -14,6 +14,7 @@ type loop struct {
 	schedule *scheduler
 	arrivals chan arrival
 	hints    chan events.Key
+	issued   chan events.Key // the invoicer's hints
 	news     chan news
 	stopping chan struct{}
 	ended    chan struct{}
@@ -22,6 +23,7 @@ type loop struct {
 	held      map[events.Key]*watch
 	preparing map[events.Key]*watch  // those of which nothing is recorded yet
 	early     map[events.Key]instant // hints for invoices that are not held yet
+	recorded  map[events.Key]instant // the invoicer's
 	underWay  int                    // goroutines that ask or record
 	records   chan struct{}          // bounds what is recorded at once
 	latest    instant                // the worst lateness since the last survey
@@ -44,14 +46,12 @@ type news struct {
 	lease   *bus.Lease // what it was polled under
 }
 
-const waiting = 4096 // hints that may wait for the loop, and that are remembered
-
 func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 	return &loop{
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
-		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
+		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), issued: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
 		stopping: make(chan struct{}), ended: make(chan struct{}),
-		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{},
+		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{}, recorded: map[events.Key]instant{},
 		records: make(chan struct{}, p.Concurrency),
 	}
 }
@@ -62,14 +62,6 @@ func (l *loop) arrive(w *watch, d disposition) {
 	case l.arrivals <- arrival{w, d}:
 	case <-l.stopping:
 		l.p.leases.giveBack(w.lease, atOnce)
-	}
-}
-
-// hint is dropped when the loop is behind: the invoice's own turn comes anyway.
-func (l *loop) hint(k events.Key) {
-	select {
-	case l.hints <- k:
-	default:
 	}
 }
 
@@ -97,6 +89,8 @@ func (l *loop) run() {
 			return
 		case a := <-l.arrivals:
 			l.accept(a)
+		case k := <-l.issued:
+			l.begin(k)
 		case k := <-l.hints:
 			l.hurry(k)
 		case n := <-l.news:
@@ -125,10 +119,16 @@ func (l *loop) setTimer(t *time.Timer) {
 func (l *loop) accept(a arrival) {
 	w, now := a.w, l.now()
 	_, early := l.early[w.key] // the buyer, or the invoicer, was quicker than the index
+	_, recorded := l.recorded[w.key]
 	delete(l.early, w.key)
-	w.hinted = w.hinted || early
+	delete(l.recorded, w.key)
+	w.hinted, w.recorded = w.hinted || early, w.recorded || recorded
 	if known := l.held[w.key]; known != nil {
 		l.renew(known, w.lease)
+		return
+	}
+	if a.d == toPrepare && recorded { // it was looked at just before
+		l.p.leases.again(w)
 		return
 	}
 	if a.d == toPrepare {
@@ -148,7 +148,7 @@ func (l *loop) accept(a arrival) {
 	}
 	w.answered, w.asked = now-min(age, most), now
 	due := now
-	if age < l.p.Interval && !(w.hinted && l.schedule.allow(now)) {
+	if age < l.p.Interval && !w.recorded && !(w.hinted && l.schedule.allow(now)) {
 		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
 	}
 	l.schedule.add(w, w.as.ID, due)
@@ -163,27 +163,6 @@ func (l *loop) renew(w *watch, lease *bus.Lease) {
 	}
 	l.p.leases.drop(w.lease)
 	w.lease, w.lost = lease, 0
-}
-
-// hurry acts on a hint.
-func (l *loop) hurry(k events.Key) {
-	now := l.now()
-	if w := l.held[k]; w != nil {
-		taken := l.schedule.hurry(w, now)
-		l.p.metrics.hints.WithLabelValues(hintLabel(taken)).Inc()
-		return
-	}
-	if w := l.preparing[k]; w != nil {
-		w.hinted = true
-		if w.due = min(w.due, w.looked+preparingLeast); now >= w.due {
-			delete(l.preparing, k)
-			l.p.leases.again(w)
-		}
-		return
-	}
-	if len(l.early) < waiting {
-		l.early[k] = now
-	}
 }
 
 // dispatch begins the calls that are due and may be made.

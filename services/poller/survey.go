@@ -5,14 +5,17 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // survey looks at everything that is held, once a second: what is nearest to a reversal, whose time is over, and whether
 // the limit of calls suffices.
 func (l *loop) survey(now instant) {
-	for k, at := range l.early {
-		if now-at > earlyHint {
-			delete(l.early, k)
+	for _, hints := range []map[events.Key]instant{l.early, l.recorded} {
+		for k, at := range hints {
+			if now-at > earlyHint {
+				delete(hints, k)
+			}
 		}
 	}
 	l.lose(now)

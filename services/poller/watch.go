@@ -22,6 +22,8 @@ type watch struct {
 	looked instant // when it was looked at last
 	hinted bool    // a hint came, which it is polled for as soon as it is recorded
 
+	recorded bool // the invoicer has said that it is
+
 	// of the scheduler
 	terminal   *terminal
 	place      int
