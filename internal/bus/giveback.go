@@ -15,79 +15,21 @@ const servedElsewhere = 15 * time.Second
 // notServed leaves the message to a copy that serves its shop. When there seems to be none although it is not set up that
 // way, it is parked.
 func (w *work) notServed(l *Lease, why error) {
-	seen := w.seenFor(l.seq)
+	w.mu.Lock()
+	pause, seen := w.strange.Leave(l.seq, time.Now())
+	w.mu.Unlock()
 	if seen < servedElsewhere || l.replay || errors.Is(why, ErrOtherCopy) {
-		l.GiveBack(anyOf(min(max(seen/4, reconnectWait), w.spec.Backoff.Most)))
+		l.GiveBack(pause)
 		return
 	}
 	if err := w.fetch(l); err != nil {
 		l.GiveBack(w.spec.Backoff.Most)
 		return
 	}
-	w.forgetStranger(l.seq)
 	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)))
-}
-
-func (w *work) forgetStranger(seq uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.strange.seen, seq)
-}
-
-// anyOf is a half to one and a half of a pause. Of two messages that two copies give back in step, the broker would deal each
-// to the same wrong copy for ever.
-func anyOf(d time.Duration) time.Duration { return d/2 + rand.N(d+1) }
-
-const (
-	// mostStrange bounds what is remembered of messages that this copy does not serve.
-	mostStrange = 100_000
-	// strangeGone is how long after a message was here last another copy must have handled it: longer than any pause.
-	strangeGone = 2 * time.Minute
-)
-
-// strangers are the messages that this copy does not serve, by sequence.
-type strangers struct {
-	seen  map[uint64]*stranger
-	swept time.Time
-}
-
-type stranger struct{ first, last time.Time }
-
-// seenFor is how long ago this copy first saw a message. When it cannot remember any more of them, a new one counts as seen
-// just now until there is room: none of those that it knows is forgotten for it.
-func (s *strangers) seenFor(seq uint64, now time.Time) time.Duration {
-	x := s.seen[seq]
-	if x == nil {
-		if s.sweep(now); len(s.seen) >= mostStrange {
-			return 0
-		}
-		x = &stranger{first: now}
-		s.seen[seq] = x
-	}
-	x.last = now
-	return now.Sub(x.first)
-}
-
-// sweep forgets what has not come for long, at most once in a while.
-func (s *strangers) sweep(now time.Time) {
-	if s.seen == nil {
-		s.seen = map[uint64]*stranger{}
-	}
-	if now.Sub(s.swept) < strangeGone/4 {
-		return
-	}
-	s.swept = now
-	for seq, x := range s.seen {
-		if now.Sub(x.last) > strangeGone {
-			delete(s.seen, seq)
-		}
-	}
-}
-
-func (w *work) seenFor(seq uint64) time.Duration {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.strange.seenFor(seq, time.Now())
+	w.strange.Forget(l.seq)
 }
 
 // overflow is how long what is too much to keep leased stays at the broker: some pauses of the longest kind when its

@@ -16,7 +16,7 @@ import (
 // number of messages of one shop, and no terminal that is silent, keeps another shop's message waiting.
 func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
-	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, timers: map[*terminal]*time.Timer{}}
+	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: NewStrangers(c.Backoff.Most), timers: map[*terminal]*time.Timer{}}
 	w.inHand, w.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	defer w.abandon()
 	return b.consume(ctx, c, w.arrive, w.stop)
@@ -38,7 +38,7 @@ type work struct {
 	timers   map[*terminal]*time.Timer
 	retries  map[uint64]int // failed attempts of this copy, by sequence
 	comeBack recent         // messages that were too many
-	strange  strangers      // messages that this copy does not serve
+	strange  *Strangers     // messages that this copy does not serve
 }
 
 // arrive leases a message and queues it. It never blocks.

@@ -2,7 +2,6 @@ package poller
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -12,9 +11,6 @@ import (
 
 // loadsAtOnce is how many invoices are loaded at the same time.
 const loadsAtOnce = 64
-
-// mostStrange bounds what is remembered of entries that this copy cannot poll. One beyond that comes again sooner.
-const mostStrange = 100_000
 
 // leases are the entries of the index that this copy holds. Each is loaded before anything else, the newest entries
 // first: those invoices are the most likely to be paid right now.
@@ -30,12 +26,12 @@ type leases struct {
 	waiting []*watch // to be loaded, the newest last
 	loading int
 	held    map[*bus.Lease]struct{} // what this copy has; a lease that was lost is none of it
-	strange map[uint64]time.Time    // entries that this copy cannot poll, by sequence: when it first saw them
+	strange *bus.Strangers          // entries that this copy cannot poll
 	balance balance
 }
 
 func newLeases(p *Worker, ready func(*watch, disposition)) *leases {
-	ls := &leases{p: p, ready: ready, held: map[*bus.Lease]struct{}{}, strange: map[uint64]time.Time{}, balance: newBalance(p)}
+	ls := &leases{p: p, ready: ready, held: map[*bus.Lease]struct{}{}, strange: bus.NewStrangers(notServedMost), balance: newBalance(p)}
 	ls.ctx, ls.cancel = context.WithCancel(p.inHand)
 	return ls
 }
@@ -55,7 +51,7 @@ func (ls *leases) take(l *bus.Lease) {
 	defer ls.mu.Unlock()
 	now := time.Now()
 	if ls.stopped || !ls.balance.accept(l.Seq, len(ls.held), now) {
-		pause := notServedLeast
+		pause := refusedFor
 		if ls.stopped {
 			pause = atOnce
 		}
@@ -187,31 +183,18 @@ func (ls *leases) park(w *watch, reason error) {
 	}
 }
 
-// strangePause grows with the time since this copy first saw the entry, so that at first a copy that can poll it has it
-// within moments, whatever the entry's age.
+// strangePause is how long an entry that this copy cannot poll is left to the others.
 func (ls *leases) strangePause(seq uint64) time.Duration {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	now := time.Now()
-	first, seen := ls.strange[seq]
-	if !seen {
-		if first = now; len(ls.strange) < mostStrange {
-			ls.strange[seq] = now
-		}
-	}
-	pause := min(max(now.Sub(first)/4, notServedLeast), notServedMost)
-	return pause/2 + rand.N(pause) // in step with another entry it would be dealt to the same copy for ever
+	pause, _ := ls.strange.Leave(seq, time.Now())
+	return pause
 }
 
 // tidy forgets what was seen long ago.
 func (ls *leases) tidy(now time.Time) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	for seq, at := range ls.strange {
-		if now.Sub(at) > time.Hour {
-			delete(ls.strange, seq)
-		}
-	}
 	ls.balance.tidy(now)
 }
 

@@ -46,7 +46,8 @@ const (
 	atOnce = time.Millisecond
 	// leftToNewer is the pause before an invoice comes again that a newer version has recorded.
 	leftToNewer = 5 * time.Second
-	// notServedLeast and notServedMost are the pauses before an entry comes again that this copy cannot poll.
-	notServedLeast = 250 * time.Millisecond
-	notServedMost  = 5 * time.Second
+	// refusedFor is the pause of an entry that is left to a copy with less to poll, and notServedMost the longest of one that
+	// this copy cannot poll.
+	refusedFor    = 250 * time.Millisecond
+	notServedMost = 5 * time.Second
 )
