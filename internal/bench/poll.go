@@ -18,6 +18,8 @@ type Poll struct {
 	Invoices int
 	Seconds  int
 	Payments int           // with the provider's notification, and as many without
+	Latency  time.Duration // that the provider's answers take beyond the sandbox's own
+	AtOnce   int           // polls at once, 0 is the poller's default
 	Settle   time.Duration // everything is left to itself for so long before it is measured, default 3 s
 }
 
@@ -65,7 +67,7 @@ func (p Poll) Run(ctx context.Context) (r PollResult, err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	p.say("everything runs; an append with fsync takes %s", w.disk)
 	heap := watchHeap(ctx)
-	run := &polling{Poll: p, stand: w, provider: watch(w.Client())}
+	run := &polling{Poll: p, stand: w, provider: watch(w.Client(), p.Latency)}
 	r, err = run.play(ctx)
 	r.Disk, r.Memory = w.disk, heap.end()
 	if err != nil {
@@ -109,7 +111,7 @@ func (r *polling) invoicer(shop, notify string) *invoicer.Worker {
 
 func (r *polling) poller() *poller.Worker {
 	return poller.New(poller.Config{
-		Bus: r.Bus(), Provider: r.provider, Shops: shops(), Metrics: r.Registry(), Log: r.Log, Observe: r.lateness.add,
+		Bus: r.Bus(), Provider: r.provider, Shops: shops(), Concurrency: r.AtOnce, Metrics: r.Registry(), Log: r.Log, Observe: r.lateness.add,
 	})
 }
 

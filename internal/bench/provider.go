@@ -13,6 +13,7 @@ import (
 // answered. It times what really went over the wire, apart from what the poller says of itself.
 type watched struct {
 	poller.Provider
+	latency time.Duration // more than its own
 
 	mu    sync.Mutex
 	last  map[string]time.Time // by reference
@@ -21,12 +22,15 @@ type watched struct {
 	more  chan struct{} // closed when another invoice was answered about for the first time
 }
 
-func watch(p poller.Provider) *watched {
-	return &watched{Provider: p, last: map[string]time.Time{}, more: make(chan struct{})}
+func watch(p poller.Provider, latency time.Duration) *watched {
+	return &watched{Provider: p, latency: latency, last: map[string]time.Time{}, more: make(chan struct{})}
 }
 
 // GetPaymentStatus asks, and notes the answer.
 func (w *watched) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	if w.latency > 0 && !until(ctx, time.Now().Add(w.latency)) {
+		return seqr.PaymentStatus{}, ctx.Err()
+	}
 	st, err := w.Provider.GetPaymentStatus(ctx, q)
 	if err == nil {
 		w.answered(q.InvoiceReference, st.Status == seqr.StatusIssued)
