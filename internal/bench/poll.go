@@ -26,7 +26,8 @@ type Poll struct {
 // PollResult is what came of it.
 type PollResult struct {
 	Invoices int       `json:"invoices"`
-	Lateness Quantiles `json:"lateness"` // from when a poll was due to when it was begun
+	First    Quantiles `json:"placedToFirstPoll"` // from when an order was due, 100 a second, to the answer of its first poll
+	Lateness Quantiles `json:"lateness"`          // from when a poll was due to when it was begun
 	PerSec   float64   `json:"answeredPollsPerSecond"`
 	Gap      float64   `json:"longestGapSeconds"` // between two answers about the same invoice
 	CPUs     float64   `json:"cpus"`              // of the whole process, provider and broker included
@@ -118,11 +119,14 @@ func (r *polling) poller() *poller.Worker {
 // measure does one thing after another: payments while there is little to do, the load, payments under it.
 func (r *polling) measure(ctx context.Context) (out PollResult, err error) {
 	out.Invoices = r.Invoices
+	if out.First, err = r.firstPolls(ctx); err != nil {
+		return out, err
+	}
 	if out.Unloaded, err = r.payments(ctx); err != nil {
 		return out, err
 	}
-	r.say("placing %d orders", r.Invoices)
-	if _, err = r.open(ctx, r.Invoices); err != nil {
+	r.say("placing %d orders", r.Invoices-r.placed+r.paid)
+	if _, err = r.open(ctx, r.Invoices-r.placed+r.paid); err != nil {
 		return out, err
 	}
 	if !until(ctx, time.Now().Add(r.Settle)) {
@@ -141,6 +145,37 @@ func (r *polling) measure(ctx context.Context) (out PollResult, err error) {
 	out.PerSec, out.Gap, out.CPUs = float64(polls)/took, gap.Seconds(), (cpuTime(self)-cpu).Seconds()/took
 	out.Loaded, err = r.payments(ctx)
 	return out, err
+}
+
+const (
+	firsts        = 300 // orders whose first poll is timed, at most half of all
+	firstsPerTime = 10 * time.Millisecond
+)
+
+// firstPolls places orders, 100 a second, and gives how long each took until its invoice was asked about.
+func (r *polling) firstPolls(ctx context.Context) (Quantiles, error) {
+	n := min(firsts, r.Invoices/2)
+	r.say("placing %d orders, 100 a second", n)
+	begun, took := time.Now(), []time.Duration{}
+	g, placing := errgroup.WithContext(ctx)
+	for i := range n {
+		if !until(ctx, begun.Add(time.Duration(i)*firstsPerTime)) {
+			return Quantiles{}, ctx.Err()
+		}
+		g.Go(func() error { return place(placing, r.Bus(), hinted, fmt.Sprint(i)) })
+	}
+	if err := g.Wait(); err != nil {
+		return Quantiles{}, err
+	}
+	r.placed = n
+	if err := r.provider.held(ctx, n); err != nil {
+		return Quantiles{}, err
+	}
+	for i := range n {
+		due := begun.Add(time.Duration(i) * firstsPerTime)
+		took = append(took, r.provider.firstAnswer(r.bills.reference(fmt.Sprint(i))).Sub(due))
+	}
+	return quantiles(took), nil
 }
 
 // open places orders, half of each kind, and waits until all their invoices are polled.

@@ -101,6 +101,7 @@ func (b benchPollCmd) Run(c *console) error {
 	if b.JSON {
 		return c.json(r)
 	}
+	c.say("order → first poll    %s (100 orders a second)", r.First)
 	c.say("polled once a second  %d invoices, %.0f answers a second, %.2f processors", r.Invoices, r.PerSec, r.CPUs)
 	c.say("lateness of a poll    %s", r.Lateness)
 	c.say("longest gap           %.2f s between two answers about one invoice", r.Gap)
