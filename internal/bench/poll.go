@@ -18,13 +18,16 @@ type Poll struct {
 	Invoices int
 	Seconds  int
 	Payments int           // with the provider's notification, and as many without
+	Latency  time.Duration // that the provider's answers take beyond the sandbox's own
+	AtOnce   int           // polls at once, 0 is the poller's default
 	Settle   time.Duration // everything is left to itself for so long before it is measured, default 3 s
 }
 
 // PollResult is what came of it.
 type PollResult struct {
 	Invoices int       `json:"invoices"`
-	Lateness Quantiles `json:"lateness"` // from when a poll was due to when it was begun
+	First    Quantiles `json:"placedToFirstPoll"` // from when an order was due, 100 a second, to the answer of its first poll
+	Lateness Quantiles `json:"lateness"`          // from when a poll was due to when it was begun
 	PerSec   float64   `json:"answeredPollsPerSecond"`
 	Gap      float64   `json:"longestGapSeconds"` // between two answers about the same invoice
 	CPUs     float64   `json:"cpus"`              // of the whole process, provider and broker included
@@ -65,7 +68,7 @@ func (p Poll) Run(ctx context.Context) (r PollResult, err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	p.say("everything runs; an append with fsync takes %s", w.disk)
 	heap := watchHeap(ctx)
-	run := &polling{Poll: p, stand: w, provider: watch(w.Client())}
+	run := &polling{Poll: p, stand: w, provider: watch(w.Client(), p.Latency)}
 	r, err = run.play(ctx)
 	r.Disk, r.Memory = w.disk, heap.end()
 	if err != nil {
@@ -109,18 +112,21 @@ func (r *polling) invoicer(shop, notify string) *invoicer.Worker {
 
 func (r *polling) poller() *poller.Worker {
 	return poller.New(poller.Config{
-		Bus: r.Bus(), Provider: r.provider, Shops: shops(), Metrics: r.Registry(), Log: r.Log, Observe: r.lateness.add,
+		Bus: r.Bus(), Provider: r.provider, Shops: shops(), Concurrency: r.AtOnce, Metrics: r.Registry(), Log: r.Log, Observe: r.lateness.add,
 	})
 }
 
 // measure does one thing after another: payments while there is little to do, the load, payments under it.
 func (r *polling) measure(ctx context.Context) (out PollResult, err error) {
 	out.Invoices = r.Invoices
+	if out.First, err = r.firstPolls(ctx); err != nil {
+		return out, err
+	}
 	if out.Unloaded, err = r.payments(ctx); err != nil {
 		return out, err
 	}
-	r.say("placing %d orders", r.Invoices)
-	if _, err = r.open(ctx, r.Invoices); err != nil {
+	r.say("placing %d orders", r.Invoices-r.placed+r.paid)
+	if _, err = r.open(ctx, r.Invoices-r.placed+r.paid); err != nil {
 		return out, err
 	}
 	if !until(ctx, time.Now().Add(r.Settle)) {
@@ -139,6 +145,37 @@ func (r *polling) measure(ctx context.Context) (out PollResult, err error) {
 	out.PerSec, out.Gap, out.CPUs = float64(polls)/took, gap.Seconds(), (cpuTime(self)-cpu).Seconds()/took
 	out.Loaded, err = r.payments(ctx)
 	return out, err
+}
+
+const (
+	firsts        = 300 // orders whose first poll is timed, at most half of all
+	firstsPerTime = 10 * time.Millisecond
+)
+
+// firstPolls places orders, 100 a second, and gives how long each took until its invoice was asked about.
+func (r *polling) firstPolls(ctx context.Context) (Quantiles, error) {
+	n := min(firsts, r.Invoices/2)
+	r.say("placing %d orders, 100 a second", n)
+	begun, took := time.Now(), []time.Duration{}
+	g, placing := errgroup.WithContext(ctx)
+	for i := range n {
+		if !until(ctx, begun.Add(time.Duration(i)*firstsPerTime)) {
+			return Quantiles{}, ctx.Err()
+		}
+		g.Go(func() error { return place(placing, r.Bus(), hinted, fmt.Sprint(i)) })
+	}
+	if err := g.Wait(); err != nil {
+		return Quantiles{}, err
+	}
+	r.placed = n
+	if err := r.provider.held(ctx, n); err != nil {
+		return Quantiles{}, err
+	}
+	for i := range n {
+		due := begun.Add(time.Duration(i) * firstsPerTime)
+		took = append(took, r.provider.firstAnswer(r.bills.reference(fmt.Sprint(i))).Sub(due))
+	}
+	return quantiles(took), nil
 }
 
 // open places orders, half of each kind, and waits until all their invoices are polled.

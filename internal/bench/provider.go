@@ -13,20 +13,25 @@ import (
 // answered. It times what really went over the wire, apart from what the poller says of itself.
 type watched struct {
 	poller.Provider
+	latency time.Duration // more than its own
 
 	mu    sync.Mutex
 	last  map[string]time.Time // by reference
+	first map[string]time.Time // when each was answered about for the first time
 	polls int
 	gap   time.Duration // the longest between two answers about one invoice
 	more  chan struct{} // closed when another invoice was answered about for the first time
 }
 
-func watch(p poller.Provider) *watched {
-	return &watched{Provider: p, last: map[string]time.Time{}, more: make(chan struct{})}
+func watch(p poller.Provider, latency time.Duration) *watched {
+	return &watched{Provider: p, latency: latency, last: map[string]time.Time{}, first: map[string]time.Time{}, more: make(chan struct{})}
 }
 
 // GetPaymentStatus asks, and notes the answer.
 func (w *watched) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	if w.latency > 0 && !until(ctx, time.Now().Add(w.latency)) {
+		return seqr.PaymentStatus{}, ctx.Err()
+	}
 	st, err := w.Provider.GetPaymentStatus(ctx, q)
 	if err == nil {
 		w.answered(q.InvoiceReference, st.Status == seqr.StatusIssued)
@@ -47,6 +52,7 @@ func (w *watched) answered(reference string, open bool) {
 		delete(w.last, reference)
 	}
 	if !known && open {
+		w.first[reference] = now
 		close(w.more)
 		w.more = make(chan struct{})
 	}
@@ -67,6 +73,13 @@ func (w *watched) held(ctx context.Context, n int) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// firstAnswer is when the invoice was answered about for the first time.
+func (w *watched) firstAnswer(reference string) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.first[reference]
 }
 
 // start counts from now on.

@@ -20,6 +20,7 @@ import (
 // Core subjects, which no stream keeps.
 const (
 	hintSubjects     = "hints.*.*"
+	issuedSubjects   = "issued.*.*" // a hint that only the invoicer may give
 	watchingSubjects = "watching.*"
 )
 
@@ -123,7 +124,7 @@ func Roles() []Role {
 	reconciler.Scans = []string{events.InvoicesStream, events.PeriodsStream}
 
 	return []Role{
-		worker("invoicer", "seqrflow run invoicer", append(appends("invoicer"), events.OpenSubjects, hintSubjects), []string{events.InvoicesStream, events.OpenStream}),
+		worker("invoicer", "seqrflow run invoicer", append(appends("invoicer"), events.OpenSubjects, issuedSubjects), []string{events.InvoicesStream, events.OpenStream}),
 		withHints(worker("poller", "seqrflow run poller", append(appends("poller"), watchingSubjects), invoices)),
 		worker("receipter", "seqrflow run receipter", appends("receipter"), invoices),
 		worker("canceler", "seqrflow run canceler", appends("canceler"), invoicesAndOrders),
@@ -154,7 +155,7 @@ func Roles() []Role {
 
 // withHints lets the poller hear the hints.
 func withHints(r Role) Role {
-	r.Subscribes = append(r.Subscribes, hintSubjects)
+	r.Subscribes = append(r.Subscribes, hintSubjects, issuedSubjects)
 	return r
 }
 

@@ -72,6 +72,7 @@ type Bus struct {
 	room       room
 	history    history
 	skew       atomic.Int64 // the broker's clock less ours, ns
+	measured   atomic.Bool  // skew is known
 	sometimes  sometimes.Sometimes
 	foreigners sync.Map // sequences of messages on INVOICES that were parked as foreign
 	violation  atomic.Pointer[violation]

@@ -29,6 +29,7 @@ func (b *Bus) MeasureClock(ctx context.Context) (time.Duration, error) {
 		b.log.Error().Dur("skew", skew).Msg("this machine's clock and the broker's are apart: run a time service such as chrony on both; until then nothing expires here")
 	}
 	b.skew.Store(int64(skew))
+	b.measured.Store(true)
 	b.metrics.skew.Set(skew.Seconds())
 	return skew, nil
 }
@@ -40,8 +41,15 @@ func (b *Bus) Skew() time.Duration { return time.Duration(b.skew.Load()) }
 // it was measured last.
 func (b *Bus) Now() time.Time { return b.now().Add(b.Skew()) }
 
-// clockEvery is how often a consumer's process compares its clock with the broker's, and the stream with what it has seen.
-const clockEvery = 30 * time.Second
+// ClockKnown says that the clocks were compared and are near enough to each other for a decision by the time.
+func (b *Bus) ClockKnown() bool { return b.measured.Load() && b.Skew().Abs() <= MaxSkew }
+
+// clockEvery is how often a consumer's process compares its clock with the broker's, and the stream with what it has seen;
+// clockFirst is how soon it tries again while it never could.
+const (
+	clockEvery = 30 * time.Second
+	clockFirst = time.Second
+)
 
 // watchClock measures now and again until ctx ends.
 func (b *Bus) watchClock(ctx context.Context) error {
@@ -52,7 +60,11 @@ func (b *Bus) watchClock(ctx context.Context) error {
 		if _, err := b.RestoredAt(ctx); err != nil && ctx.Err() == nil { // so that it is known how far the stream was
 			b.log.Debug().Err(err).Msg("comparing the stream with what was seen of it")
 		}
-		if !pause(ctx, clockEvery) {
+		every := clockEvery
+		if !b.measured.Load() {
+			every = clockFirst
+		}
+		if !pause(ctx, every) {
 			return nil
 		}
 	}

@@ -16,7 +16,8 @@ const servedElsewhere = 15 * time.Second
 // way, it is parked.
 func (w *work) notServed(l *Lease, shop string, why error) {
 	if errors.Is(why, ErrOtherCopy) {
-		l.GiveBack(w.elsewhereAgain(w.seenFor(l.seq)))
+		pause, _ := w.strangePause(l.seq)
+		l.GiveBack(pause)
 		return
 	}
 	w.leave(l, shop, "", why)
@@ -25,9 +26,9 @@ func (w *work) notServed(l *Lease, shop string, why error) {
 // leave gives a message back for a copy that has the credentials that this one lacks: of the shop, or of one terminal of it. It
 // is parked when it was seen here for long enough and no copy says to have them.
 func (w *work) leave(l *Lease, shop, terminal string, why error) {
-	seen := w.seenFor(l.seq)
+	pause, seen := w.strangePause(l.seq)
 	if seen < servedElsewhere || l.replay || w.served.elsewhere(w.inHand, shop, terminal) {
-		l.GiveBack(w.elsewhereAgain(seen))
+		l.GiveBack(pause)
 		return
 	}
 	if err := w.fetch(l); err != nil {
@@ -35,32 +36,16 @@ func (w *work) leave(l *Lease, shop, terminal string, why error) {
 		return
 	}
 	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)))
-}
-
-func (w *work) elsewhereAgain(seen time.Duration) time.Duration {
-	return anyOf(min(max(seen/4, reconnectWait), w.spec.Backoff.Most))
-}
-
-// anyOf is a half to one and a half of a pause. Of two messages that two copies give back in step, the broker would deal each
-// to the same wrong copy for ever.
-func anyOf(d time.Duration) time.Duration { return d/2 + rand.N(d+1) }
-
-// mostStrange bounds what is remembered of messages that this copy does not serve.
-const mostStrange = 100_000
-
-// seenFor is how long ago this copy first saw a message that it does not serve.
-func (w *work) seenFor(seq uint64) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := time.Now()
-	first, seen := w.strange[seq]
-	if !seen {
-		if len(w.strange) >= mostStrange {
-			clear(w.strange)
-		}
-		first, w.strange[seq] = now, now
-	}
-	return now.Sub(first)
+	w.strange.Forget(l.seq)
+}
+
+// strangePause is how long the message is left to other copies, and how long ago this one first saw it.
+func (w *work) strangePause(seq uint64) (pause, seen time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.strange.Leave(seq, time.Now())
 }
 
 // overflow is how long what is too much to keep leased stays at the broker: some pauses of the longest kind when its

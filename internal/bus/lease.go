@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +12,8 @@ import (
 )
 
 // Lease is a delivery that this copy keeps unacknowledged for as long as its work takes. The bus tells the broker within
-// each AckWait that it is still worked on. One of Done, GiveBack or Park ends it; a copy that dies loses it to another.
+// each AckWait that it is still worked on. One of Done, GiveBack or Park ends it. A copy that dies, stands still or is cut off
+// loses it to another, and a lease that was lost stays lost: none of the three says anything to the broker then.
 type Lease struct {
 	Delivery
 	keeper *keeper
@@ -21,8 +21,8 @@ type Lease struct {
 	slot   int
 	replay bool
 	msg    atomic.Pointer[jetstream.Msg] // the newest delivery of the message
-	told   atomic.Pointer[time.Time]     // when the broker's clock for the message was last set back for certain
-	over   atomic.Bool                   // it was lost; only a new delivery to this copy makes it good again
+	told   atomic.Pointer[time.Time]     // when the broker was told, by the last time that it is known to have heard
+	over   atomic.Bool                   // it was lost
 	ended  atomic.Bool
 }
 
@@ -68,10 +68,11 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	if l := k.held[d.Seq]; l != nil {
+	if l := k.held[d.Seq]; l != nil && l.lost() {
+		k.remove(l) // the new delivery is a lease of its own
+	} else if l != nil {
 		l.msg.Store(&m)
 		l.told.Store(&now)
-		l.over.Store(false)
 		return nil
 	}
 	l := &Lease{Delivery: d, keeper: k, seq: d.Seq, slot: (k.at + keeperSlots - 1) % keeperSlots}
@@ -88,9 +89,17 @@ func (k *keeper) forget(l *Lease) bool {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.held, l.seq)
-	delete(k.slots[l.slot], l)
+	k.remove(l)
 	return true
+}
+
+// remove is called with mu held.
+func (k *keeper) remove(l *Lease) {
+	l.ended.Store(true)
+	if k.held[l.seq] == l {
+		delete(k.held, l.seq)
+	}
+	delete(k.slots[l.slot], l)
 }
 
 // run sends heartbeats until ctx ends.
@@ -108,25 +117,29 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
+// beat tells the broker of one portion of the leases. Those that were lost are told of no more: the broker would take it for
+// the word of the copy that has them now, and keep them for that one even when it is dead.
 func (k *keeper) beat(ctx context.Context) {
 	k.mu.Lock()
 	due := make([]*Lease, 0, len(k.slots[k.at]))
 	for l := range k.slots[k.at] {
-		due = append(due, l)
+		if l.lost() {
+			k.remove(l)
+		} else {
+			due = append(due, l)
+		}
 	}
 	k.at = (k.at + 1) % keeperSlots
 	k.mu.Unlock()
-	k.tell(ctx, due)
+	if len(due) > 0 {
+		k.tell(ctx, due)
+	}
 }
 
-// tell sends a heartbeat for each lease that is not lost. That the connection takes it proves nothing: a broker that cannot be
+// tell sends a heartbeat for each lease. That the connection takes it proves nothing: a broker that cannot be
 // reached is noticed seconds later. So the last of them is a request, and all count, from when they were sent, once the
 // broker has answered it: it has had those before by then.
 func (k *keeper) tell(ctx context.Context, due []*Lease) {
-	due = slices.DeleteFunc(due, (*Lease).lost)
-	if len(due) == 0 {
-		return
-	}
 	sent, msgs := time.Now(), make([]*jetstream.Msg, len(due))
 	for i, l := range due {
 		msgs[i] = l.msg.Load()
@@ -152,37 +165,50 @@ func (k *keeper) tell(ctx context.Context, due []*Lease) {
 // progress says that a message is being worked on.
 var progress = []byte("+WPI")
 
-// lost says that the broker may have given the message to another copy, because it has not heard of it for so long. It stays
-// so until the message is delivered to this copy again. Both clocks count: one of them may stand still while the machine
+// lost says that the broker may have given the message to another copy, because it has not heard of it for so long, or that the lease has ended. It stays
+// so; the message may come to this copy again, as another lease. Both clocks count: one of them may stand still while the machine
 // sleeps, the other may be set back.
 func (l *Lease) lost() bool {
 	told, now, most := *l.told.Load(), time.Now(), l.keeper.spec.AckWait*9/10
 	if now.Sub(told) > most || now.Round(0).Sub(told.Round(0)) > most {
 		l.over.Store(true)
 	}
-	return l.over.Load()
+	return l.over.Load() || l.ended.Load()
 }
+
+// Lost says that the lease is over: another copy may have the message.
+func (l *Lease) Lost() bool { return l.lost() }
 
 // Done acknowledges the message and waits for the broker's confirmation. Without it the message comes again.
 func (l *Lease) Done(ctx context.Context) {
-	if l.keeper.forget(l) {
+	if l.end() {
 		l.keeper.bus.acknowledge(ctx, *l.msg.Load())
 	}
 }
 
-// GiveBack lets another copy have the message after a pause; none is at once. A lease that was lost has nothing to give: the
-// message may be at another copy, from which the broker would take it.
+// GiveBack lets another copy have the message after a pause; none is at once.
 func (l *Lease) GiveBack(after time.Duration) {
-	if l.keeper.forget(l) && !l.lost() {
+	if l.end() {
 		_ = (*l.msg.Load()).NakWithDelay(after)
 	}
 }
 
-// drop ends a lease that was lost: the broker has given the message to somebody else, or will.
-func (l *Lease) drop() { l.keeper.forget(l) }
+// end ends the lease; false means that it was over already, so that this copy has no say.
+func (l *Lease) end() bool {
+	lost := l.lost()
+	return l.keeper.forget(l) && !lost
+}
 
-// Park keeps the message on PARKED with the reason. When that fails the lease goes on.
+// Drop ends the lease without a word to the broker.
+func (l *Lease) Drop() { l.keeper.forget(l) }
+
+// Park keeps the message on PARKED with the reason. When that fails the lease goes on. Of a lease that was lost nothing is
+// parked: the copy that has the message decides.
 func (l *Lease) Park(ctx context.Context, attempts int, reason error) error {
+	if l.lost() {
+		l.Drop()
+		return nil
+	}
 	if err := l.keeper.bus.park(ctx, l.keeper.spec, l.Delivery, attempts, reason); err != nil {
 		return err
 	}
@@ -211,6 +237,7 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 	defer keepers.Wait()
 	defer end()
 	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.watchClock(gctx) })
 	for _, spec := range []Consumer{c, c.replays()} {
 		k := newKeeper(b, c)
 		keepers.Go(func() { k.run(alive) })
@@ -219,7 +246,6 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 		})
 	}
 	g.Go(func() error { return b.advised(gctx, c) })
-	g.Go(func() error { return b.watchClock(gctx) })
 	err := g.Wait()
 	stop()
 	return err

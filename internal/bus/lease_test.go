@@ -2,9 +2,8 @@ package bus_test
 
 import (
 	"context"
-	"errors"
 	"net"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,116 +14,157 @@ import (
 	"github.com/seqrflow/seqrflow/internal/natsd"
 )
 
-// cutConn loses whatever is written while it is cut, as a network does that passes nothing on: no write fails.
-type cutConn struct {
-	net.Conn
-	cut *atomic.Bool
+// cable is a way to the broker over which nothing comes for a while, though it looks sound: what is written is kept.
+type cable struct {
+	mu   sync.Mutex
+	cond *sync.Cond
+	cut  bool
+	kept []byte
+	conn net.Conn
 }
 
-func (c cutConn) Write(p []byte) (int, error) {
-	if c.cut.Load() {
-		return len(p), nil
+func newCable() *cable {
+	c := &cable{}
+	c.cond = sync.NewCond(&c.mu)
+	return c
+}
+
+// Dial implements nats.CustomDialer.
+func (c *cable) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		return nil, err
 	}
-	return c.Conn.Write(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conn = conn
+	return &wire{conn, c}, nil
 }
 
-type cutBroker struct {
-	broker nats.InProcessConnProvider
-	cut    *atomic.Bool
+// set cuts the cable, or mends it: what was kept arrives first.
+func (c *cable) set(cut bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cut = cut; !cut {
+		_, _ = c.conn.Write(c.kept)
+		c.kept = nil
+		c.cond.Broadcast()
+	}
 }
 
-func (b cutBroker) InProcessConn() (net.Conn, error) {
-	c, err := b.broker.InProcessConn()
-	return cutConn{c, b.cut}, err
+type wire struct {
+	net.Conn
+	c *cable
 }
 
-// copies are two copies of a worker, each with a connection of its own; that of the first can be cut.
-func copies(t *testing.T, ackWait time.Duration) (first, second *bus.Bus, cut *atomic.Bool) {
+func (w *wire) Write(b []byte) (int, error) {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	if w.c.cut {
+		w.c.kept = append(w.c.kept, b...)
+		return len(b), nil
+	}
+	return w.Conn.Write(b)
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	for w.c.cut {
+		w.c.cond.Wait()
+	}
+	return n, err
+}
+
+// leasing runs a copy that keeps everything it gets, and gives its leases.
+func leasing(t *testing.T, url string, c *cable) (*bus.Bus, chan *bus.Lease) {
 	t.Helper()
-	s, err := natsd.Start(natsd.Config{Data: t.TempDir()})
+	b, err := bus.Connect(t.Context(), bus.Config{URL: url, Name: "test", AckWait: time.Second, Options: []nats.Option{nats.SetCustomDialer(c)}, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if err := b.EnsureStreams(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan *bus.Lease, 100)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- b.Lease(ctx, consumer("invoicer"), func(l *bus.Lease) { got <- l }, func() {})
+	}()
+	t.Cleanup(func() { c.set(false); cancel(); <-ended })
+	return b, got
+}
+
+// next gives the leases of so many messages.
+func next(t *testing.T, got chan *bus.Lease, n int) map[string]*bus.Lease {
+	t.Helper()
+	out := map[string]*bus.Lease{}
+	for patience := time.After(30 * time.Second); len(out) < n; {
+		select {
+		case l := <-got:
+			out[l.Subject] = l
+		case <-patience:
+			t.Fatalf("%d leases; want %d", len(out), n)
+		}
+	}
+	return out
+}
+
+// A copy that is cut off knows by itself that it has lost its leases, and has no say any more when it is back: it neither
+// removes a message that another copy has now, nor keeps it for that one when that one is dead.
+func TestLeaseThatWasLostStaysLost(t *testing.T) {
+	t.Parallel()
+	s, err := natsd.Start(natsd.Config{Data: t.TempDir(), Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	var direct nats.Options
-	if err := s.InProcess()(&direct); err != nil {
-		t.Fatal(err)
-	}
-	cut = &atomic.Bool{}
-	connect := func(o nats.Option) *bus.Bus {
-		b, err := bus.Connect(t.Context(), bus.Config{Name: "copy", AckWait: ackWait, Options: []nats.Option{o}, Log: zerolog.Nop()})
-		if err != nil {
+	cables := []*cable{newCable(), newCable(), newCable()}
+	a, gotA := leasing(t, s.URL(), cables[0])
+	subjects := []string{"orders.acme.done.placed", "orders.acme.kept.placed"}
+	for _, subject := range subjects {
+		if err := a.PublishRaw(t.Context(), subject, "", []byte(`{}`)); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(b.Close)
-		return b
 	}
-	first, second = connect(nats.InProcessServer(cutBroker{direct.InProcessServer, cut})), connect(s.InProcess())
-	if err := first.EnsureStreams(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return first, second, cut
-}
-
-// A copy that the broker did not hear for a while knows that its lease is lost, goes on knowing it when the broker is there
-// again, and takes nothing from the copy that has the message now.
-func TestLostLeaseStaysLost(t *testing.T) {
-	t.Parallel()
-	const ackWait = time.Second
-	first, second, cut := copies(t, ackWait)
-	if err := first.PublishRaw(t.Context(), "orders.acme.1.placed", "", []byte(`{}`)); err != nil {
-		t.Fatal(err)
-	}
-	var deliveries atomic.Int32
-	begun, back, judged := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
-	work(t, first, consumer("invoicer"), func(_ context.Context, d bus.Delivery) bus.Outcome {
-		if deliveries.Add(1) == 1 {
-			if d.Lost() {
-				t.Error("a lease is lost at its beginning")
-			}
-			close(begun)
-			<-back
-			judged <- d.Lost()
+	ofA := next(t, gotA, 2)
+	cables[0].set(true)
+	b, gotB := leasing(t, s.URL(), cables[1])
+	next(t, gotB, 2)
+	for _, l := range ofA {
+		if !l.Lost() {
+			t.Errorf("a copy that is cut off counts %s as its own, though another has it", l.Subject)
 		}
-		return bus.SnoozeFor(time.Millisecond, errors.New("not yet"))
-	})
-	<-begun
-	cut.Store(true)
-	taken, end := make(chan struct{}), make(chan struct{})
-	work(t, second, consumer("invoicer"), func(context.Context, bus.Delivery) bus.Outcome {
-		deliveries.Add(1)
-		close(taken)
-		<-end
-		return bus.Done
-	})
-	<-taken
-	cut.Store(false)
-	<-time.After(ackWait) // some heartbeats arrive again
-	close(back)
-	if !<-judged {
-		t.Error("a copy that was cut off believes that it still has the message")
 	}
-	<-time.After(ackWait / 2) // what must not happen has no signal
-	if n := deliveries.Load(); n != 2 {
-		t.Errorf("%d deliveries: the lost lease was given back while the other copy is at work", n)
-	}
-	close(end)
-}
-
-// While the broker answers, a lease is kept however long the work takes.
-func TestLeaseIsKeptAsLongAsTheBrokerAnswers(t *testing.T) {
-	t.Parallel()
-	first, _, _ := copies(t, 600*time.Millisecond)
-	if err := first.PublishRaw(t.Context(), "orders.acme.1.placed", "", []byte(`{}`)); err != nil {
+	cables[0].set(false)
+	if err := a.Conn().FlushTimeout(10 * time.Second); err != nil {
 		t.Fatal(err)
 	}
-	lost := make(chan bool, 1)
-	work(t, first, consumer("invoicer"), func(_ context.Context, d bus.Delivery) bus.Outcome {
-		<-time.After(2 * time.Second)
-		lost <- d.Lost()
-		return bus.Done
-	})
-	if <-lost {
-		t.Error("the lease was lost though the broker answers")
+	ofA[subjects[0]].Done(t.Context())
+	if err := a.Conn().FlushTimeout(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	cons, err := b.JetStream().Consumer(t.Context(), "ORDERS", "invoicer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := cons.CachedInfo().NumAckPending; n != 2 {
+		t.Errorf("%d messages wait for the other copy's word after the one that was cut off had its say; want 2", n)
+	}
+	cables[1].set(true) // that one dies
+	_, gotC := leasing(t, s.URL(), cables[2])
+	patience := time.After(20 * time.Second)
+	for have := map[string]bool{}; len(have) < 2; {
+		select {
+		case l := <-gotC:
+			have[l.Subject] = true
+		case l := <-gotA: // as a lease of its own, which is as well
+			have[l.Subject] = true
+		case <-patience:
+			t.Fatalf("only %v came to a copy that lives", have)
+		}
 	}
 }

@@ -23,6 +23,9 @@ type OpenEntry struct {
 	At    time.Time `json:"-"`     // when it was stored
 }
 
+// ForgottenAfter is the age at which a poller removes an entry of whose invoice nothing is recorded.
+const ForgottenAfter = time.Hour
+
 // IndexOpen puts an invoice on the index before the provider is asked for it. mine is false when another order message
 // holds the invoice: it may be asking the provider right now.
 func (b *Bus) IndexOpen(ctx context.Context, k events.Key, order uint64) (entry OpenEntry, mine bool, err error) {

@@ -16,7 +16,7 @@ import (
 // number of messages of one shop, and no terminal that is silent, keeps another shop's message waiting.
 func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
-	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: map[uint64]time.Time{}, timers: map[*terminal]*time.Timer{}}
+	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: NewStrangers(c.Backoff.Most), timers: map[*terminal]*time.Timer{}}
 	w.served = newServed(b, c)
 	silence, err := w.served.listen()
 	if err != nil {
@@ -43,9 +43,9 @@ type work struct {
 	stopped  bool
 	schedule *schedule
 	timers   map[*terminal]*time.Timer
-	retries  map[uint64]int       // failed attempts of this copy, by sequence
-	comeBack recent               // messages that were too many
-	strange  map[uint64]time.Time // messages that this copy does not serve, and when it first saw them
+	retries  map[uint64]int // failed attempts of this copy, by sequence
+	comeBack recent         // messages that were too many
+	strange  *Strangers     // messages that this copy does not serve
 }
 
 // arrive leases a message and queues it. It never blocks.
@@ -149,7 +149,7 @@ func (w *work) one(j *job) {
 func (w *work) outcome(j *job) Outcome {
 	l := j.lease
 	if l.lost() {
-		l.drop()
+		l.Drop()
 		return Outcome{kind: dropped}
 	}
 	if err := w.fetch(l); err != nil {
@@ -197,7 +197,7 @@ func (w *work) settle(l *Lease, o Outcome) {
 	}
 	if o.kind == dropped {
 		w.report(l, o, 0)
-		l.GiveBack(0) // where it came to this copy again meanwhile
+		l.Drop()
 		return
 	}
 	attempts := w.attempts(l.Seq, o.kind)

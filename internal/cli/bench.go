@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -12,6 +13,9 @@ import (
 type benchCmd struct {
 	Lifecycle benchLifecycleCmd `cmd:"" help:"Orders to RECEIPTED per second, every event synced to disk."`
 	Poll      benchPollCmd      `cmd:"" help:"Punctuality of polling, and the time from a payment to its event."`
+	Fairness  benchFairnessCmd  `cmd:"" help:"A healthy shop's latency beside silent terminals, a flood and a very large order."`
+	Outage    benchOutageCmd    `cmd:"" help:"What is tried while the provider is silent, and how fast the rest is made up for."`
+	Start     benchStartCmd     `cmd:"" help:"Time to the first poll after a long history, and until all open invoices were asked about."`
 	Sandbox   benchSandboxCmd   `cmd:"" help:"Status calls per second on one processor, and memory per open invoice."`
 }
 
@@ -24,6 +28,10 @@ Examples:
     seqrflow bench lifecycle
     seqrflow bench lifecycle --rate 100
     seqrflow bench poll --invoices 10000
+    seqrflow bench poll --invoices 3500 --latency 1s --at-once 4096 --payments 0
+    seqrflow bench fairness --silent 200 --flood 10000
+    seqrflow bench outage --waiting 100000
+    seqrflow bench start --ended 1000000
     seqrflow bench sandbox --json`
 }
 
@@ -72,25 +80,28 @@ func (b benchLifecycleCmd) Run(c *console) error {
 
 type benchPollCmd struct {
 	benchFlags `embed:""`
-	Invoices   int `default:"5000" help:"How many are held open and polled once a second (${default})."`
-	Seconds    int `default:"20" help:"How long punctuality is measured (${default})."`
-	Payments   int `default:"200" help:"How many pay with a notification, and how many without, in each of two measurements (${default})."`
+	Invoices   int           `default:"5000" help:"How many are held open and polled once a second (${default})."`
+	Seconds    int           `default:"20" help:"How long punctuality is measured (${default})."`
+	Payments   int           `default:"200" help:"How many pay with a notification, and how many without, in each of two measurements (${default})."`
+	Latency    time.Duration `default:"0s" help:"How much longer the provider takes for each answer, e.g. 1s (${default})."`
+	AtOnce     int           `default:"1024" help:"Polls at once at most, as --poll-concurrency of the poller (${default})."`
 }
 
 // Validate the flags.
 func (b benchPollCmd) Validate() error {
-	return atLeast(limit{"invoices", b.Invoices, 1}, limit{"seconds", b.Seconds, 1}, limit{"payments", b.Payments, 0})
+	return atLeast(limit{"invoices", b.Invoices, 1}, limit{"seconds", b.Seconds, 1}, limit{"payments", b.Payments, 0}, limit{"latency", int(b.Latency), 0}, limit{"at-once", b.AtOnce, 1})
 }
 
 // Run measures and prints.
 func (b benchPollCmd) Run(c *console) error {
-	r, err := bench.Poll{Config: b.config(c), Invoices: b.Invoices, Seconds: b.Seconds, Payments: b.Payments}.Run(c.ctx)
+	r, err := bench.Poll{Config: b.config(c), Invoices: b.Invoices, Seconds: b.Seconds, Payments: b.Payments, Latency: b.Latency, AtOnce: b.AtOnce}.Run(c.ctx)
 	if err != nil {
 		return err
 	}
 	if b.JSON {
 		return c.json(r)
 	}
+	c.say("order → first poll    %s (100 orders a second)", r.First)
 	c.say("polled once a second  %d invoices, %.0f answers a second, %.2f processors", r.Invoices, r.PerSec, r.CPUs)
 	c.say("lateness of a poll    %s", r.Lateness)
 	c.say("longest gap           %.2f s between two answers about one invoice", r.Gap)

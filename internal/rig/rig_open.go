@@ -62,7 +62,7 @@ func RecordIssued(ctx context.Context, b *bus.Bus, x Recorded) error {
 	if err != nil || x.Unhinted {
 		return err
 	}
-	return b.Hint(o.Key())
+	return b.HintIssued(o.Key())
 }
 
 // IssueDirectly makes an invoice at the sandbox and records it, as the invoicer does.

@@ -79,6 +79,9 @@ func (k Key) Subject(e Name) string {
 // Hint is the subject that asks the poller to look at the invoice now.
 func (k Key) Hint() string { return "hints." + k.Shop + "." + k.Invoice }
 
+// IssuedHint is the subject on which the invoicer says that the invoice was recorded just now.
+func (k Key) IssuedHint() string { return "issued." + k.Shop + "." + k.Invoice }
+
 // Open is the invoice's subject in the index of open invoices.
 func (k Key) Open() string { return "open." + k.Shop + "." + k.Invoice }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/govalues/decimal"
 )
 
-func answerFile(b *testing.B, name string) []byte {
+func answerFile(b testing.TB, name string) []byte {
 	b.Helper()
 	data, err := os.ReadFile("testdata/answers/" + name)
 	if err != nil {
@@ -83,6 +83,17 @@ func BenchmarkGetPaymentStatus(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkGetPaymentStatusInStep is the same with 1,000 calls under way together, as a poller with 5,000 invoices makes them.
+func BenchmarkGetPaymentStatusInStep(b *testing.B) {
+	r := newRounds(b, 1000)
+	b.ResetTimer()
+	for range b.N {
+		r.round(b)
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*r.calls), "µs/call")
+	b.ReportMetric(float64(r.dialed.Load())/float64(b.N*r.calls), "dials/call")
 }
 
 func BenchmarkParseTransactionDetails(b *testing.B) {

@@ -16,7 +16,7 @@ const (
 	idleFor          = 30 * time.Second
 	maxAnswerHeaders = 64 << 10
 	tlsSessions      = 64
-	maxIdleConns     = 256
+	maxIdleConns     = 4096 // as many as calls come in step: one that is closed costs a new connection a moment later
 )
 
 // newTransport makes the client's own transport. HTTP/1.1 only: one request at a time on a connection is

@@ -1,7 +1,8 @@
 // Package invoicer turns every placed order into an invoice at the provider.
 //
 //	consumes  orders.> (cancellations and returns are left to the canceler and the refunder)
-//	publishes open.<shop>.<invoice> (the index that pollers work from) before it asks the provider
+//	publishes open.<shop>.<invoice> (the index that pollers work from) before it asks the provider;
+//	          issued.<shop>.<invoice> (poll this one now; may be lost) after it has recorded the invoice
 //	calls     sendInvoice (a repeated one leaves an invoice that nobody can pay: its QR code is published nowhere);
 //	          cancelInvoice for such an invoice, once, when it is known
 //	appends   issued, rejected
@@ -30,6 +31,8 @@ const (
 	// than its call can take.
 	holderFor = 30 * time.Second
 	soon      = time.Second
+	// lookAgain is longer than a poller takes to remove an entry.
+	lookAgain = 30 * time.Second
 )
 
 // Provider is the calls this worker makes; *seqr.Client implements it.
@@ -172,8 +175,12 @@ func (w *Worker) send(ctx context.Context, d bus.Delivery, inv bus.Loaded, order
 		o := w.publish(ctx, inv, order, w.issued(order, sent, as), as, fact)
 		if o.IsDone() {
 			// A poller may have removed the entry, for want of an invoice, just before there was one.
-			_, _, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
+			entry, _, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
 			o = bus.Recorded(err)
+			if err == nil && w.Bus.Now().Sub(entry.At) > bus.ForgottenAfter-lookAgain {
+				// It may be doing so right now, and die before it has looked back.
+				o = bus.SnoozeFor(lookAgain, errors.New("issued; whether it stayed on the index is looked at once more"))
+			}
 		}
 		return o.Asked()
 	case seqr.IsCredentialError(err):
@@ -195,7 +202,7 @@ func (w *Worker) publish(ctx context.Context, inv bus.Loaded, order events.Order
 		return err
 	})
 	if err == nil && now.InvoiceReference == issued.Reference {
-		_ = w.Bus.Hint(inv.Key) // a poller looks again by itself soon
+		_ = w.Bus.HintIssued(inv.Key) // a poller looks again by itself soon
 		return bus.Done
 	}
 	withdrawn := w.Provider.CancelInvoice(context.WithoutCancel(ctx), seqr.CancelInvoice{As: as, InvoiceReference: issued.Reference})

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
@@ -172,5 +173,33 @@ func TestInvoiceOfAnotherOrderIsNoSecondTry(t *testing.T) {
 	r.Place(o)
 	if p := r.WaitParked(invoicer.Name, "A"); !strings.Contains(p.Reason, `"B" is an invoice of order "B" already`) {
 		t.Errorf("%s", p.Reason)
+	}
+}
+
+// A poller may be removing the entry, for want of an invoice, at the very moment that there is one, and die before it has looked
+// back. So the invoicer looks at an entry of that age once more.
+func TestEntryThatIsAboutToBeRemovedIsLookedAtOnceMore(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	k := events.KeyOf(rig.Shop, "1")
+	if _, _, err := r.Bus.IndexOpen(t.Context(), k, 1); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(r, r.Client, rig.Shops{})
+	later := func() time.Time { return time.Now().Add(bus.ForgottenAfter - 10*time.Second) }
+	cfg.Bus = r.ConnectWith(bus.Config{Now: later, Backoff: bus.Backoff{First: 100 * time.Millisecond, Most: 500 * time.Millisecond}})
+	r.Run(invoicer.New(cfg))
+	r.Place(rig.Order("1", "10")) // the first message of ORDERS
+	r.Wait("1", events.EventIssued)
+	open, err := r.Bus.JetStream().Stream(t.Context(), events.OpenStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // the invoicer has seen the entry; one that it sees missing is stored by the first look
+	if err := open.DeleteMsg(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	r.IdleBut("poller")
+	if n, err := r.Bus.OpenCount(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d on the index (%v): the invoice is polled by nobody", n, err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package poller watches every open invoice until the provider has said how it ended.
 //
 //	leases    the index of open invoices, open.*.*: one entry each, from before sendInvoice to the invoice's end
-//	listens   hints.*.*: poll this one now; watching.*: what the other pollers hold
+//	listens   hints.*.*: poll this one now; issued.*.*: it was recorded just now; watching.*: what the other pollers hold
 //	calls     getPaymentStatus, once a second for each invoice; commitReservation when it says RESERVED
 //	appends   paid, reserved, canceled, failed, expired, overdue
 //	publishes watching.<id>, once a second
@@ -13,6 +13,7 @@
 //	preparing.go entries whose invoice is not recorded yet; balance.go keeps the copies' shares alike
 //	scheduler.go which invoice is asked about next (pure); terminal.go, queue.go, watch.go are what it works on
 //	poll.go      one question, what its answer asks for, and the one place that does it
+//	hints.go     what hints do
 //	loop.go      the goroutine that owns the scheduler and all that is held; survey.go its look at all of it each second
 //
 // Sizing: calls at once = open invoices × the provider's latency / interval. 3,500 invoices at a latency of 1 s and the

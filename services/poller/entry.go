@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -34,9 +35,6 @@ func (ls *leases) load(w *watch, age time.Duration) (disposition, error) {
 	w.loaded = inv
 	w.loaded.Order = nil // it may be large
 	if d, err := judge(inv, err, age); d != toPoll {
-		if d == toForget && ls.p.Bus.Skew().Abs() > bus.MaxSkew {
-			d = toPrepare // the age is not known
-		}
 		return d, err
 	}
 	as, err := calls.As(ls.p.Shops, inv.Invoice)
@@ -61,7 +59,7 @@ func judge(inv bus.Loaded, err error, age time.Duration) (disposition, error) {
 		return toRetry, err
 	case !inv.Known() && inv.Seq > 0 && age > preparingFor:
 		return toPark, errors.New("every message under the invoice's subjects was written by nobody of ours: if the provider has a bill, nobody polls it")
-	case !inv.Known() && age > forgottenAfter:
+	case !inv.Known() && age > bus.ForgottenAfter:
 		return toForget, nil
 	case !inv.Known():
 		return toPrepare, nil
@@ -80,4 +78,28 @@ func keyOf(subject string) (events.Key, error) {
 	}
 	a, err := events.ParseSubject(subject)
 	return a.Key(), err
+}
+
+// lookBack puts an invoice on the index again that was recorded while its entry was being removed. The invoicer looks
+// whether the entry is there after it has recorded the invoice, so one of the two sees the other; of an entry that is about to
+// be removed it looks once more later, since this process may die before it has looked back.
+func (ls *leases) lookBack(k events.Key) {
+	ctx := context.WithoutCancel(ls.ctx)
+	for {
+		inv, err := ls.p.Bus.Load(ctx, k)
+		if err == nil && (!inv.State.Open() || inv.InvoiceReference == "") {
+			return
+		}
+		if _, _, err = ls.p.Bus.IndexOpen(ctx, k, 0); err == nil {
+			return
+		}
+		if ls.p.sometimes.OK("look back") {
+			ls.p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("invoices that may be open are not on the index yet")
+		}
+		select {
+		case <-ls.ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
 }

@@ -2,7 +2,6 @@ package poller
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -26,13 +25,13 @@ type leases struct {
 	stopped bool
 	waiting []*watch // to be loaded, the newest last
 	loading int
-	held    int
-	strange map[uint64]time.Time // entries that this copy cannot poll, by sequence: when it first saw them
+	held    map[*bus.Lease]struct{} // what this copy has; a lease that was lost is none of it
+	strange *bus.Strangers          // entries that this copy cannot poll
 	balance balance
 }
 
 func newLeases(p *Worker, ready func(*watch, disposition)) *leases {
-	ls := &leases{p: p, ready: ready, strange: map[uint64]time.Time{}, balance: newBalance(p)}
+	ls := &leases{p: p, ready: ready, held: map[*bus.Lease]struct{}{}, strange: bus.NewStrangers(notServedMost), balance: newBalance(p)}
 	ls.ctx, ls.cancel = context.WithCancel(p.inHand)
 	return ls
 }
@@ -51,16 +50,16 @@ func (ls *leases) take(l *bus.Lease) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	now := time.Now()
-	if ls.stopped || !ls.balance.accept(l.Seq, ls.held, now) {
-		pause := notServedLeast
+	if ls.stopped || !ls.balance.accept(l.Seq, len(ls.held), now) {
+		pause := refusedFor
 		if ls.stopped {
 			pause = atOnce
 		}
 		l.GiveBack(pause)
 		return
 	}
-	ls.held++
-	w := &watch{key: k, leases: []*bus.Lease{l}, place: none}
+	ls.held[l] = struct{}{}
+	w := &watch{key: k, lease: l, place: none}
 	if ls.balance.cameBack(l.Seq, now) {
 		w.kept = now
 	}
@@ -72,7 +71,7 @@ func (ls *leases) again(w *watch) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if ls.stopped {
-		ls.release(w.leases, atOnce)
+		ls.release(w.lease, atOnce)
 		return
 	}
 	ls.queue(w)
@@ -105,8 +104,15 @@ func (ls *leases) loadAll() {
 
 // one loads an invoice and does with its entry what the stream says.
 func (ls *leases) one(w *watch) {
-	l := w.leases[0]
-	age := ls.p.Bus.Now().Sub(l.At)
+	l := w.lease
+	if l.Lost() {
+		ls.drop(l)
+		return
+	}
+	age := time.Duration(0) // nothing is removed or parked for its age while that is not known
+	if ls.p.Bus.ClockKnown() {
+		age = ls.p.Bus.Now().Sub(l.At)
+	}
 	d, err := ls.load(w, age)
 	if d != toRetry {
 		w.unread = 0
@@ -116,19 +122,19 @@ func (ls *leases) one(w *watch) {
 	case toPoll, toPrepare:
 		ls.ready(w, d)
 	case toFinish:
-		ls.done(context.WithoutCancel(ls.ctx), w.leases)
+		ls.done(context.WithoutCancel(ls.ctx), l)
 	case toForget:
 		log.Dur("age", age).Msg("an entry of the index is removed: nothing is recorded of its invoice")
-		ls.done(context.WithoutCancel(ls.ctx), w.leases)
+		ls.done(context.WithoutCancel(ls.ctx), l)
 		ls.lookBack(w.key)
 	case toLeave:
 		ls.p.notServed(w.key, err)
-		ls.giveBack(w.leases, ls.strangePause(l.Seq))
+		ls.giveBack(l, ls.strangePause(l.Seq))
 	case toNewer:
 		if ls.p.sometimes.OK("newer") {
 			log.Msg("an invoice is left to a newer version of this program; nobody polls it unless one runs")
 		}
-		ls.giveBack(w.leases, leftToNewer)
+		ls.giveBack(l, leftToNewer)
 	case toPark:
 		ls.park(w, err)
 		ls.lookBack(w.key)
@@ -137,19 +143,6 @@ func (ls *leases) one(w *watch) {
 			log.Msg("invoices cannot be loaded")
 		}
 		ls.retry(w)
-	}
-}
-
-// lookBack puts an invoice on the index again that was recorded while its entry was being removed. The invoicer looks
-// whether the entry is there after it has recorded the invoice, so one of the two sees the other.
-func (ls *leases) lookBack(k events.Key) {
-	ctx := context.WithoutCancel(ls.ctx)
-	inv, err := ls.p.Bus.Load(ctx, k)
-	if err == nil && (!inv.State.Open() || inv.InvoiceReference == "") {
-		return
-	}
-	if _, _, err := ls.p.Bus.IndexOpen(ctx, k, 0); err != nil {
-		ls.p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("an invoice that may be open is not on the index")
 	}
 }
 
@@ -164,7 +157,7 @@ func (ls *leases) retry(w *watch) {
 		ls.ready(w, toPrepare)
 		return
 	}
-	ls.giveBack(w.leases, ls.strangePause(w.leases[0].Seq))
+	ls.giveBack(w.lease, ls.strangePause(w.lease.Seq))
 }
 
 // indexAgain puts an invoice that a person has sent back on the index: from there it comes to some copy, and is counted.
@@ -185,87 +178,72 @@ func (ls *leases) parkOdd(l *bus.Lease, reason error) {
 }
 
 func (ls *leases) park(w *watch, reason error) {
-	if err := ls.p.giveUp(ls.ctx, w, w.leases, action{park: reason}); err != nil {
-		ls.giveBack(w.leases, leftToNewer)
+	if err := ls.p.giveUp(ls.ctx, w, w.lease, action{park: reason}); err != nil {
+		ls.giveBack(w.lease, leftToNewer)
 	}
 }
 
-// strangePause grows with the time since this copy first saw the entry, so that at first a copy that can poll it has it
-// within moments, whatever the entry's age.
+// strangePause is how long an entry that this copy cannot poll is left to the others.
 func (ls *leases) strangePause(seq uint64) time.Duration {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	now := time.Now()
-	first, seen := ls.strange[seq]
-	if !seen {
-		ls.strange[seq], first = now, now
-	}
-	pause := min(max(now.Sub(first)/4, notServedLeast), notServedMost)
-	return pause/2 + rand.N(pause) // in step with another entry it would be dealt to the same copy for ever
+	pause, _ := ls.strange.Leave(seq, time.Now())
+	return pause
 }
 
 // tidy forgets what was seen long ago.
 func (ls *leases) tidy(now time.Time) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	for seq, at := range ls.strange {
-		if now.Sub(at) > time.Hour {
-			delete(ls.strange, seq)
-		}
-	}
 	ls.balance.tidy(now)
 }
 
 // done removes the entry from the index.
-func (ls *leases) done(ctx context.Context, all []*bus.Lease) {
-	for _, l := range all {
-		l.Done(ctx)
-	}
-	ls.count(-1)
+func (ls *leases) done(ctx context.Context, l *bus.Lease) {
+	l.Done(ctx)
+	ls.drop(l)
 }
 
-func (ls *leases) giveBack(all []*bus.Lease, after time.Duration) {
+// drop ends a lease whose entry is gone, or another copy's.
+func (ls *leases) drop(l *bus.Lease) {
+	l.Drop()
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.release(all, after)
+	delete(ls.held, l)
+}
+
+func (ls *leases) giveBack(l *bus.Lease, after time.Duration) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.release(l, after)
 }
 
 // release is giveBack with mu held.
-func (ls *leases) release(all []*bus.Lease, after time.Duration) {
-	for _, l := range all {
-		l.GiveBack(after)
-	}
-	ls.held--
-}
-
-func (ls *leases) count(n int) {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	ls.held += n
+func (ls *leases) release(l *bus.Lease, after time.Duration) {
+	l.GiveBack(after)
+	delete(ls.held, l)
 }
 
 // size is how many entries this copy has.
 func (ls *leases) size() int {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	return ls.held
+	return len(ls.held)
 }
 
 // excess is how many of them to give back for the sake of balance.
 func (ls *leases) excess(now time.Time) int {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	return ls.balance.excess(ls.held, now)
+	return ls.balance.excess(len(ls.held), now)
 }
 
 // shedOne gives an entry back for another copy.
 func (ls *leases) shedOne(w *watch, now time.Time) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	for _, l := range w.leases {
-		ls.balance.noteShed(l.Seq, now)
-	}
-	ls.release(w.leases, atOnce)
+	ls.balance.noteShed(w.lease.Seq, now)
+	ls.release(w.lease, atOnce)
 }
 
 // stop gives back what is not loaded yet; nothing is taken any more.
@@ -273,7 +251,7 @@ func (ls *leases) stop() {
 	ls.mu.Lock()
 	ls.stopped = true
 	for _, w := range ls.waiting {
-		ls.release(w.leases, atOnce)
+		ls.release(w.lease, atOnce)
 	}
 	ls.waiting = nil
 	ls.mu.Unlock()

@@ -14,6 +14,7 @@ type loop struct {
 	schedule *scheduler
 	arrivals chan arrival
 	hints    chan events.Key
+	issued   chan events.Key // the invoicer's hints
 	news     chan news
 	stopping chan struct{}
 	ended    chan struct{}
@@ -22,6 +23,7 @@ type loop struct {
 	held      map[events.Key]*watch
 	preparing map[events.Key]*watch  // those of which nothing is recorded yet
 	early     map[events.Key]instant // hints for invoices that are not held yet
+	recorded  map[events.Key]instant // the invoicer's
 	underWay  int                    // goroutines that ask or record
 	records   chan struct{}          // bounds what is recorded at once
 	latest    instant                // the worst lateness since the last survey
@@ -39,19 +41,17 @@ type news struct {
 	called  bool // the call has ended with answer
 	answer  answer
 	over    bool
-	expired bool // overdue is recorded
-	gone    bool // this copy holds the invoice no more
-	leases  int  // how many leases of it ended
+	expired bool       // overdue is recorded
+	gone    bool       // this copy holds the invoice no more
+	lease   *bus.Lease // what it was polled under
 }
-
-const waiting = 4096 // hints that may wait for the loop, and that are remembered
 
 func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 	return &loop{
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
-		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
+		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), issued: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
 		stopping: make(chan struct{}), ended: make(chan struct{}),
-		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{},
+		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{}, recorded: map[events.Key]instant{},
 		records: make(chan struct{}, p.Concurrency),
 	}
 }
@@ -61,15 +61,7 @@ func (l *loop) arrive(w *watch, d disposition) {
 	select {
 	case l.arrivals <- arrival{w, d}:
 	case <-l.stopping:
-		l.p.leases.giveBack(w.leases, atOnce)
-	}
-}
-
-// hint is dropped when the loop is behind: the invoice's own turn comes anyway.
-func (l *loop) hint(k events.Key) {
-	select {
-	case l.hints <- k:
-	default:
+		l.p.leases.giveBack(w.lease, atOnce)
 	}
 }
 
@@ -97,6 +89,8 @@ func (l *loop) run() {
 			return
 		case a := <-l.arrivals:
 			l.accept(a)
+		case k := <-l.issued:
+			l.begin(k)
 		case k := <-l.hints:
 			l.hurry(k)
 		case n := <-l.news:
@@ -125,19 +119,28 @@ func (l *loop) setTimer(t *time.Timer) {
 func (l *loop) accept(a arrival) {
 	w, now := a.w, l.now()
 	_, early := l.early[w.key] // the buyer, or the invoicer, was quicker than the index
+	_, recorded := l.recorded[w.key]
 	delete(l.early, w.key)
-	w.hinted = w.hinted || early
+	delete(l.recorded, w.key)
+	w.hinted, w.recorded = w.hinted || early, w.recorded || recorded
 	if known := l.held[w.key]; known != nil {
-		known.leases = append(known.leases, w.leases...)
-		l.p.leases.count(-1)
+		l.renew(known, w.lease)
+		return
+	}
+	if a.d == toPrepare && recorded { // it was looked at just before
+		l.p.leases.again(w)
 		return
 	}
 	if a.d == toPrepare {
 		l.prepare(w, early, now)
 		return
 	}
+	if earlier := l.preparing[w.key]; earlier != nil {
+		delete(l.preparing, w.key)
+		l.renew(w, earlier.lease)
+	}
 	l.held[w.key] = w
-	entry := w.leases[0]
+	entry := w.lease
 	age := max(0, l.p.Bus.Now().Sub(entry.At))
 	most := reversal // after a start nobody knows when it was last asked about
 	if entry.Redelivered {
@@ -145,31 +148,21 @@ func (l *loop) accept(a arrival) {
 	}
 	w.answered, w.asked = now-min(age, most), now
 	due := now
-	if age < l.p.Interval && !(w.hinted && l.schedule.allow(now)) {
+	if age < l.p.Interval && !w.recorded && !(w.hinted && l.schedule.allow(now)) {
 		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
 	}
 	l.schedule.add(w, w.as.ID, due)
 }
 
-// hurry acts on a hint.
-func (l *loop) hurry(k events.Key) {
-	now := l.now()
-	if w := l.held[k]; w != nil {
-		taken := l.schedule.hurry(w, now)
-		l.p.metrics.hints.WithLabelValues(hintLabel(taken)).Inc()
+// renew gives an invoice that is known the lease that came now. The one that it had is lost, or of an entry that was removed
+// before this one was stored.
+func (l *loop) renew(w *watch, lease *bus.Lease) {
+	if lease.Lost() || lease.Seq < w.lease.Seq {
+		l.p.leases.drop(lease)
 		return
 	}
-	if w := l.preparing[k]; w != nil {
-		w.hinted = true
-		if w.due = min(w.due, w.looked+preparingLeast); now >= w.due {
-			delete(l.preparing, k)
-			l.p.leases.again(w)
-		}
-		return
-	}
-	if len(l.early) < waiting {
-		l.early[k] = now
-	}
+	l.p.leases.drop(w.lease)
+	w.lease, w.lost = lease, 0
 }
 
 // dispatch begins the calls that are due and may be made.
@@ -188,24 +181,23 @@ func (l *loop) dispatch(now instant) {
 		}
 		l.underWay++
 		l.p.polls.Add(1)
-		leases := w.leases
-		go l.poll(w, leases)
+		go l.poll(w, w.lease)
 	}
 }
 
-func (l *loop) poll(w *watch, leases []*bus.Lease) {
+func (l *loop) poll(w *watch, lease *bus.Lease) {
 	a := l.p.ask(w)
-	l.news <- news{w: w, called: true, answer: a, over: a.nothing()}
+	l.news <- news{w: w, called: true, answer: a, over: a.nothing(), lease: lease}
 	if a.nothing() {
 		return
 	}
-	gone, _ := l.follow(w, leases, a.action)
-	l.news <- news{w: w, over: true, gone: gone, leases: len(leases)}
+	gone, _ := l.follow(w, lease, a.action)
+	l.news <- news{w: w, over: true, gone: gone, lease: lease}
 }
 
 // follow does what an action says, with as many others at once as there is room for. What fails for want of a broker
 // that takes it is told once a minute, whatever number of payments wait for it.
-func (l *loop) follow(w *watch, leases []*bus.Lease, a action) (gone, done bool) {
+func (l *loop) follow(w *watch, lease *bus.Lease, a action) (gone, done bool) {
 	wait, cancel := context.WithTimeout(w.ctx, recordTimeout)
 	defer cancel()
 	select {
@@ -214,7 +206,7 @@ func (l *loop) follow(w *watch, leases []*bus.Lease, a action) (gone, done bool)
 	case <-wait.Done():
 		return false, false
 	}
-	gone, err := l.p.execute(w.ctx, w, leases, a)
+	gone, err := l.p.execute(w.ctx, w, lease, a)
 	if err != nil && l.p.sometimes.OK("record") {
 		l.p.Log.Error().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).
 			Msg("an answer is not recorded, and others may not be either; the next poll tries again")
@@ -245,9 +237,8 @@ func (l *loop) settle(n news) {
 		return
 	}
 	delete(l.held, w.key)
-	if rest := w.leases[n.leases:]; len(rest) > 0 { // it was put on the index again meanwhile
-		l.p.leases.count(1)
-		l.p.leases.again(&watch{key: w.key, leases: rest, place: none})
+	if w.lease != n.lease { // it was put on the index again meanwhile, or came again
+		l.p.leases.again(&watch{key: w.key, lease: w.lease, place: none})
 	}
 }
 
@@ -258,16 +249,16 @@ func (l *loop) release() {
 	for k, w := range l.held {
 		if !w.busy {
 			delete(l.held, k)
-			l.p.leases.giveBack(w.leases, atOnce)
+			l.p.leases.giveBack(w.lease, atOnce)
 		}
 	}
 	for _, w := range l.preparing {
-		l.p.leases.giveBack(w.leases, atOnce)
+		l.p.leases.giveBack(w.lease, atOnce)
 	}
 	for l.underWay > 0 {
 		l.settle(<-l.news)
 	}
 	for _, w := range l.held {
-		l.p.leases.giveBack(w.leases, atOnce)
+		l.p.leases.giveBack(w.lease, atOnce)
 	}
 }

@@ -134,13 +134,13 @@ func canceled(fact events.Fact) bus.Decide {
 
 // execute does what follows from an answer. When that fails, the next poll gets the same answer and tries again. gone
 // says that this copy holds the invoice no more.
-func (p *Worker) execute(ctx context.Context, w *watch, leases []*bus.Lease, a action) (gone bool, err error) {
+func (p *Worker) execute(ctx context.Context, w *watch, l *bus.Lease, a action) (gone bool, err error) {
 	record, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	if a.record != nil {
 		switch err := p.append(record, w, a); {
 		case errors.Is(err, events.ErrNewerVersion):
-			p.leases.giveBack(leases, leftToNewer)
+			p.leases.giveBack(l, leftToNewer)
 			return true, err
 		case a.ends && (errors.Is(err, errLost) || errors.Is(err, bus.ErrTooLarge)):
 			a.park = err
@@ -149,11 +149,13 @@ func (p *Worker) execute(ctx context.Context, w *watch, leases []*bus.Lease, a a
 		}
 	}
 	switch {
+	case a.park != nil && l.Lost():
+		return false, nil // the copy that has the entry decides
 	case a.park != nil:
-		err := p.giveUp(record, w, leases, a)
+		err := p.giveUp(record, w, l, a)
 		return err == nil, err
 	case a.ends:
-		p.leases.done(context.WithoutCancel(ctx), leases)
+		p.leases.done(context.WithoutCancel(ctx), l)
 		return true, nil
 	case a.commit:
 		call, cancel := context.WithTimeout(w.ctx, callTimeout)

@@ -108,7 +108,7 @@ func (p *Worker) Run(ctx context.Context) error {
 
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.take, l.stop) })
-	g.Go(func() error { return p.Bus.Hints(gctx, l.hint) })
+	g.Go(func() error { return p.Bus.Hints(gctx, l.hint, l.hintIssued) })
 	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {
 		return p.Bus.Announcements(gctx, func(w bus.Watching) { p.roll.Note(w, time.Now()) })

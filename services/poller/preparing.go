@@ -3,8 +3,7 @@ package poller
 // prepare keeps an entry until its invoice is recorded: its order is being handled.
 func (l *loop) prepare(w *watch, hinted bool, now instant) {
 	if known := l.preparing[w.key]; known != nil { // it was put on the index again
-		known.leases = append(known.leases, w.leases...)
-		l.p.leases.count(-1)
+		l.renew(known, w.lease)
 		return
 	}
 	if w.since == 0 {

@@ -52,7 +52,7 @@ type known struct {
 }
 
 // giveUp parks an invoice with all that is known of it, which may be all that is left of it, and removes it from the index.
-func (p *Worker) giveUp(ctx context.Context, w *watch, leases []*bus.Lease, a action) error {
+func (p *Worker) giveUp(ctx context.Context, w *watch, l *bus.Lease, a action) error {
 	k := known{Shop: or(w.loaded.Shop, w.key.Shop), InvoiceID: or(w.loaded.InvoiceID, w.key.Invoice), Terminal: w.loaded.Terminal,
 		InvoiceReference: w.reference, Currency: w.loaded.Currency, Paid: a.payment != nil}
 	if w.loaded.Known() {
@@ -69,7 +69,6 @@ func (p *Worker) giveUp(ctx context.Context, w *watch, leases []*bus.Lease, a ac
 	if a.payment != nil {
 		reason = fmt.Errorf("the buyer has PAID, and the payment %w", reason)
 	}
-	l := leases[0]
 	if w.loaded.Seq > 0 { // the entry itself is removed: a person sends back the invoice's last event
 		l.Stream, l.Subject, l.Seq = events.InvoicesStream, w.key.Subject(events.Name(or(string(w.loaded.Change.Event), "unknown"))), w.loaded.Seq
 	}
@@ -81,7 +80,7 @@ func (p *Worker) giveUp(ctx context.Context, w *watch, leases []*bus.Lease, a ac
 		p.metrics.unrecorded.Inc()
 	}
 	p.Log.Error().Err(reason).Str("worker", Name).Str("shop", k.Shop).Str("invoice", k.InvoiceID).Msg("given up and parked: a person has to look")
-	p.leases.done(context.WithoutCancel(ctx), leases) // Park has ended the first of them
+	p.leases.drop(l) // Park has ended it
 	return nil
 }
 

@@ -90,6 +90,14 @@ func (s *scheduler) hurry(w *watch, now instant) (taken bool) {
 	return taken
 }
 
+// begun makes an invoice due that was not asked about yet.
+func (s *scheduler) begun(w *watch, now instant) {
+	if !w.polled && s.timetable.has(w) && w.due > now {
+		w.due = now
+		s.timetable.moved(w)
+	}
+}
+
 // least is the shortest time between two polls of one invoice.
 func (s *scheduler) least() time.Duration { return min(leastInterval, s.interval) }
 

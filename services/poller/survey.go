@@ -5,16 +5,20 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // survey looks at everything that is held, once a second: what is nearest to a reversal, whose time is over, and whether
 // the limit of calls suffices.
 func (l *loop) survey(now instant) {
-	for k, at := range l.early {
-		if now-at > earlyHint {
-			delete(l.early, k)
+	for _, hints := range []map[events.Key]instant{l.early, l.recorded} {
+		for k, at := range hints {
+			if now-at > earlyHint {
+				delete(hints, k)
+			}
 		}
 	}
+	l.lose(now)
 	worst, worried := instant(0), 0
 	wall := l.p.Bus.Now()
 	for _, w := range l.held {
@@ -67,16 +71,39 @@ func (l *loop) warnOfLimit() {
 		Msg("polls are late by more than their interval because of the limit of calls at once: raise it, or run another poller; calls at once = open invoices × latency / interval")
 }
 
+// lose finds the leases that are lost: this copy stood still, or was cut off from the broker. It goes on asking about such an
+// invoice, which is harmless and may fetch a payment in time, until another copy has it for certain.
+func (l *loop) lose(now instant) {
+	connected := l.p.Bus.Ready() == nil
+	for k, w := range l.preparing {
+		if w.lease.Lost() {
+			delete(l.preparing, k)
+			l.p.leases.drop(w.lease)
+		}
+	}
+	for k, w := range l.held {
+		switch {
+		case !w.lease.Lost():
+		case w.lost == 0 || !connected:
+			w.lost = now
+			l.p.leases.drop(w.lease)
+		case now-w.lost > l.p.Bus.AckWait()*3/2 && !w.busy: // a cluster may elect a leader meanwhile
+			l.schedule.remove(w)
+			delete(l.held, k)
+		}
+	}
+}
+
 // expire records that the buyer's time is over. The invoice is not polled meanwhile.
 func (l *loop) expire(w *watch, now instant) {
 	l.schedule.remove(w)
 	w.busy, w.nextTry = true, now+recordAgain
 	l.underWay++
-	leases := w.leases
+	lease := w.lease
 	go func() {
-		n := news{w: w, over: true, leases: len(leases)}
+		n := news{w: w, over: true, lease: lease}
 		if l.p.isOver(w) {
-			n.gone, n.expired = l.follow(w, leases, overdue(w.dueAt, l.p.Bus.Now()))
+			n.gone, n.expired = l.follow(w, lease, overdue(w.dueAt, l.p.Bus.Now()))
 		}
 		l.news <- n
 	}()
@@ -105,7 +132,7 @@ func (l *loop) shed(n int, now instant) {
 		if n <= 0 {
 			return
 		}
-		if w.busy || time.Since(w.kept) < shedMemory || now-w.answered > 2*l.p.Interval {
+		if w.busy || w.lost > 0 || time.Since(w.kept) < shedMemory || now-w.answered > 2*l.p.Interval {
 			continue
 		}
 		l.schedule.remove(w)

@@ -41,14 +41,13 @@ const (
 	preparingLeast = 100 * time.Millisecond // after a hint
 	preparingFor   = 30 * time.Second
 	preparingLater = 5 * time.Second
-	// forgottenAfter is the age at which an entry of which nothing is recorded is removed from the index.
-	forgottenAfter = time.Hour
 	// atOnce is the pause of what is given back for another copy to take. A broker that restarts forgets that there was to
 	// be none, but not when a pause was to end.
 	atOnce = time.Millisecond
 	// leftToNewer is the pause before an invoice comes again that a newer version has recorded.
 	leftToNewer = 5 * time.Second
-	// notServedLeast and notServedMost are the pauses before an entry comes again that this copy cannot poll.
-	notServedLeast = 250 * time.Millisecond
-	notServedMost  = 5 * time.Second
+	// refusedFor is the pause of an entry that is left to a copy with less to poll, and notServedMost the longest of one that
+	// this copy cannot poll.
+	refusedFor    = 250 * time.Millisecond
+	notServedMost = 5 * time.Second
 )

@@ -12,15 +12,17 @@ import (
 // watch is one open invoice that this copy polls. The loop owns it, but for the fields of the poll, which belong to the
 // poll's goroutine while busy is set.
 type watch struct {
-	key    events.Key
-	leases []*bus.Lease // of its entry; more than one when it was put on the index again
-	kept   time.Time    // when it came back that was given back for the sake of balance
+	key   events.Key
+	lease *bus.Lease // of its entry, the newest: an entry that is put on the index again has taken the place of one that was removed
+	kept  time.Time  // when it came back that was given back for the sake of balance
 
 	// while nothing is recorded of the invoice
 	since  instant // when that was found first
 	unread instant // since when the broker does not give its invoice; 0 when it does
 	looked instant // when it was looked at last
 	hinted bool    // a hint came, which it is polled for as soon as it is recorded
+
+	recorded bool // the invoicer has said that it is
 
 	// of the scheduler
 	terminal   *terminal
@@ -35,6 +37,7 @@ type watch struct {
 	unanswered bool    // the last call got no answer at all
 	doubted    bool    // the call under way began while its terminal was doubtful
 	failures   int     // calls in a row without a status
+	lost       instant // when it was found that the lease is lost; 0 while it is not
 
 	// of the poll
 	ctx       context.Context // names the invoice to whoever records exchanges

@@ -155,7 +155,7 @@ func TestStolenPollerCanNotOrderRefundOrWriteOthersEvents(t *testing.T) {
 		all = append(all, "invoices.acme.1001."+e)
 	}
 	all = append(all, "orders.acme.1001.placed", "orders.acme.1001.canceled", "orders.acme.1001.returned", "orders.acme.1001", "periods.acme.1.closing", "periods.acme.1.marked",
-		"parked.refunder.acme.1001", "parked.invoicer.acme.1001", "hints.acme.1001", "$JS.API.CONSUMER.CREATE.INVOICES.own", "$JS.API.CONSUMER.CREATE.PARKED.own",
+		"parked.refunder.acme.1001", "parked.invoicer.acme.1001", "hints.acme.1001", "issued.acme.1001", "$JS.API.CONSUMER.CREATE.INVOICES.own", "$JS.API.CONSUMER.CREATE.PARKED.own",
 		"$JS.API.CONSUMER.MSG.NEXT.ORDERS.refunder", "$JS.ACK.ORDERS.refunder.1.1.1.1.0", "$JS.API.STREAM.PURGE.OPEN", "$JS.API.CONSUMER.DELETE.OPEN.poller")
 	for _, s := range all {
 		if err := nc.Publish(s, []byte("{}")); err != nil {
