@@ -18,7 +18,6 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/natsd"
-	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
 	"github.com/seqrflow/seqrflow/services/poller"
@@ -111,7 +110,7 @@ func (b *brokers) run(s schedule, m makers) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	w, err := newWorld(s, broker.conn, rig.Shop, m, b.patience)
+	w, err := newWorld(s, broker.conn, m, b.patience)
 	if err != nil {
 		broker.end()
 		return result{}, err

@@ -47,11 +47,11 @@ func TestPollerThatStopsAtCanceledIsFound(t *testing.T) {
 	m := realWorkers()
 	cancel, poll, ended := m[canceler.Name], m[poller.Name], &canceledBills{}
 	m[canceler.Name] = func(t tools) worker {
-		t.provider = tellsOfCanceled{t.provider, t.shop, ended}
+		t.provider = tellsOfCanceled{t.provider, ended}
 		return cancel(t)
 	}
 	m[poller.Name] = func(t tools) worker {
-		t.provider = believesCanceled{t.provider, t.shop, ended}
+		t.provider = believesCanceled{t.provider, ended}
 		return poll(t)
 	}
 	found(t, m, "never fetched", func(s schedule) bool {

@@ -63,11 +63,32 @@ func (s schedule) parts() (all []schedule) {
 			all = append(all, t)
 		}
 	}
-	if s.Copies > 1 {
+	return append(all, s.lesser()...)
+}
+
+// lesser are all schedules with one actor less that is neither an order nor a fault.
+func (s schedule) lesser() (all []schedule) {
+	for i := range s.Strangers {
 		t := s
-		t.Copies = 1
+		t.Strangers = without(s.Strangers, i)
 		all = append(all, t)
 	}
+	for i := range s.Losses {
+		t := s
+		t.Losses = without(s.Losses, i)
+		all = append(all, t)
+	}
+	less := func(now bool, change func(*schedule)) {
+		if now {
+			t := s
+			change(&t)
+			all = append(all, t)
+		}
+	}
+	less(s.Silence != nil, func(t *schedule) { t.Silence = nil })
+	less(s.Narrow, func(t *schedule) { t.Narrow = false })
+	less(s.Replace > 0, func(t *schedule) { t.Replace = 0 })
+	less(s.Copies > 1, func(t *schedule) { t.Copies = 1 })
 	return all
 }
 

@@ -1,0 +1,87 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// loss of a worker's durable, some time after the start. The workers make it anew by themselves.
+type loss struct {
+	Stream, Consumer string
+	Delay            time.Duration
+}
+
+func (l loss) String() string {
+	return fmt.Sprintf("the durable %s is lost after %s", l.Consumer, l.Delay)
+}
+
+// losses draws which durables are lost.
+func (d dice) losses(s *schedule) {
+	if !d.chance(15) {
+		return
+	}
+	for range 1 + d.IntN(2) {
+		c := pick(d, consumers()...)
+		s.Losses = append(s.Losses, loss{c.Stream, c.Name, d.millis(600)})
+	}
+}
+
+// lose the durable.
+func (w *world) lose(ctx context.Context, l loss) {
+	if !pause(ctx, l.Delay) {
+		return
+	}
+	w.note("%s", l)
+	c, err := w.hub.JetStream().Consumer(ctx, l.Stream, l.Consumer)
+	if err != nil {
+		return // lost already
+	}
+	if err := w.hub.JetStream().DeleteConsumer(ctx, l.Stream, l.Consumer); err != nil {
+		w.note("losing %s: %v", l.Consumer, err)
+	}
+	if _, ok := w.makers[withoutHistory]; ok {
+		cfg := c.CachedInfo().Config
+		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = jetstream.DeliverNewPolicy, nil, 0
+		_, err := w.hub.JetStream().CreateOrUpdateConsumer(ctx, l.Stream, cfg)
+		w.note("a new %s takes only what is new: %s", l.Consumer, outcome(err))
+	}
+}
+
+// loses says that one of the durables is lost soon.
+func (s schedule) loses(names ...string) bool {
+	return slices.ContainsFunc(s.Losses, func(l loss) bool { return slices.Contains(names, l.Consumer) })
+}
+
+// borrow waits until the broker has forgotten a message id that others have used.
+func (w *world) borrow(ctx context.Context, id string) {
+	w.mu.Lock()
+	free := w.borrowed[id]
+	if now := time.Now(); free.Before(now) {
+		free = now
+	}
+	w.borrowed[id] = free.Add(forgotten)
+	w.mu.Unlock()
+	pause(ctx, time.Until(free))
+}
+
+// forgotten is longer than the broker remembers the ids of ORDERS.
+const forgotten = 300 * time.Millisecond
+
+// rememberIDs makes ORDERS remember ids for as long as the other streams do.
+func (w *world) rememberIDs(ctx context.Context) {
+	for _, cfg := range bus.Streams(1) {
+		if cfg.Name == events.OrdersStream {
+			cfg.Duplicates = 2 * time.Minute
+			if _, err := w.hub.JetStream().UpdateStream(ctx, cfg); err != nil {
+				w.fault("remembering ids: %v", err)
+			}
+		}
+	}
+}
