@@ -82,12 +82,16 @@ func (w *world) say(ctx context.Context, o order, m message) {
 	}
 	for i := range times {
 		w.note("the shop says: %s %s", o.ID, m)
-		id := fmt.Sprintf("%s-%s%s-%d", o.ID, m.Name, m.RefundID, i)
-		if o.Borrows {
-			id = string(m.Name)
-			w.borrow(ctx, id)
+		publish := func(id string) error {
+			return w.hub.PublishOrder(ctx, "/chaos", o.shop(), o.orderID(), id, m.Name, w.body(o, m))
 		}
-		if err := w.hub.PublishOrder(ctx, "/chaos", o.shop(), o.orderID(), id, m.Name, w.body(o, m)); err != nil {
+		var err error
+		if o.Borrows {
+			err = w.borrow(ctx, publish)
+		} else {
+			err = publish(fmt.Sprintf("%s-%s%s-%d", o.ID, m.Name, m.RefundID, i))
+		}
+		if err != nil {
 			w.fault("publishing: %v", err)
 		}
 	}

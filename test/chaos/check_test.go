@@ -191,7 +191,7 @@ func (e *evidence) checkEnd(o order, history []recorded) {
 // checkParked sees that nothing was parked but returns of what was not paid at some time.
 func (e *evidence) checkParked() {
 	for _, p := range e.parked {
-		if k, err := events.ParseOpenSubject(p.Subject); p.Worker == foreignWorker || err == nil && p.Worker == poller.Name && e.intrusion(k.Invoice) {
+		if a, _ := events.ParseSubject(p.Subject); p.Worker == foreignWorker || p.Worker == poller.Name && e.intrusion(a.ID) {
 			continue // checkStrangers
 		}
 		r, err := events.DecodeReturn(events.Message{Subject: p.Subject, Body: []byte(p.Original)})

@@ -59,20 +59,17 @@ func (s schedule) loses(names ...string) bool {
 	return slices.ContainsFunc(s.Losses, func(l loss) bool { return slices.Contains(names, l.Consumer) })
 }
 
-// borrow waits until the broker has forgotten a message id that others have used.
-func (w *world) borrow(ctx context.Context, id string) {
-	w.mu.Lock()
-	free := w.borrowed[id]
-	if now := time.Now(); free.Before(now) {
-		free = now
-	}
-	w.borrowed[id] = free.Add(forgotten)
-	w.mu.Unlock()
-	pause(ctx, time.Until(free))
+// borrow publishes under an id that others have used, once the broker has forgotten it.
+func (w *world) borrow(ctx context.Context, publish func(id string) error) error {
+	w.borrowing.Lock()
+	defer w.borrowing.Unlock()
+	pause(ctx, time.Until(w.borrowed.Add(forgotten)))
+	defer func() { w.borrowed = time.Now() }()
+	return publish("1")
 }
 
 // forgotten is longer than the broker remembers the ids of ORDERS.
-const forgotten = 300 * time.Millisecond
+const forgotten = 400 * time.Millisecond
 
 // rememberIDs makes ORDERS remember ids for as long as the other streams do.
 func (w *world) rememberIDs(ctx context.Context) {

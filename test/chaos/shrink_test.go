@@ -38,10 +38,8 @@ func failing(s schedule, run func(schedule) result) (result, bool) {
 
 // parts are all schedules with one element less.
 func (s schedule) parts() (all []schedule) {
-	if len(s.Orders) > 1 {
-		for i := range s.Orders {
-			t := s
-			t.Orders = without(s.Orders, i)
+	for _, o := range s.Orders {
+		if t := s.without(o); len(t.Orders) > 0 {
 			all = append(all, t)
 		}
 	}
@@ -90,6 +88,17 @@ func (s schedule) lesser() (all []schedule) {
 	less(s.Replace > 0, func(t *schedule) { t.Replace = 0 })
 	less(s.Copies > 1, func(t *schedule) { t.Copies = 1 })
 	return all
+}
+
+// without an order, and what is about it: other tries at it, and strangers.
+func (s schedule) without(o order) schedule {
+	gone := func(id string) bool { return id == o.ID || o.Of == "" && id == o.ID+"b" }
+	s.Orders = slices.DeleteFunc(slices.Clone(s.Orders), func(x order) bool { return gone(x.ID) })
+	s.Strangers = slices.DeleteFunc(slices.Clone(s.Strangers), func(x stranger) bool { return gone(x.Invoice) || gone(x.Of) })
+	if s.Silence != nil && gone(s.Silence.Until) {
+		s.Silence = nil
+	}
+	return s
 }
 
 func without[T any](list []T, i int) []T { return slices.Delete(slices.Clone(list), i, i+1) }

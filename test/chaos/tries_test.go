@@ -141,7 +141,7 @@ func (e *evidence) checkTries(o order, last events.Invoice) {
 			}
 		}
 	}
-	if _, back := last.Refund(events.RefundSecond); back && !excused {
+	if _, back := last.Refund(events.RefundSecond); back && !excused && !e.canceled(o, ever()) {
 		e.report("%s: paid back as a second payment, and no other payment of the order was to be kept", o.ID)
 	}
 	if _, back := last.Refund(events.RefundLate); back && !last.Late {

@@ -56,6 +56,9 @@ type world struct {
 	steps   sync.WaitGroup // the shop's messages and the buyers
 	money   sync.Mutex     // nobody pays while time jumps
 
+	borrowing sync.Mutex
+	borrowed  time.Time // when the id that several messages have was used last
+
 	mu          sync.Mutex
 	visits      map[string]int
 	strokes     map[string]int    // the same by worker and boundary
@@ -64,11 +67,10 @@ type world struct {
 	unreachable []fault
 	mercy       bool // nobody dies any more
 	gone, back  chan struct{}
-	replaced    bool                // the first shop's terminal
-	renewed     chan struct{}       // closed when the settings change
-	silent      string              // the terminal that does not answer
-	intruded    map[uint64]stranger // what strangers wrote on INVOICES, by sequence
-	borrowed    map[string]time.Time
+	replaced    bool                     // the first shop's terminal
+	renewed     chan struct{}            // closed when the settings change
+	silent      string                   // the terminal that does not answer
+	intruded    map[uint64]stranger      // what strangers wrote on INVOICES, by sequence
 	seen        map[string]chan struct{} // by order and event, closed when it was recorded
 	flush       chan struct{}
 	trace       []string
@@ -79,7 +81,7 @@ func newWorld(s schedule, b nats.InProcessConnProvider, m makers, patience time.
 	w := &world{
 		schedule: s, broker: b, makers: m, patience: patience, begun: time.Now(), closing: make(chan struct{}), flush: make(chan struct{}),
 		visits: map[string]int{}, polled: map[string]int64{}, bills: map[string]string{}, strokes: map[string]int{}, seen: map[string]chan struct{}{}, gone: make(chan struct{}),
-		renewed: make(chan struct{}), intruded: map[uint64]stranger{}, borrowed: map[string]time.Time{},
+		renewed: make(chan struct{}), intruded: map[uint64]stranger{},
 	}
 	for _, f := range s.Faults {
 		if f.Unreachable {
