@@ -125,24 +125,36 @@ func (w *Worker) released(ctx context.Context, d bus.Delivery) bus.Outcome {
 	if err != nil {
 		return w.Bus.NotOurs(ctx, d, err)
 	}
-	cancellations, err := w.Bus.OrderMessages(ctx, inv.Shop, inv.OrderID, events.OrderCanceled)
-	if err != nil {
+	c, canceled, err := w.cancellation(ctx, inv.Shop, inv.OrderID, d.Key())
+	switch {
+	case err != nil:
 		return bus.Snooze(err)
+	case canceled:
+		return w.refundCanceled(ctx, d, c, d.Key())
 	}
-	for _, m := range cancellations {
+	return bus.Done
+}
+
+// cancellation gives the shop's first cancellation that is about the invoice, if there is one.
+func (w *Worker) cancellation(ctx context.Context, shop, order string, k events.Key) (c events.Cancellation, found bool, err error) {
+	all, err := w.Bus.OrderMessages(ctx, shop, order, events.OrderCanceled)
+	if err != nil {
+		return c, false, err
+	}
+	for _, m := range all {
 		c, err := events.DecodeCancellation(m.Message())
 		if err != nil {
 			continue // it is parked
 		}
 		invoices, err := w.Bus.Canceled(ctx, c, m.Seq)
 		if err != nil {
-			return bus.Snooze(err)
+			return c, false, err
 		}
-		if slices.Contains(invoices, d.Key()) {
-			return w.refundCanceled(ctx, d, c, d.Key())
+		if slices.Contains(invoices, k) {
+			return c, true, nil
 		}
 	}
-	return bus.Done
+	return c, false, nil
 }
 
 // refundCanceled pays back all that is left of one invoice of a canceled order.
@@ -217,7 +229,8 @@ func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
 	return w.refund(ctx, d, w.all(inv, events.RefundSecond, "the order was paid before, as invoice "+first))
 }
 
-// earlierPayment names another invoice of the same order that was paid before this one and not paid back; "" is none.
+// earlierPayment names another invoice of the same order that was paid before this one and is to be kept; "" is none. One
+// that was canceled or paid late is paid back by itself: if it counted, the order would end without any payment.
 func (w *Worker) earlierPayment(ctx context.Context, d bus.Delivery, inv events.Invoice) (string, error) {
 	tries, err := w.Bus.Tries(ctx, inv.Shop, inv.OrderID, math.MaxUint64)
 	if err != nil {
@@ -231,14 +244,21 @@ func (w *Worker) earlierPayment(ctx context.Context, d bus.Delivery, inv events.
 		if err != nil {
 			return "", err
 		}
-		if other.OrderID != inv.OrderID || other.State != events.Paid && other.State != events.Receipted {
+		if other.OrderID != inv.OrderID || other.Late || other.State != events.Paid && other.State != events.Receipted {
 			continue
 		}
 		seq, err := w.Bus.LastEventSeq(ctx, k, events.EventPaid)
 		if err != nil {
 			return "", err
 		}
-		if seq < d.Seq {
+		if seq >= d.Seq {
+			continue
+		}
+		_, canceled, err := w.cancellation(ctx, inv.Shop, inv.OrderID, k)
+		if err != nil {
+			return "", err
+		}
+		if !canceled {
 			return other.InvoiceID, nil
 		}
 	}
