@@ -115,6 +115,16 @@ func TestSecondPaymentIsKeptWhenTheFirstWasCanceled(t *testing.T) {
 	expectHistory(t, r, "1001-b", events.EventIssued, events.EventPaid, events.EventReceipted)
 }
 
+func TestForeignPaidHidesNoSecondPayment(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	secondOfTwo(t, r)
+	r.Raw("invoices.acme.1001.paid", []byte(`{}`))
+	startRefunder(r)
+	r.WaitRecorded("1001-b", events.EventRefunded)
+	r.Idle()
+	expectRefunds(t, r, "10")
+}
+
 func TestSameRefundIDForAnotherAmountIsParked(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	startAll(r)
