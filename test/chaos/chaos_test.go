@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 // complain of a schedule that failed, with a smaller one that fails too and how to repeat it.
 func complain(t *testing.T, b *brokers, r result) {
 	small := shrink(r, *given.shrink, func(s schedule) result {
-		again, err := b.run(s, realWorkers())
+		again, err := b.run(t.Context(), s, realWorkers())
 		if err != nil {
 			t.Error(err)
 		}
@@ -75,7 +75,7 @@ func TestSchedules(t *testing.T) {
 	for range *given.worlds {
 		workers.Go(func() {
 			for seed := range seeds {
-				r, err := b.run(generate(seed), realWorkers())
+				r, err := b.run(t.Context(), generate(seed), realWorkers())
 				if err != nil {
 					t.Error(err)
 					continue

@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -52,11 +51,6 @@ func (w *world) lose(ctx context.Context, l loss) {
 		_, err := w.hub.JetStream().CreateOrUpdateConsumer(ctx, l.Stream, cfg)
 		w.note("a new %s takes only what is new: %s", l.Consumer, outcome(err))
 	}
-}
-
-// loses says that one of the durables is lost soon.
-func (s schedule) loses(names ...string) bool {
-	return slices.ContainsFunc(s.Losses, func(l loss) bool { return slices.Contains(names, l.Consumer) })
 }
 
 // borrow publishes under an id that others have used, once the broker has forgotten it.

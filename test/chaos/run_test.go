@@ -104,8 +104,8 @@ type result struct {
 	took     time.Duration
 }
 
-// run one schedule with these workers.
-func (b *brokers) run(s schedule, m makers) (result, error) {
+// run one schedule with these workers; it is given up when ctx ends.
+func (b *brokers) run(ctx context.Context, s schedule, m makers) (result, error) {
 	broker, err := b.start()
 	if err != nil {
 		return result{}, err
@@ -115,9 +115,9 @@ func (b *brokers) run(s schedule, m makers) (result, error) {
 		broker.end()
 		return result{}, err
 	}
-	w.live()
+	w.live(ctx)
 	r := result{schedule: s, took: time.Since(w.begun)}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	e, err := w.gather(ctx)
 	if err == nil {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -73,15 +74,18 @@ func found(t *testing.T, m makers, complaint string, fits func(schedule) bool) {
 	next := make(chan schedule)
 	caught := make(chan result, bound)
 	var running sync.WaitGroup
+	ctx, enough := context.WithCancel(t.Context())
+	defer enough()
 	for range min(8, *given.worlds) {
 		running.Go(func() {
 			for s := range next {
-				r, err := b.run(s, m)
+				r, err := b.run(ctx, s, m)
 				if err != nil {
 					t.Error(err)
 				}
-				if slices.ContainsFunc(r.problems, func(p string) bool { return strings.Contains(p, complaint) }) {
+				if ctx.Err() == nil && slices.ContainsFunc(r.problems, func(p string) bool { return strings.Contains(p, complaint) }) {
 					caught <- r
+					enough() // the others are given up
 				}
 			}
 		})

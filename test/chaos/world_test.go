@@ -146,8 +146,8 @@ func (w *world) signal(id string, e events.Name) chan struct{} {
 }
 
 // live carries the schedule out to its end.
-func (w *world) live() {
-	ctx, cancel := context.WithTimeout(context.Background(), w.patience)
+func (w *world) live(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
 	stopWatching, err := w.watch(ctx)
 	if err != nil {
