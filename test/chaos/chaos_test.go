@@ -1,7 +1,9 @@
 // Package chaos carries out seeded schedules: worlds in which orders, cancellations and returns come in any
 // order, twice and late, buyers hesitate, the provider fails, answers are lost, and every worker dies at any
-// boundary of its work and is started again. The broker and the sandbox are real; time is the sandbox's.
-// When a world has come to rest, the provider's books and ours must agree.
+// boundary of its work and is started again. Orders are tried again under another invoiceId, and both tries paid;
+// strangers write where only workers should; message ids are used again; durables are lost; one terminal is silent;
+// copies of a worker have other credentials, and a terminal is replaced. The broker and the sandbox are real; time is
+// the sandbox's. When a world has come to rest, the provider's ledger and ours must agree.
 //
 //	go test ./test/chaos -args -schedules 300 -seed 1
 package chaos

@@ -134,12 +134,12 @@ func (w *world) begin(name string, s shops) (i *incarnation, over <-chan error) 
 }
 
 // keep one copy of the worker alive until the world ends: after every death comes another life.
-func (w *world) keep(name string, copy int) {
+func (w *world) keep(name string, nth int) {
 	for {
 		if !w.waitForLeave(name) {
 			return
 		}
-		settings, renewed := w.settings(copy)
+		settings, renewed := w.settings(nth)
 		i, over := w.begin(name, settings)
 		select {
 		case <-i.died:

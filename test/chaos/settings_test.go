@@ -54,11 +54,11 @@ func (s shops) TerminalOf(shop, terminal string) (seqr.Principal, bool) {
 	return as, ok && as.ID == terminal
 }
 
-// settings for a life that begins now, and what is closed when they are no longer those in force.
-func (w *world) settings(copy int) (shops, <-chan struct{}) {
+// settings for a life of the nth copy that begins now, and what is closed when they are no longer those in force.
+func (w *world) settings(nth int) (shops, <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return shops{replaced: w.replaced, narrow: w.schedule.Narrow && copy > 0}, w.renewed
+	return shops{replaced: w.replaced, narrow: w.schedule.Narrow && nth > 0}, w.renewed
 }
 
 // replace the first shop's terminal: every worker is ended and started again with the new settings.

@@ -161,8 +161,8 @@ func (w *world) live(ctx context.Context) {
 		if made == nil {
 			continue
 		}
-		for copy := range w.schedule.Copies {
-			w.crew.Go(func() { w.keep(name, copy) })
+		for nth := range w.schedule.Copies {
+			w.crew.Go(func() { w.keep(name, nth) })
 		}
 	}
 	for _, o := range w.schedule.Orders {
