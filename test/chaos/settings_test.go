@@ -3,9 +3,11 @@ package chaos
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
@@ -82,6 +84,15 @@ func (d dice) settled(s *schedule) {
 	if d.chance(10) {
 		s.Replace = 1 + d.millis(400)
 	}
+}
+
+// misplaced says that a copy without a shop's credentials has parked a message that another copy serves and lets wait. That
+// happens when it waits for longer than 15 s of real time, as in no world but on a machine that is very busy; see
+// docs/guarantees.md, "Not guaranteed".
+func (e *evidence) misplaced() bool {
+	return e.schedule.Narrow && slices.ContainsFunc(e.parked, func(p events.Parked) bool {
+		return strings.Contains(p.Reason, "that has seen the message")
+	})
 }
 
 // hasShop says that some order is the shop's.

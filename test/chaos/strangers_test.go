@@ -152,5 +152,11 @@ const foreignWorker = "foreign"
 // intrusion says that a stranger was there before the first event of the invoice: then a poller may give its entry up, and
 // the invoicer puts it back.
 func (e *evidence) intrusion(id string) bool {
-	return slices.ContainsFunc(e.schedule.Strangers, func(x stranger) bool { return x.Invoice == id && x.After == "" })
+	h := e.histories[id]
+	for seq, x := range e.intruded {
+		if x.Invoice == id && (len(h) == 0 || seq < h[0].seq) {
+			return true
+		}
+	}
+	return false
 }
