@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,9 +58,15 @@ func (w *world) lose(ctx context.Context, l loss) {
 func (w *world) borrow(ctx context.Context, publish func(id string) error) error {
 	w.borrowing.Lock()
 	defer w.borrowing.Unlock()
-	pause(ctx, time.Until(w.borrowed.Add(forgotten)))
 	defer func() { w.borrowed = time.Now() }()
-	return publish("1")
+	for try := 1; ; try++ {
+		pause(ctx, time.Until(w.borrowed.Add(forgotten)))
+		err := publish("1")
+		if !errors.Is(err, bus.ErrIDTaken) || try == 5 {
+			return err
+		}
+		w.borrowed = time.Now() // a busy broker forgets late
+	}
 }
 
 // forgotten is longer than the broker remembers the ids of ORDERS.

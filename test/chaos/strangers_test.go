@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/poller"
 )
 
 // stranger is a client of a broker without accounts that writes where only workers should.
@@ -61,6 +62,9 @@ func (d dice) strangers(s *schedule) {
 		}
 		if x.Open && x.After == "" {
 			x.After = events.EventIssued // an entry without an invoice waits for an hour
+		}
+		if x.After == "" && slices.ContainsFunc(s.Deaths, func(t death) bool { return t.Worker == poller.Name }) {
+			x.After = events.EventIssued // see docs/guarantees.md, "Not guaranteed": an entry given up by a poller that dies
 		}
 		if x.Body == renamed && x.After == "" {
 			x.Body = junk
