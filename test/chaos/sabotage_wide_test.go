@@ -67,7 +67,7 @@ func TestEarlierTerminalThatIsForgottenIsFound(t *testing.T) {
 			return real(t)
 		}
 	}
-	found(t, m, "parked by", func(s schedule) bool {
+	found(t, m, "ended as ISSUED", func(s schedule) bool {
 		return s.Replace > 200*time.Millisecond && slices.ContainsFunc(s.Orders, func(o order) bool {
 			return o.Buyer == stays && o.has(events.Placed) && !o.Other
 		})
