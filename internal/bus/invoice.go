@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -54,13 +55,28 @@ func (b *Bus) Load(ctx context.Context, k events.Key) (Loaded, error) {
 	return l, b.newestValid(ctx, &l)
 }
 
-// LastEventSeq is the sequence of the last event of that name of an invoice; 0 when there is none.
+// LastEventSeq is the sequence of the last event of that name of an invoice that a worker of ours can have written; 0 when
+// there is none.
 func (b *Bus) LastEventSeq(ctx context.Context, k events.Key, e events.Name) (uint64, error) {
 	raw, err := b.last(ctx, events.InvoicesStream, k.Subject(e))
 	if err != nil || raw == nil {
 		return 0, err
 	}
-	return raw.Sequence, nil
+	if !isForeign(raw.Subject, raw.Data) {
+		return raw.Sequence, nil
+	}
+	all, err := b.allOf(ctx, events.InvoicesStream, k.Subject(e))
+	for _, m := range slices.Backward(all) {
+		if !isForeign(m.Subject, m.Body) {
+			return m.Seq, err
+		}
+	}
+	return 0, err
+}
+
+func isForeign(subject string, body []byte) bool {
+	_, _, err := events.DecodeInvoiceEvent(subject, body)
+	return errors.Is(err, events.ErrForeignEvent)
 }
 
 // newestValid finds the last event of ours among those of an invoice, and parks what is not ours. That it cannot be parked
@@ -70,7 +86,7 @@ func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
 		inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
 		switch {
 		case err == nil:
-			l.Invoice, l.StoredAt = inv, m.Time
+			l.Invoice, l.StoredAt, l.EventID = inv, m.Time, nats.Header(m.Header).Get(nats.MsgIdHdr)
 		case errors.Is(err, events.ErrNewerVersion):
 			return err
 		default:

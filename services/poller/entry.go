@@ -57,7 +57,7 @@ func judge(inv bus.Loaded, err error, age time.Duration) (disposition, error) {
 		return toNewer, err
 	case err != nil:
 		return toRetry, err
-	case !inv.Known() && inv.Seq > 0 && age > preparingFor:
+	case !inv.Known() && age > bus.ForgottenAfter && inv.Seq > 0: // its own events may be lost
 		return toPark, errors.New("every message under the invoice's subjects was written by nobody of ours: if the provider has a bill, nobody polls it")
 	case !inv.Known() && age > bus.ForgottenAfter:
 		return toForget, nil

@@ -7,22 +7,21 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // watch writes down every event of the shop's invoices, and wakes whoever waits for it.
 func (w *world) watch(ctx context.Context) (stop func(), err error) {
 	cons, err := w.hub.JetStream().OrderedConsumer(ctx, events.InvoicesStream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"invoices." + w.shop + ".*.*"}, InactiveThreshold: time.Minute,
+		FilterSubjects: []string{"invoices.*.*.*"}, InactiveThreshold: time.Minute,
 	})
 	if err != nil {
 		return nil, err
 	}
 	cc, err := cons.Consume(func(m jetstream.Msg) {
-		inv, err := bus.DecodeInvoice(m.Data())
+		inv, _, err := events.DecodeInvoiceEvent(m.Subject(), m.Data())
 		if err != nil {
-			w.fault("%s: %v", m.Subject(), err)
+			w.note("%s: %v", m.Subject(), err) // a stranger's; the checker reads everything again
 			return
 		}
 		c := inv.Change
@@ -30,12 +29,7 @@ func (w *world) watch(ctx context.Context) (stop func(), err error) {
 		if c.Event == events.EventIssued {
 			w.shown(inv.InvoiceID, inv.InvoiceReference)
 		}
-		ch := w.signal(inv.InvoiceID, c.Event)
-		select {
-		case <-ch:
-		default:
-			close(ch)
-		}
+		w.give(w.signal(inv.InvoiceID, c.Event))
 	})
 	if err != nil {
 		return nil, err
@@ -88,18 +82,41 @@ func (w *world) say(ctx context.Context, o order, m message) {
 	}
 	for i := range times {
 		w.note("the shop says: %s %s", o.ID, m)
-		id := fmt.Sprintf("%s-%s-%s%s-%d", w.shop, o.ID, m.Name, m.RefundID, i)
-		if err := w.hub.PublishOrder(ctx, "/chaos", w.shop, o.ID, id, m.Name, w.body(o, m)); err != nil {
+		publish := func(id string) error {
+			return w.hub.PublishOrder(ctx, "/chaos", o.shop(), o.orderID(), id, m.Name, w.body(o, m))
+		}
+		var err error
+		if o.Borrows {
+			err = w.borrow(ctx, publish)
+		} else {
+			err = publish(fmt.Sprintf("%s-%s%s-%d", o.ID, m.Name, m.RefundID, i))
+		}
+		if err != nil {
 			w.fault("publishing: %v", err)
 		}
 	}
 	if m.Name == events.OrderCanceled {
-		ch := w.signal(o.ID, asked)
-		select {
-		case <-ch:
-		default:
-			close(ch)
+		w.tellCanceled(o, m)
+	}
+}
+
+// tellCanceled gives the signal to the buyers of what was canceled: of one try, or of the whole order.
+func (w *world) tellCanceled(o order, m message) {
+	for _, other := range w.schedule.Orders {
+		if other.ID == o.ID || other.orderID() == o.orderID() && (m.Whole || o.Of == "") {
+			w.give(w.signal(other.ID, asked))
 		}
+	}
+}
+
+// give a signal, once.
+func (w *world) give(ch chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-ch:
+	default:
+		close(ch)
 	}
 }
 
@@ -110,12 +127,16 @@ func (w *world) body(o order, m message) any {
 	switch m.Name {
 	case events.Placed:
 		total := ore(o.Ore)
-		return events.Order{OrderID: o.ID, Shop: w.shop, Currency: "SEK", Total: total,
+		return events.Order{OrderID: o.orderID(), InvoiceID: o.invoiceID(), Shop: o.shop(), Currency: "SEK", Total: total,
 			Rows: []events.Row{{Description: "Kaffe", Quantity: ore(100).Decimal(), Total: total}}}
 	case events.OrderCanceled:
-		return events.Cancellation{OrderID: o.ID, Shop: w.shop}
+		c := events.Cancellation{OrderID: o.orderID(), Shop: o.shop()}
+		if !m.Whole {
+			c.InvoiceID = o.invoiceID()
+		}
+		return c
 	default:
-		r := events.Return{OrderID: o.ID, Shop: w.shop, RefundID: m.RefundID}
+		r := events.Return{OrderID: o.orderID(), InvoiceID: o.invoiceID(), Shop: o.shop(), RefundID: m.RefundID}
 		if m.Ore > 0 {
 			a := ore(m.Ore)
 			r.Amount = &a

@@ -1,7 +1,9 @@
 // Package chaos carries out seeded schedules: worlds in which orders, cancellations and returns come in any
 // order, twice and late, buyers hesitate, the provider fails, answers are lost, and every worker dies at any
-// boundary of its work and is started again. The broker and the sandbox are real; time is the sandbox's.
-// When a world has come to rest, the provider's books and ours must agree.
+// boundary of its work and is started again. Orders are tried again under another invoiceId, and both tries paid;
+// strangers write where only workers should; message ids are used again; durables are lost; one terminal is silent;
+// copies of a worker have other credentials, and a terminal is replaced. The broker and the sandbox are real; time is
+// the sandbox's. When a world has come to rest, the provider's ledger and ours must agree.
 //
 //	go test ./test/chaos -args -schedules 300 -seed 1
 package chaos
@@ -51,7 +53,7 @@ func TestMain(m *testing.M) {
 // complain of a schedule that failed, with a smaller one that fails too and how to repeat it.
 func complain(t *testing.T, b *brokers, r result) {
 	small := shrink(r, *given.shrink, func(s schedule) result {
-		again, err := b.run(s, realWorkers())
+		again, err := b.run(t.Context(), s, realWorkers())
 		if err != nil {
 			t.Error(err)
 		}
@@ -75,7 +77,7 @@ func TestSchedules(t *testing.T) {
 	for range *given.worlds {
 		workers.Go(func() {
 			for seed := range seeds {
-				r, err := b.run(generate(seed), realWorkers())
+				r, err := b.run(t.Context(), generate(seed), realWorkers())
 				if err != nil {
 					t.Error(err)
 					continue

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/poller"
 	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
@@ -20,12 +22,16 @@ type evidence struct {
 	parked    []events.Parked
 	ledger    sandbox.Ledger
 	calls     *calls
+	wishes    wishes
+	intruded  map[uint64]stranger
 	problems  []string
 }
 
 // recorded is one event as the stream has it.
 type recorded struct {
 	name events.Name
+	seq  uint64
+	at   time.Time // when it was stored
 	events.Invoice
 }
 
@@ -35,20 +41,31 @@ func (e *evidence) report(format string, args ...any) {
 
 // gather reads the streams from their beginning: what the watcher saw is only for the trace.
 func (w *world) gather(ctx context.Context) (*evidence, error) {
-	e := &evidence{schedule: w.schedule, histories: map[string][]recorded{}, ledger: w.sandbox.Ledger(), calls: &w.calls, problems: w.faults}
-	_, err := w.hub.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{"invoices." + w.shop + ".*.*"}, Since: w.begun}, func(m bus.Entry) error {
+	e := &evidence{schedule: w.schedule, histories: map[string][]recorded{}, ledger: w.sandbox.Ledger(), calls: &w.calls, intruded: w.intruded, problems: w.faults}
+	var err error
+	if e.wishes, err = w.readWishes(ctx); err != nil {
+		return nil, err
+	}
+	_, err = w.hub.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.*"}, Since: w.begun}, func(m bus.Entry) error {
 		a, err := events.ParseSubject(m.Subject)
 		if err != nil {
 			return err
 		}
-		inv, err := bus.DecodeInvoice(m.Body)
-		e.histories[a.ID] = append(e.histories[a.ID], recorded{events.Name(a.Event), inv})
+		inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
+		_, intruded := e.intruded[m.Seq]
+		switch {
+		case intruded && err == nil:
+			return fmt.Errorf("%s passes for an event of ours", m.Subject)
+		case intruded:
+			return nil
+		}
+		e.histories[a.ID] = append(e.histories[a.ID], recorded{events.Name(a.Event), m.Seq, m.Time, inv})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	_, err = w.hub.Scan(ctx, bus.Scan{Stream: events.ParkedStream, Filters: []string{"parked.*." + w.shop + ".*"}, Since: w.begun}, func(m bus.Entry) error {
+	_, err = w.hub.Scan(ctx, bus.Scan{Stream: events.ParkedStream, Filters: []string{"parked.*.*.*"}, Since: w.begun}, func(m bus.Entry) error {
 		p, _, err := bus.DecodeParked(m.Body)
 		e.parked = append(e.parked, p)
 		return err
@@ -67,6 +84,7 @@ func (e *evidence) check() []string {
 		if len(history) > 0 {
 			e.checkMoney(o, history[len(history)-1].Invoice)
 			e.checkRefunds(o, history[len(history)-1].Invoice)
+			e.checkTries(o, history[len(history)-1].Invoice)
 		}
 		e.checkReturns(o, history)
 	}
@@ -79,6 +97,7 @@ func (e *evidence) check() []string {
 		e.report("%d payments were reversed because nobody fetched them", n)
 	}
 	e.checkParked()
+	e.checkStrangers()
 	return e.problems
 }
 
@@ -135,7 +154,7 @@ func (e *evidence) checkNothingForgotten(at string, before, now events.Invoice) 
 
 // checkEnd sees that the order came to an end that its inputs allow.
 func (e *evidence) checkEnd(o order, history []recorded) {
-	placed, canceled := o.has(events.Placed), o.has(events.OrderCanceled)
+	placed, canceled := o.has(events.Placed), e.canceled(o, ever())
 	if len(history) == 0 {
 		if placed || canceled {
 			e.report("%s: nothing is recorded of it", o.ID)
@@ -172,8 +191,11 @@ func (e *evidence) checkEnd(o order, history []recorded) {
 // checkParked sees that nothing was parked but returns of what was not paid at some time.
 func (e *evidence) checkParked() {
 	for _, p := range e.parked {
-		a, err := events.ParseSubject(p.Subject)
-		if err != nil || p.Worker != refunder.Name || a.Event != string(events.Returned) || e.alwaysPaid(a.ID) {
+		if a, _ := events.ParseSubject(p.Subject); p.Worker == foreignWorker || p.Worker == poller.Name && e.intrusion(a.ID) {
+			continue // checkStrangers
+		}
+		r, err := events.DecodeReturn(events.Message{Subject: p.Subject, Body: []byte(p.Original)})
+		if err != nil || p.Worker != refunder.Name || e.alwaysPaid(r.Key().Invoice) {
 			e.report("parked by %s: %s (%s)", p.Worker, p.Subject, p.Reason)
 		}
 	}
@@ -197,7 +219,7 @@ func (e *evidence) checkReturns(o order, history []recorded) {
 		}
 		_, answered := last.Refund(m.RefundID)
 		parked := slices.ContainsFunc(e.parked, func(p events.Parked) bool {
-			return strings.Contains(p.Original, `"refundId":"`+m.RefundID+`"`) && strings.Contains(p.Subject, "."+o.ID+".")
+			return strings.Contains(p.Original, `"refundId":"`+m.RefundID+`"`) && strings.Contains(p.Subject, "."+o.orderID()+".")
 		})
 		if !answered && !parked {
 			e.report("%s: the return %s was neither answered nor parked", o.ID, m.RefundID)

@@ -10,7 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/rig"
+	outcomes "github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
@@ -25,8 +25,7 @@ type worker interface{ Run(context.Context) error }
 type tools struct {
 	bus      *bus.Bus
 	provider provider
-	shops    rig.Shops
-	shop     string
+	shops    outcomes.Shops
 }
 
 // makers of the workers, by name.
@@ -102,8 +101,8 @@ func (i *incarnation) meet(at boundary) (strike func()) {
 	}
 }
 
-// begin a life of the worker. It returns once the worker runs; over is closed when its Run has returned.
-func (w *world) begin(name string) (i *incarnation, over <-chan error) {
+// begin a life of the worker with these settings. It returns once the worker runs; over is closed when its Run has returned.
+func (w *world) begin(name string, s shops) (i *incarnation, over <-chan error) {
 	ctx, stop := context.WithCancel(context.Background())
 	i = &incarnation{worker: name, number: int(w.births.Add(1)), world: w, died: make(chan struct{}), stop: stop}
 	i.line = &line{broker: w.broker, meet: i.meet}
@@ -116,7 +115,7 @@ func (w *world) begin(name string) (i *incarnation, over <-chan error) {
 		ended <- err
 		return i, ended
 	}
-	run := w.makers[name](tools{bus: b, provider: far{w.client, i}, shop: w.shop})
+	run := w.makers[name](tools{bus: b, provider: far{w.client, i}, shops: s})
 	finished := make(chan struct{})
 	go func() {
 		err := run.Run(ctx)
@@ -135,14 +134,18 @@ func (w *world) begin(name string) (i *incarnation, over <-chan error) {
 }
 
 // keep one copy of the worker alive until the world ends: after every death comes another life.
-func (w *world) keep(name string) {
+func (w *world) keep(name string, nth int) {
 	for {
 		if !w.waitForLeave(name) {
 			return
 		}
-		i, over := w.begin(name)
+		settings, renewed := w.settings(nth)
+		i, over := w.begin(name, settings)
 		select {
 		case <-i.died:
+			w.graves.Go(func() { <-over })
+		case <-renewed:
+			i.die()
 			w.graves.Go(func() { <-over })
 		case <-w.absent(name):
 			i.die()

@@ -44,6 +44,14 @@ func generate(seed uint64) schedule {
 	for range d.IntN(7) {
 		s.Deaths = append(s.Deaths, d.death())
 	}
+	for i := range s.Orders {
+		s.Orders[i].Other, s.Orders[i].Borrows = d.chance(30), d.chance(10)
+	}
+	d.tries(&s)
+	d.strangers(&s)
+	d.losses(&s)
+	d.settled(&s)
+	d.silences(&s)
 	return s
 }
 

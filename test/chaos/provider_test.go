@@ -86,7 +86,7 @@ func failed(op string, sent seqr.SentState, cause error) error {
 }
 
 // do makes the call unless the incarnation is dead by then, and keeps what a dead one gets from it.
-func (f far) do(op, about, amount string, call func() error) error {
+func (f far) do(ctx context.Context, as seqr.Principal, op, about, amount string, call func() error) error {
 	if strike := f.self.meet(beforeCall); strike != nil {
 		strike()
 	}
@@ -94,7 +94,11 @@ func (f far) do(op, about, amount string, call func() error) error {
 		return failed(op, seqr.NotSent, errDead)
 	}
 	err := f.unreachable(op)
-	if err == nil {
+	switch {
+	case err != nil:
+	case f.self.world.unheard(ctx, as.ID):
+		err = failed(op, seqr.MaybeSent, context.DeadlineExceeded)
+	default:
 		err = call()
 	}
 	if strike := f.self.meet(afterCall); strike != nil {
@@ -127,7 +131,7 @@ func (f far) unreachable(op string) error {
 }
 
 func (f far) SendInvoice(ctx context.Context, r seqr.SendInvoice) (sent seqr.SentInvoice, err error) {
-	err = f.do("sendInvoice", r.Invoice.ClientInvoiceID, r.Invoice.Total.Value.String(), func() error {
+	err = f.do(ctx, r.As, "sendInvoice", r.Invoice.ClientInvoiceID, r.Invoice.Total.Value.String(), func() error {
 		sent, err = f.client.SendInvoice(ctx, r)
 		return err
 	})
@@ -135,11 +139,11 @@ func (f far) SendInvoice(ctx context.Context, r seqr.SendInvoice) (sent seqr.Sen
 }
 
 func (f far) CancelInvoice(ctx context.Context, r seqr.CancelInvoice) error {
-	return f.do("cancelInvoice", r.InvoiceReference, "", func() error { return f.client.CancelInvoice(ctx, r) })
+	return f.do(ctx, r.As, "cancelInvoice", r.InvoiceReference, "", func() error { return f.client.CancelInvoice(ctx, r) })
 }
 
 func (f far) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (st seqr.PaymentStatus, err error) {
-	err = f.do("getPaymentStatus", r.InvoiceReference, "", func() error {
+	err = f.do(ctx, r.As, "getPaymentStatus", r.InvoiceReference, "", func() error {
 		st, err = f.client.GetPaymentStatus(ctx, r)
 		return err
 	})
@@ -153,15 +157,15 @@ func (f far) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (st 
 }
 
 func (f far) CommitReservation(ctx context.Context, r seqr.CommitReservation) error {
-	return f.do("commitReservation", r.InvoiceReference, "", func() error { return f.client.CommitReservation(ctx, r) })
+	return f.do(ctx, r.As, "commitReservation", r.InvoiceReference, "", func() error { return f.client.CommitReservation(ctx, r) })
 }
 
 func (f far) SubmitPaymentReceipt(ctx context.Context, r seqr.SubmitPaymentReceipt) error {
-	return f.do("submitPaymentReceipt", r.ErsReference, "", func() error { return f.client.SubmitPaymentReceipt(ctx, r) })
+	return f.do(ctx, r.As, "submitPaymentReceipt", r.ErsReference, "", func() error { return f.client.SubmitPaymentReceipt(ctx, r) })
 }
 
 func (f far) RefundPayment(ctx context.Context, r seqr.RefundPayment) (done seqr.Refunded, err error) {
-	err = f.do("refundPayment", r.Invoice.ClientInvoiceID, r.Invoice.Total.Value.String(), func() error {
+	err = f.do(ctx, r.As, "refundPayment", r.Invoice.ClientInvoiceID, r.Invoice.Total.Value.String(), func() error {
 		done, err = f.client.RefundPayment(ctx, r)
 		return err
 	})

@@ -18,7 +18,6 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/natsd"
-	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
 	"github.com/seqrflow/seqrflow/services/poller"
@@ -105,20 +104,20 @@ type result struct {
 	took     time.Duration
 }
 
-// run one schedule with these workers.
-func (b *brokers) run(s schedule, m makers) (result, error) {
+// run one schedule with these workers; it is given up when ctx ends.
+func (b *brokers) run(ctx context.Context, s schedule, m makers) (result, error) {
 	broker, err := b.start()
 	if err != nil {
 		return result{}, err
 	}
-	w, err := newWorld(s, broker.conn, rig.Shop, m, b.patience)
+	w, err := newWorld(s, broker.conn, m, b.patience)
 	if err != nil {
 		broker.end()
 		return result{}, err
 	}
-	w.live()
+	w.live(ctx)
 	r := result{schedule: s, took: time.Since(w.begun)}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	e, err := w.gather(ctx)
 	if err == nil {

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
@@ -47,11 +48,11 @@ func TestPollerThatStopsAtCanceledIsFound(t *testing.T) {
 	m := realWorkers()
 	cancel, poll, ended := m[canceler.Name], m[poller.Name], &canceledBills{}
 	m[canceler.Name] = func(t tools) worker {
-		t.provider = tellsOfCanceled{t.provider, t.shop, ended}
+		t.provider = tellsOfCanceled{t.provider, ended}
 		return cancel(t)
 	}
 	m[poller.Name] = func(t tools) worker {
-		t.provider = believesCanceled{t.provider, t.shop, ended}
+		t.provider = believesCanceled{t.provider, ended}
 		return poll(t)
 	}
 	found(t, m, "never fetched", func(s schedule) bool {
@@ -73,15 +74,18 @@ func found(t *testing.T, m makers, complaint string, fits func(schedule) bool) {
 	next := make(chan schedule)
 	caught := make(chan result, bound)
 	var running sync.WaitGroup
+	ctx, enough := context.WithCancel(t.Context())
+	defer enough()
 	for range min(8, *given.worlds) {
 		running.Go(func() {
 			for s := range next {
-				r, err := b.run(s, m)
+				r, err := b.run(ctx, s, m)
 				if err != nil {
 					t.Error(err)
 				}
-				if slices.ContainsFunc(r.problems, func(p string) bool { return strings.Contains(p, complaint) }) {
+				if ctx.Err() == nil && slices.ContainsFunc(r.problems, func(p string) bool { return strings.Contains(p, complaint) }) {
 					caught <- r
+					enough() // the others are given up
 				}
 			}
 		})

@@ -82,6 +82,12 @@ func (s stubborn) RefundPayment(ctx context.Context, r seqr.RefundPayment) (done
 // withoutSequence among the makers lets every worker append without the sequence that it has loaded.
 const withoutSequence = "without sequence"
 
+// withoutHistory among the makers has a durable that was lost made anew for new messages only.
+const withoutHistory = "without history"
+
+// withLongMemory among the makers has the broker remember the ids of ORDERS for as long as those of other streams.
+const withLongMemory = "with a long memory"
+
 // unconditional spoils the header by which the broker tells that another event came first.
 func unconditional(op []byte) {
 	name := []byte("Nats-Expected-Last-Subject-Sequence")
@@ -127,14 +133,13 @@ type canceledBills struct{ bills sync.Map }
 // tellsOfCanceled is a canceler's provider that tells the others.
 type tellsOfCanceled struct {
 	provider
-	shop string
-	to   *canceledBills
+	to *canceledBills
 }
 
 func (t tellsOfCanceled) CancelInvoice(ctx context.Context, r seqr.CancelInvoice) error {
 	err := t.provider.CancelInvoice(ctx, r)
 	if code, _ := seqr.CodeOf(err); err == nil || code == seqr.InvoiceAlreadyCanceled {
-		t.to.bills.Store(t.shop+r.InvoiceReference, true)
+		t.to.bills.Store(r.InvoiceReference, true)
 	}
 	return err
 }
@@ -142,12 +147,11 @@ func (t tellsOfCanceled) CancelInvoice(ctx context.Context, r seqr.CancelInvoice
 // believesCanceled is a poller's provider that does not ask about a bill that was canceled.
 type believesCanceled struct {
 	provider
-	shop string
-	of   *canceledBills
+	of *canceledBills
 }
 
 func (b believesCanceled) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
-	if _, canceled := b.of.bills.Load(b.shop + r.InvoiceReference); canceled {
+	if _, canceled := b.of.bills.Load(r.InvoiceReference); canceled {
 		return seqr.PaymentStatus{Status: seqr.StatusCanceled}, nil
 	}
 	return b.provider.GetPaymentStatus(ctx, r)

@@ -17,12 +17,21 @@ type schedule struct {
 	Orders []order
 	Faults []fault
 	Deaths []death
+
+	Strangers []stranger
+	Losses    []loss
+	Silence   *silence
+	Narrow    bool          // the second copy of each worker lacks the other shop's credentials
+	Replace   time.Duration // when the first shop's terminal is replaced; 0 is never
 }
 
-// order is one order with its buyer and everything that the shop says of it.
+// order is one order, or another try at paying one, with its buyer and everything that the shop says of it.
 type order struct {
-	ID       string
-	Ore      int // the total in hundredths
+	ID       string // of the invoice
+	Of       string // the order that this is another try of
+	Other    bool   // it is the other shop's
+	Borrows  bool   // its messages have ids that others have used
+	Ore      int    // the total in hundredths
 	Buyer    buyer
 	Messages []message
 }
@@ -47,7 +56,8 @@ const (
 type message struct {
 	Name     events.OrderName
 	RefundID string
-	Ore      int // of a return; 0 asks for all that is left
+	Ore      int  // of a return; 0 asks for all that is left
+	Whole    bool // of a cancellation of another try: of the whole order
 	After    events.Name
 	Delay    time.Duration
 	Twice    bool
@@ -85,7 +95,7 @@ func (s schedule) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d, %d of each worker\n", s.Seed, s.Copies)
 	for _, o := range s.Orders {
-		fmt.Fprintf(&b, "  order %s of %s, whose buyer %s\n", o.ID, kronor(o.Ore), o.Buyer)
+		fmt.Fprintf(&b, "  %s, whose buyer %s\n", o.head(), o.Buyer)
 		for _, m := range o.Messages {
 			fmt.Fprintf(&b, "    %s\n", m)
 		}
@@ -95,6 +105,21 @@ func (s schedule) String() string {
 	}
 	for _, d := range s.Deaths {
 		fmt.Fprintf(&b, "  %s\n", d)
+	}
+	for _, x := range s.Strangers {
+		fmt.Fprintf(&b, "  %s\n", x)
+	}
+	for _, l := range s.Losses {
+		fmt.Fprintf(&b, "  %s\n", l)
+	}
+	if s.Silence != nil {
+		fmt.Fprintf(&b, "  %s\n", s.Silence)
+	}
+	if s.Narrow {
+		fmt.Fprintf(&b, "  the second copies lack the credentials of %s\n", otherShop)
+	}
+	if s.Replace > 0 {
+		fmt.Fprintf(&b, "  the first shop's terminal is replaced after %s\n", s.Replace)
 	}
 	return b.String()
 }
@@ -106,6 +131,9 @@ func (m message) String() string {
 		if m.Ore > 0 {
 			text = fmt.Sprintf("%s %s of %s", m.Name, m.RefundID, kronor(m.Ore))
 		}
+	}
+	if m.Whole {
+		text += " as a whole"
 	}
 	if m.Twice {
 		text += ", twice"

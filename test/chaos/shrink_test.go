@@ -38,10 +38,8 @@ func failing(s schedule, run func(schedule) result) (result, bool) {
 
 // parts are all schedules with one element less.
 func (s schedule) parts() (all []schedule) {
-	if len(s.Orders) > 1 {
-		for i := range s.Orders {
-			t := s
-			t.Orders = without(s.Orders, i)
+	for _, o := range s.Orders {
+		if t := s.without(o); len(t.Orders) > 0 {
 			all = append(all, t)
 		}
 	}
@@ -63,12 +61,44 @@ func (s schedule) parts() (all []schedule) {
 			all = append(all, t)
 		}
 	}
-	if s.Copies > 1 {
+	return append(all, s.lesser()...)
+}
+
+// lesser are all schedules with one actor less that is neither an order nor a fault.
+func (s schedule) lesser() (all []schedule) {
+	for i := range s.Strangers {
 		t := s
-		t.Copies = 1
+		t.Strangers = without(s.Strangers, i)
 		all = append(all, t)
 	}
+	for i := range s.Losses {
+		t := s
+		t.Losses = without(s.Losses, i)
+		all = append(all, t)
+	}
+	less := func(now bool, change func(*schedule)) {
+		if now {
+			t := s
+			change(&t)
+			all = append(all, t)
+		}
+	}
+	less(s.Silence != nil, func(t *schedule) { t.Silence = nil })
+	less(s.Narrow, func(t *schedule) { t.Narrow = false })
+	less(s.Replace > 0, func(t *schedule) { t.Replace = 0 })
+	less(s.Copies > 1, func(t *schedule) { t.Copies = 1 })
 	return all
+}
+
+// without an order, and what is about it: other tries at it, and strangers.
+func (s schedule) without(o order) schedule {
+	gone := func(id string) bool { return id == o.ID || o.Of == "" && id == o.ID+"b" }
+	s.Orders = slices.DeleteFunc(slices.Clone(s.Orders), func(x order) bool { return gone(x.ID) })
+	s.Strangers = slices.DeleteFunc(slices.Clone(s.Strangers), func(x stranger) bool { return gone(x.Invoice) || gone(x.Of) })
+	if s.Silence != nil && gone(s.Silence.Until) {
+		s.Silence = nil
+	}
+	return s
 }
 
 func without[T any](list []T, i int) []T { return slices.Delete(slices.Clone(list), i, i+1) }

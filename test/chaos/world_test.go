@@ -36,7 +36,6 @@ const (
 // world is one schedule being carried out on a broker of its own.
 type world struct {
 	schedule schedule
-	shop     string
 	broker   nats.InProcessConnProvider
 	makers   makers
 	patience time.Duration
@@ -57,6 +56,9 @@ type world struct {
 	steps   sync.WaitGroup // the shop's messages and the buyers
 	money   sync.Mutex     // nobody pays while time jumps
 
+	borrowing sync.Mutex
+	borrowed  time.Time // when the id that several messages have was used last
+
 	mu          sync.Mutex
 	visits      map[string]int
 	strokes     map[string]int    // the same by worker and boundary
@@ -65,16 +67,21 @@ type world struct {
 	unreachable []fault
 	mercy       bool // nobody dies any more
 	gone, back  chan struct{}
+	replaced    bool                     // the first shop's terminal
+	renewed     chan struct{}            // closed when the settings change
+	silent      string                   // the terminal that does not answer
+	intruded    map[uint64]stranger      // what strangers wrote on INVOICES, by sequence
 	seen        map[string]chan struct{} // by order and event, closed when it was recorded
 	flush       chan struct{}
 	trace       []string
 	faults      []string // of the world itself
 }
 
-func newWorld(s schedule, b nats.InProcessConnProvider, shop string, m makers, patience time.Duration) (*world, error) {
+func newWorld(s schedule, b nats.InProcessConnProvider, m makers, patience time.Duration) (*world, error) {
 	w := &world{
-		schedule: s, shop: shop, broker: b, makers: m, patience: patience, begun: time.Now(), closing: make(chan struct{}), flush: make(chan struct{}),
+		schedule: s, broker: b, makers: m, patience: patience, begun: time.Now(), closing: make(chan struct{}), flush: make(chan struct{}),
 		visits: map[string]int{}, polled: map[string]int64{}, bills: map[string]string{}, strokes: map[string]int{}, seen: map[string]chan struct{}{}, gone: make(chan struct{}),
+		renewed: make(chan struct{}), intruded: map[uint64]stranger{},
 	}
 	for _, f := range s.Faults {
 		if f.Unreachable {
@@ -82,7 +89,7 @@ func newWorld(s schedule, b nats.InProcessConnProvider, shop string, m makers, p
 		}
 	}
 	var err error
-	w.sandbox, err = sandbox.New(sandbox.Config{ManualClock: true, Lifetime: lifetime, Seed: s.Seed, Log: zerolog.Nop()})
+	w.sandbox, err = sandbox.New(sandbox.Config{ManualClock: true, Lifetime: lifetime, Seed: s.Seed, Terminals: terminals(), Log: zerolog.Nop()})
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +146,8 @@ func (w *world) signal(id string, e events.Name) chan struct{} {
 }
 
 // live carries the schedule out to its end.
-func (w *world) live() {
-	ctx, cancel := context.WithTimeout(context.Background(), w.patience)
+func (w *world) live(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
 	stopWatching, err := w.watch(ctx)
 	if err != nil {
@@ -154,8 +161,8 @@ func (w *world) live() {
 		if made == nil {
 			continue
 		}
-		for range w.schedule.Copies {
-			w.crew.Go(func() { w.keep(name) })
+		for nth := range w.schedule.Copies {
+			w.crew.Go(func() { w.keep(name, nth) })
 		}
 	}
 	for _, o := range w.schedule.Orders {
@@ -164,12 +171,36 @@ func (w *world) live() {
 		}
 		w.steps.Go(func() { w.buy(ctx, o) })
 	}
+	w.disturb(ctx)
 	w.end(ctx)
 	cancel()
 	close(w.closing)
 	w.crew.Wait()
 	w.steps.Wait()
 	clock.Wait()
+}
+
+// disturb lets everything happen that neither a shop nor a buyer nor a worker does.
+func (w *world) disturb(ctx context.Context) {
+	if _, ok := w.makers[withLongMemory]; ok {
+		w.rememberIDs(ctx)
+	}
+	for _, x := range w.schedule.Strangers {
+		for _, o := range w.schedule.Orders {
+			if o.ID == x.Invoice {
+				w.steps.Go(func() { w.intrude(ctx, x, o) })
+			}
+		}
+	}
+	for _, l := range w.schedule.Losses {
+		w.steps.Go(func() { w.lose(ctx, l) })
+	}
+	if x := w.schedule.Silence; x != nil {
+		w.steps.Go(func() { w.hush(ctx, *x) })
+	}
+	if w.schedule.Replace > 0 {
+		w.steps.Go(func() { w.replace(ctx) })
+	}
 }
 
 // close what the world was made of, once the dead are gone too.

@@ -82,6 +82,49 @@ func TestSecondPaymentOfAnOrderIsPaidBack(t *testing.T) {
 	}
 }
 
+// secondOfTwo has both tries of an order paid, the first one first, while no refunder runs.
+func secondOfTwo(t *testing.T, r *rig.Rig) {
+	t.Helper()
+	startWith(r, r.Client, refunder.Name)
+	r.Place(rig.Order("1001", "10"))
+	r.Place(try("1001", "1001-b", "10"))
+	pay(t, r, "1001")
+	r.Wait("1001", events.EventReceipted)
+	pay(t, r, "1001-b")
+	r.Wait("1001-b", events.EventReceipted)
+}
+
+func startRefunder(r *rig.Rig) {
+	r.Run(refunder.New(refunder.Config{Bus: r.Connect(), Provider: r.Client, Shops: rig.Shops{}, Log: r.Log}))
+}
+
+// A first payment that is paid back by itself is no reason to pay the second one back too.
+func TestSecondPaymentIsKeptWhenTheFirstWasCanceled(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	secondOfTwo(t, r)
+	if err := r.Sandbox.SetFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94, Count: 3}}}); err != nil {
+		t.Fatal(err) // so the first is not yet paid back when the second is looked at
+	}
+	r.Raw("orders.acme.1001.canceled", []byte(`{"orderId":"1001","invoiceId":"1001","shop":"acme"}`))
+	startRefunder(r)
+	if inv := r.Wait("1001", events.EventRefunded); inv.Refunds[0].RefundID != events.RefundCancel {
+		t.Errorf("%+v", inv)
+	}
+	r.Idle()
+	expectRefunds(t, r, "10")
+	expectHistory(t, r, "1001-b", events.EventIssued, events.EventPaid, events.EventReceipted)
+}
+
+func TestForeignPaidHidesNoSecondPayment(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	secondOfTwo(t, r)
+	r.Raw("invoices.acme.1001.paid", []byte(`{}`))
+	startRefunder(r)
+	r.WaitRecorded("1001-b", events.EventRefunded)
+	r.Idle()
+	expectRefunds(t, r, "10")
+}
+
 func TestSameRefundIDForAnotherAmountIsParked(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	startAll(r)

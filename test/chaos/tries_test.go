@@ -1,0 +1,188 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// shop that the order is of.
+func (o order) shop() string {
+	if o.Other {
+		return otherShop
+	}
+	return rig.Shop
+}
+
+// orderID is the order's that the invoice is a try to pay.
+func (o order) orderID() string {
+	if o.Of != "" {
+		return o.Of
+	}
+	return o.ID
+}
+
+// invoiceID as the shop names it: only that of another try.
+func (o order) invoiceID() string {
+	if o.Of == "" {
+		return ""
+	}
+	return o.ID
+}
+
+// tries draws second tries at paying orders, under an invoiceId of their own.
+func (d dice) tries(s *schedule) {
+	for _, first := range slices.Clone(s.Orders) {
+		if !d.chance(20) || first.Buyer == neglected {
+			continue
+		}
+		second := d.order(first.ID + "b")
+		second.Of, second.Other = first.ID, first.Other
+		if d.chance(50) {
+			second.Ore = first.Ore
+		}
+		if d.chance(40) {
+			second.Buyer = pays
+		}
+		for i := range second.Messages {
+			m := &second.Messages[i]
+			switch m.Name {
+			case events.Returned:
+				m.RefundID = "b" + m.RefundID // a return is known by its refundId and its order
+			case events.OrderCanceled:
+				m.Whole = d.chance(50)
+			}
+		}
+		s.Orders = append(s.Orders, second)
+	}
+}
+
+// wish is one event that a shop published about an order: the broker's record of it.
+type wish struct {
+	seq     uint64
+	at      time.Time
+	invoice events.Key // that it names
+	whole   bool       // it names none
+}
+
+// wishes are what ORDERS has of the placements and cancellations of each order.
+type wishes struct{ placed, canceled map[string][]wish }
+
+func (w *world) readWishes(ctx context.Context) (wishes, error) {
+	all := wishes{map[string][]wish{}, map[string][]wish{}}
+	_, err := w.hub.Scan(ctx, bus.Scan{Stream: events.OrdersStream, Since: w.begun}, func(m bus.Entry) error {
+		a, err := events.ParseSubject(m.Subject)
+		if err != nil {
+			return err
+		}
+		switch events.OrderName(a.Event) {
+		case events.Placed:
+			o, err := events.DecodeOrder(m.Message())
+			all.placed[a.ID] = append(all.placed[a.ID], wish{m.Seq, m.Time, o.Key(), o.InvoiceID == ""})
+			return err
+		case events.OrderCanceled:
+			c, err := events.DecodeCancellation(m.Message())
+			all.canceled[a.ID] = append(all.canceled[a.ID], wish{m.Seq, m.Time, c.Key(), c.InvoiceID == ""})
+			return err
+		}
+		return nil
+	})
+	return all, err
+}
+
+// canceled says whether the shop had canceled the try before that time: by its invoiceId, or with its order.
+func (e *evidence) canceled(o order, before time.Time) bool {
+	k := events.KeyOf(o.shop(), o.ID)
+	return slices.ContainsFunc(e.wishes.canceled[o.orderID()], func(c wish) bool {
+		switch {
+		case !c.at.Before(before):
+			return false
+		case !c.whole:
+			return c.invoice == k
+		case o.Of == "":
+			return true
+		}
+		return slices.ContainsFunc(e.wishes.placed[o.Of], func(p wish) bool { return p.invoice == k && p.seq < c.seq })
+	})
+}
+
+// ever is after everything that a world records.
+func ever() time.Time { return time.Now().Add(time.Hour) }
+
+// payment is the event by which a try was recorded as paid.
+func (e *evidence) payment(o order) (recorded, bool) {
+	h := e.histories[o.ID]
+	i := slices.IndexFunc(h, func(r recorded) bool { return r.name == events.EventPaid })
+	if i < 0 {
+		return recorded{}, false
+	}
+	return h[i], true
+}
+
+// checkTries sees that of several tries that were paid all but the first are paid back, and that nothing is paid
+// back by policy without its reason.
+func (e *evidence) checkTries(o order, last events.Invoice) {
+	paid, ok := e.payment(o)
+	kept, excused := "", false // an earlier payment that nobody has ever paid back
+	if ok {
+		for _, other := range e.schedule.Orders {
+			first, ok := e.payment(other)
+			if other.orderID() != o.orderID() || other.ID == o.ID || !ok || first.seq > paid.seq {
+				continue
+			}
+			excused = excused || !first.Late && !e.canceled(other, paid.at)
+			if h := e.histories[other.ID]; h[len(h)-1].State != events.Refunded {
+				kept = other.ID
+			}
+		}
+	}
+	if _, back := last.Refund(events.RefundSecond); back && !excused && !e.canceled(o, ever()) {
+		e.report("%s: paid back as a second payment, and no other payment of the order was to be kept", o.ID)
+	}
+	if _, back := last.Refund(events.RefundLate); back && !last.Late {
+		e.report("%s: paid back as late, and it was not", o.ID)
+	}
+	for _, id := range []string{events.RefundCancel, events.RefundCancelRest} {
+		if _, back := last.Refund(id); back && !e.canceled(o, ever()) {
+			e.report("%s: paid back as canceled (%s), and it was not", o.ID, id)
+		}
+	}
+	if kept != "" && excused && last.Remaining().Sign() > 0 && e.refusedRefunds(o.ID) == 0 {
+		e.report("%s: the order was paid before, as %s, and %s was not paid back", o.ID, kept, last.Remaining())
+	}
+}
+
+func (o order) head() string {
+	text := fmt.Sprintf("order %s of %s", o.ID, kronor(o.Ore))
+	if o.Of != "" {
+		text = fmt.Sprintf("order %s of %s, tried again as %s", o.Of, kronor(o.Ore), o.ID)
+	}
+	if o.Other {
+		text += " at " + otherShop
+	}
+	if o.Borrows {
+		text += ", with the message ids of the others"
+	}
+	return text
+}
+
+// secondPaid says that two tries of one order are to be paid, and nobody cancels or returns.
+func (s schedule) secondPaid() bool {
+	plain := map[string]int{}
+	for _, o := range s.Orders {
+		if o.Buyer == pays && len(o.Messages) == 1 && o.has(events.Placed) {
+			plain[o.orderID()]++
+		}
+	}
+	for _, n := range plain {
+		if n > 1 {
+			return true
+		}
+	}
+	return false
+}
