@@ -32,7 +32,7 @@ func doors(ctx context.Context, st stack, operator user) error {
 			}
 			return nats.Connect(operator.url, key)
 		}, "certificate"),
-		cannotOrder(ctx, poller, operator),
+		mayNotOrder(ctx, "a poller", poller, operator),
 		ownKeyOnly(ctx, st),
 	)
 }
@@ -72,14 +72,14 @@ func refused(how string, connect func() (*nats.Conn, error), want string) error 
 	return nil
 }
 
-// cannotOrder has a worker's key place an order.
-func cannotOrder(ctx context.Context, worker, operator user) error {
+// mayNotOrder has a user place an order for a shop that it does not speak for.
+func mayNotOrder(ctx context.Context, who string, u, operator user) error {
 	before, err := lastOrder(ctx, operator)
 	if err != nil {
 		return err
 	}
 	violations := make(chan error, 1)
-	conn, err := worker.connect(nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	conn, err := u.connect(nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		select {
 		case violations <- err:
 		default:
@@ -95,14 +95,14 @@ func cannotOrder(ctx context.Context, worker, operator user) error {
 	select {
 	case err := <-violations:
 		if !errors.Is(err, nats.ErrPermissionViolation) {
-			return fmt.Errorf("a worker that orders: %w", err)
+			return fmt.Errorf("%s orders for acme: %w", who, err)
 		}
 	case <-ctx.Done():
-		return errors.New("a worker that orders is not told that it must not")
+		return fmt.Errorf("%s orders for acme and is not told that it must not", who)
 	}
 	after, err := lastOrder(ctx, operator)
 	if err == nil && after != before {
-		err = fmt.Errorf("a worker has placed an order: ORDERS went from %d to %d", before, after)
+		err = fmt.Errorf("%s has ordered for acme: ORDERS went from %d to %d", who, before, after)
 	}
 	return err
 }
@@ -197,8 +197,5 @@ func newShop(ctx context.Context, st stack, operator user) error {
 	if _, err := js.Publish(ctx, "orders.gamma.1.placed", []byte(order)); err != nil {
 		return fmt.Errorf("the new shop's order: %w", err)
 	}
-	if _, err := js.Publish(ctx, "orders.acme.1.placed", []byte(order)); err == nil {
-		return errors.New("the new shop orders for another")
-	}
-	return nil
+	return mayNotOrder(ctx, "a new shop", shop, operator)
 }
