@@ -14,11 +14,10 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
-// A broker that had no accounts has its streams in the folder of the account $G. Moved to the folder of the account
-// SEQRFLOW, while no server runs, they have every message, and their consumers go on where they were.
-func TestStreamsOfABrokerWithoutAccountsAreTakenOver(t *testing.T) {
-	f := &fixture{T: t, dir: t.TempDir()}
-	store := filepath.Join(f.dir, "streams")
+// withoutAccounts leaves in the folder what a server without accounts has stored: our streams, so many orders, and a
+// consumer that has acknowledged some of them.
+func withoutAccounts(t *testing.T, store string, orders, acknowledged int) {
+	t.Helper()
 	old := run(t, &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: store, NoSigs: true, NoLog: true})
 	nc, err := nats.Connect(old.ClientURL())
 	if err != nil {
@@ -35,7 +34,6 @@ func TestStreamsOfABrokerWithoutAccountsAreTakenOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const orders, acknowledged = 200, 120
 	for n := range orders {
 		if _, err := js.Publish(t.Context(), fmt.Sprintf("orders.acme.%d.placed", n+1), nil); err != nil {
 			t.Fatal(err)
@@ -52,7 +50,15 @@ func TestStreamsOfABrokerWithoutAccountsAreTakenOver(t *testing.T) {
 	}
 	old.Shutdown()
 	old.WaitForShutdown()
+}
 
+// A broker that had no accounts has its streams in the folder of the account $G. Moved to the folder of the account
+// SEQRFLOW, while no server runs, they have every message, and their consumers go on where they were.
+func TestStreamsOfABrokerWithoutAccountsAreTakenOver(t *testing.T) {
+	f := &fixture{T: t, dir: t.TempDir()}
+	store := filepath.Join(f.dir, "streams")
+	const orders, acknowledged = 200, 120
+	withoutAccounts(t, store, orders, acknowledged)
 	at := filepath.Join(store, server.JetStreamStoreDir)
 	if err := os.Rename(filepath.Join(at, "$G"), filepath.Join(at, broker.StreamsAccount)); err != nil {
 		t.Fatal(err)
