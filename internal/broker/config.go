@@ -1,10 +1,8 @@
 package broker
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -13,7 +11,6 @@ import (
 
 	"github.com/nats-io/nkeys"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -27,6 +24,12 @@ type Config struct {
 	TLSCert    string   // the server's certificate, as the server finds it; "" is a broker without TLS
 	TLSKey     string
 	TLSCA      string // clients must show a certificate that this one has signed; "" lets them come without
+
+	TLSSelfSigned bool     // makes an authority and a certificate in the folder, and keeps them valid
+	TLSFrom       string   // folder of ca.pem, server.pem and server.key, which are copied into the folder instead
+	TLSNames      []string // DNS names and IP addresses that the certificate must be valid for
+	HandOut       string   // folder with one folder per user, which gets that user's key and the authority
+	ReplaceKeys   []string // users that get a new key
 }
 
 // MaxPayload lets an over-long order reach the stream, so that it is parked with a reason.
@@ -59,6 +62,14 @@ func (c Config) Validate() error {
 	}
 	if c.TLSCA != "" && c.TLSCert == "" {
 		errs = append(errs, errors.New("--tls-ca: clients show certificates only where the server does: give --tls-cert and --tls-key too"))
+	}
+	if len(c.TLSNames) == 0 && c.makesTLS() {
+		errs = append(errs, errors.New("--tls-name: missing"))
+	}
+	for _, u := range c.ReplaceKeys {
+		if !slices.Contains(c.Users(), u) {
+			errs = append(errs, fmt.Errorf("--replace-key: there is no user %q", u))
+		}
 	}
 	for _, s := range c.Shops {
 		if !events.IsToken(s) {
@@ -100,111 +111,6 @@ func (r Role) Account() string {
 		return "SHOP_" + shop
 	}
 	return strings.ToUpper(r.Name)
-}
-
-// home is the account in which a subject is published for all: core subjects are the pollers' own.
-func home(subject string) string {
-	switch {
-	case subject == hintSubjects || subject == issuedSubjects || subject == watchingSubjects:
-		return "POLLER"
-	case strings.HasPrefix(subject, bus.IncomingPrefix):
-		return "GATEWAY"
-	}
-	return StreamsAccount
-}
-
-// there is the subject by its name in the account where it is published for all; to is its name in the importing account,
-// where that is another.
-func (r Right) there(shop bool) (subject, to string) {
-	switch {
-	case r.Kind == Subscribe && strings.HasPrefix(r.Subject, "invoices."):
-		return bus.StoredPrefix + r.Subject, r.Subject
-	case shop && strings.HasPrefix(r.Subject, "orders."):
-		return bus.IncomingPrefix + r.Subject, r.Subject
-	}
-	return r.Subject, ""
-}
-
-// account as it stands in the configuration.
-type account struct {
-	Name    string
-	Streams bool // it has JetStream
-	Limits  string
-	User    *user
-	Exports []export
-	Imports []export
-}
-
-type user struct {
-	Key                      string
-	Publish, Deny, Subscribe []string
-	Answers                  bool // it may publish one answer to each request that it hears
-	Unlimited                bool // the system's: no permissions
-}
-
-// export is a subject that an account lets others use; as an import, Account is where it comes from.
-type export struct {
-	Kind     string // service or stream
-	Subject  string
-	Many     bool
-	Accounts []string
-	Account  string
-	To       string // the subject in the importing account, where it is another
-}
-
-func (c Config) accounts(keys map[string]string) []account {
-	all := map[string]*account{StreamsAccount: {Name: StreamsAccount, Streams: true}}
-	for _, r := range c.roles() {
-		a := &account{Name: r.Account(), User: &user{Key: keys[r.Name], Deny: r.Denied(), Subscribe: []string{inbox}, Answers: r.Answers}}
-		if strings.HasPrefix(r.Name, shopPrefix) {
-			a.Limits = fmt.Sprintf("max_payload: %d, max_connections: %d, max_subscriptions: %d", shopPayload, shopConnections, shopSubscriptions)
-		}
-		for _, right := range r.Rights() {
-			if right.Kind == Publish {
-				a.User.Publish = append(a.User.Publish, right.Subject)
-			} else {
-				a.User.Subscribe = append(a.User.Subscribe, right.Subject)
-			}
-		}
-		all[a.Name] = a
-	}
-	for _, r := range c.roles() {
-		for _, right := range r.Rights() {
-			kind, to := "service", ""
-			if right.Kind == Subscribe {
-				kind = "stream"
-			}
-			right.Subject, to = right.there(strings.HasPrefix(r.Name, shopPrefix))
-			from := home(right.Subject)
-			if from == r.Account() {
-				continue
-			}
-			all[r.Account()].Imports = append(all[r.Account()].Imports, export{Kind: kind, Subject: right.Subject, Account: from, To: to})
-			all[from].export(kind, right, r.Account())
-		}
-	}
-	sorted := slices.SortedFunc(maps.Values(all), func(a, b *account) int { return cmp.Compare(a.Name, b.Name) })
-	out := make([]account, 0, len(sorted)+1)
-	for _, a := range sorted {
-		slices.SortFunc(a.Exports, func(x, y export) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Subject, y.Subject)) })
-		out = append(out, *a)
-	}
-	return append(out, account{Name: "SYS", User: &user{Key: keys[systemUser], Unlimited: true}})
-}
-
-// inbox is where replies arrive. The account keeps those of others out, so all may have the usual prefix.
-const inbox = "_INBOX.>"
-
-// export lets one more account use the subject. Each import has an export of exactly its subject: the server
-// would take any that contains it.
-func (a *account) export(kind string, r Right, to string) {
-	for i, e := range a.Exports {
-		if e.Kind == kind && e.Subject == r.Subject {
-			a.Exports[i].Accounts = append(a.Exports[i].Accounts, to)
-			return
-		}
-	}
-	a.Exports = append(a.Exports, export{Kind: kind, Subject: r.Subject, Many: r.Many, Accounts: []string{to}})
 }
 
 // firstLine tells a file that this command has written, and may write again, from one that it has not.

@@ -24,6 +24,7 @@ type key struct {
 	public string
 	seed   []byte // only of a new key; written, then forgotten
 	save   bool   // the public half is not in a file yet
+	fresh  bool   // replaces the key that is there
 }
 
 // loadKey reads what there is of a user's key, and makes one where there is nothing. It writes nothing.

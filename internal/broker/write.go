@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Names of the files in the folder that Write fills.
@@ -19,13 +20,14 @@ const (
 
 // Change is what Write does, or would do, with one file of the folder.
 type Change struct {
-	File   string // relative to the folder
-	Action string // create, rewrite, or keep
+	File   string // relative to the folder; absolute where it is handed out
+	Action string // create, rewrite, keep, or remove
 }
 
 // The actions.
 const (
 	Create  = "create"
+	Remove  = "remove"
 	Rewrite = "rewrite"
 	Keep    = "keep"
 )
@@ -41,6 +43,9 @@ func Write(dir string, c Config, dryRun bool) ([]Change, error) {
 	c.Shops = append(slices.Clone(c.Shops), known...)
 	slices.Sort(c.Shops)
 	c.Shops = slices.Compact(c.Shops)
+	if c, err = c.withCertificatePaths(dir); err != nil {
+		return nil, err
+	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -59,13 +64,25 @@ func Write(dir string, c Config, dryRun bool) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	certificates, err := c.certificates(filepath.Join(dir, TLSFolder), time.Now())
+	if err != nil {
+		return nil, err
+	}
+	handOut, err := c.handOut(dir, keys, conf, certificates)
+	if err != nil {
+		return nil, err
+	}
 	w := writer{dir: dir, dry: dryRun}
 	w.folders()
 	for _, k := range keys { // before the configuration that needs them
 		w.key(k)
 	}
-	w.file(ConfFile, conf)
-	w.file(ReadmeFile, c.readme())
+	w.certificates(c, certificates)
+	w.file(ConfFile, conf, 0o644)
+	w.file(ReadmeFile, c.readme(), 0o644)
+	for _, f := range handOut {
+		w.file(f.name, f.body, f.mode)
+	}
 	return w.changes, w.err
 }
 
@@ -76,6 +93,10 @@ func (c Config) keys(dir string) ([]key, error) {
 	owner := map[string]string{}
 	for _, u := range c.Users() {
 		k, err := loadKey(dir, u)
+		if err == nil && slices.Contains(c.ReplaceKeys, u) && k.seed == nil {
+			k, err = newKey(u)
+			k.fresh = true
+		}
 		if err == nil && owner[k.public] != "" {
 			err = fmt.Errorf("%s and %s have the same key: each user needs its own", owner[k.public], u)
 		}
@@ -116,7 +137,11 @@ func (w *writer) folders() {
 
 func (w *writer) key(k key) {
 	seed, public := filepath.Join(KeysFolder, k.user+seedSuffix), filepath.Join(KeysFolder, k.user+publicSuffix)
-	if k.seed != nil {
+	if k.fresh {
+		// Without its public half an old seed is still whole, should this be interrupted.
+		w.do(public, Rewrite, os.Remove)
+		w.do(seed, Rewrite, func(file string) error { return replace(file, append(k.seed, '\n'), 0o600) })
+	} else if k.seed != nil {
 		w.do(seed, Create, func(file string) error { return writeNew(file, append(k.seed, '\n'), 0o600) })
 	}
 	if k.save {
@@ -126,16 +151,25 @@ func (w *writer) key(k key) {
 	}
 }
 
-func (w *writer) file(name, body string) {
-	old, err := os.ReadFile(filepath.Join(w.dir, name))
-	switch {
-	case err == nil && string(old) == body:
+// file writes one file whole, unless it is there with that content and mode.
+func (w *writer) file(name, body string, mode fs.FileMode) {
+	old, err := os.ReadFile(w.path(name))
+	action := Rewrite
+	switch info, serr := os.Stat(w.path(name)); {
+	case err == nil && serr == nil && string(old) == body && info.Mode().Perm() == mode:
 		w.do(name, Keep, nil)
-	case err == nil:
-		w.do(name, Rewrite, func(file string) error { return replace(file, []byte(body), 0o644) })
-	default:
-		w.do(name, Create, func(file string) error { return replace(file, []byte(body), 0o644) })
+		return
+	case errors.Is(err, fs.ErrNotExist):
+		action = Create
 	}
+	w.do(name, action, func(file string) error { return replace(file, []byte(body), mode) })
+}
+
+func (w *writer) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(w.dir, name)
 }
 
 func (w *writer) do(name, action string, write func(file string) error) {
@@ -143,7 +177,7 @@ func (w *writer) do(name, action string, write func(file string) error) {
 		return
 	}
 	if write != nil && !w.dry {
-		w.err = write(filepath.Join(w.dir, name))
+		w.err = write(w.path(name))
 	}
 	if w.err == nil {
 		w.changes = append(w.changes, Change{name, action})
@@ -168,8 +202,11 @@ A process is given its key with --nats-nkey FILE or SEQRFLOW_NATS_NKEY; the file
 Once a key is where it is used, keys/NAME.nk may be removed here; keys/NAME.pub keeps the user in nats.conf.
 Users that have only a .pub file keep their secret to themselves: a shop may make its own key and send that half.
 
-To replace a key, remove both of its files and run the command again. To remove a shop, remove both of its files
+To replace a key, run the command with --replace-key NAME. To remove a shop, remove both of its files
 and run the command without it. Reload the server after either.
+
+With --tls-self-signed or --tls-from there is a folder tls: ca.pem goes to every client (--nats-ca), server.pem and
+server.key to the server. ca.key signs new certificates and goes nowhere.
 `)
 	return b.String()
 }

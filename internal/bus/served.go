@@ -31,8 +31,11 @@ const (
 	sayAgain = answerFor / 4
 )
 
+// ServingPrefix is before a worker's name in the subject where its copies ask each other.
+const ServingPrefix = "serving."
+
 // ServingSubject is where the copies of a worker ask each other.
-func ServingSubject(worker string) string { return "serving." + events.Token(worker) }
+func ServingSubject(worker string) string { return ServingPrefix + events.Token(worker) }
 
 func newServed(b *Bus, c Consumer) *served {
 	return &served{bus: b, spec: c, asked: map[string]time.Time{}, heard: map[string]time.Time{}}

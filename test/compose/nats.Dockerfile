@@ -1,6 +1,8 @@
-# Stands in for the official broker image where no image can be pulled: the same server, taking the same
-# arguments, with the one tool that the health check of compose.yaml needs.
+# Stands in for the official broker image where no image can be pulled: the same server, with the shell and the tools
+# that compose.yaml uses.
 FROM scratch
+COPY busybox /bin/sh
+COPY busybox /bin/mv
 COPY busybox /usr/bin/wget
 COPY nats-server /usr/local/bin/nats-server
 ENTRYPOINT ["/usr/local/bin/nats-server"]

@@ -33,10 +33,10 @@ type events struct {
 	news   chan struct{} // holds one signal: something has come since it was taken
 }
 
-func follow(ctx context.Context, url string) (*events, error) {
-	conn, err := nats.Connect(url, nats.MaxReconnects(-1))
+func follow(ctx context.Context, u user) (*events, error) {
+	conn, err := u.connect(nats.MaxReconnects(-1))
 	if err != nil {
-		return nil, fmt.Errorf("broker %s: %w", url, err)
+		return nil, fmt.Errorf("broker %s: %w", u.url, err)
 	}
 	e := &events{conn: conn, last: map[string]invoice{}, news: make(chan struct{}, 1)}
 	if e.js, err = jetstream.New(conn); err != nil {

@@ -1,8 +1,11 @@
 // Command drive is the shop, the buyers and the operator for one run of the compose stack: it places orders,
-// has them paid, kills the poller that holds them, cancels and returns, and compares our events with the
-// provider's ledger.
+// restarts the broker, has the orders paid, kills the poller that holds them, cancels and returns, compares our events
+// with the provider's ledger, and tries the broker's doors.
 //
-//	drive -seqrflow PROGRAM -nats URL -sandbox URL -- docker compose -p PROJECT -f FILE
+//	drive -seqrflow PROGRAM -earlier URL
+//	drive -seqrflow PROGRAM -work DIR -sandbox URL -- docker compose -p PROJECT -f FILE
+//
+// The first form places the one order of an earlier version, at a broker without accounts.
 package main
 
 import (
@@ -14,20 +17,28 @@ import (
 	"time"
 )
 
-// longest is more than the whole takes when a killed poller's invoices wait to be handed over twice.
-const longest = 4 * time.Minute
+// longest is more than the whole takes on a slow machine when a killed poller's invoices wait to be handed over twice.
+const longest = 9 * time.Minute
 
 func main() {
 	var shop shop
 	var sandbox sandbox
+	var st stack
 	flag.StringVar(&shop.program, "seqrflow", "seqrflow", "the program")
-	flag.StringVar(&shop.nats, "nats", "nats://127.0.0.1:4222", "the broker's URL")
 	flag.StringVar(&sandbox.url, "sandbox", "http://127.0.0.1:8585", "the sandbox's URL")
+	flag.StringVar(&shop.user.url, "earlier", "", "only place the order of an earlier version at this broker")
+	flag.StringVar(&st.work, "work", "", "folder for keys")
 	flag.Parse()
+	st.tool = flag.Args()
 
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	verdict, err := drive(ctx, shop, sandbox, stack(flag.Args()))
+	verdict, err := "the order of an earlier version is placed", error(nil)
+	if shop.user.url != "" {
+		err = shop.place(ctx, earlier, earlier)
+	} else {
+		verdict, err = drive(ctx, shop, sandbox, st)
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "compose test: FAILED: %v\n", err)
 		os.Exit(1)
@@ -35,14 +46,34 @@ func main() {
 	fmt.Println("compose test:", verdict)
 }
 
-func drive(ctx context.Context, shop shop, buyers sandbox, st stack) (string, error) {
-	if len(st) == 0 {
+var begun = time.Now()
+
+func say(format string, args ...any) {
+	fmt.Printf("compose test: %4.0f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func drive(ctx context.Context, shop shop, buyers sandbox, st stack) (verdict string, err error) {
+	if len(st.tool) == 0 {
 		return "", errors.New("the compose command is missing: give it after --")
 	}
 	if err := st.healthy(ctx); err != nil {
 		return "", err
 	}
-	events, err := follow(ctx, shop.nats)
+	if shop.user, err = st.user(ctx, "operator"); err != nil {
+		return "", err
+	}
+	say("%d orders, one of them of an earlier version", orders)
+	if err := shop.place(ctx, 1, orders-1); err != nil {
+		return "", err
+	}
+	say("the broker starts again")
+	if err := st.restartBroker(ctx); err != nil {
+		return "", err
+	}
+	if shop.user, err = st.at(ctx, shop.user, nil); err != nil {
+		return "", err
+	}
+	events, err := follow(ctx, shop.user)
 	if err != nil {
 		return "", err
 	}
@@ -58,22 +89,21 @@ func drive(ctx context.Context, shop shop, buyers sandbox, st stack) (string, er
 	if err := errors.Join(events.nothingParked(ctx), shop.look(ctx)); err != nil {
 		return "", err
 	}
+	say("strangers, a worker's key and a new shop at the broker's doors")
+	if err := errors.Join(doors(ctx, st, shop.user), keptKeys(ctx, st, shop.user), newShop(ctx, st, shop.user)); err != nil {
+		return "", err
+	}
+	say("the stack stops")
 	if err := errors.Join(st.drained(ctx), st.keptSecrets(ctx)); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d orders, %d paid, %d refunds, one poller killed: no reversal, nothing parked, "+
-		"ledger and events agree, every container drained; longest from payment to its fetch %s",
+	return fmt.Sprintf("%d orders, %d paid, %d refunds, one poller killed, the broker restarted: no reversal, nothing parked, "+
+		"ledger and events agree, strangers stay out, every container drained; longest from payment to its fetch %s",
 		orders, len(firstHalf)+len(secondHalf), 2, gap.Round(time.Millisecond)), nil
 }
 
 // lives takes every order from its placing to its end.
 func lives(ctx context.Context, shop shop, buyers sandbox, st stack, events *events) error {
-	say := func(format string, args ...any) { fmt.Printf("compose test: "+format+"\n", args...) }
-
-	say("%d orders", orders)
-	if err := shop.place(ctx); err != nil {
-		return err
-	}
 	if err := events.await(ctx, in("ISSUED", firstHalf, secondHalf, []int{abandoned})); err != nil {
 		return err
 	}

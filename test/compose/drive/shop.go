@@ -11,27 +11,34 @@ import (
 // What the shop sells, and what becomes of it. Orders are numbered from 1.
 const (
 	shopID         = "acme"
-	orders         = 10
+	orders         = 11
 	abandoned      = 9  // nobody pays; the shop cancels
 	regretted      = 10 // paid, then canceled: all of it is refunded
 	returned       = 2  // paid, then a part is returned
+	earlier        = 11 // placed at the broker of an earlier version, which had no accounts
 	returnedAmount = "49.90"
 )
 
 var (
 	firstHalf  = []int{1, 2, 3, 4, 5}
-	secondHalf = []int{6, 7, 8, 10}
+	secondHalf = []int{6, 7, 8, 10, earlier}
 )
 
 func orderID(n int) string { return fmt.Sprintf("c-%02d", n) }
 func total(n int) string   { return strconv.Itoa(100*n) + ".50" }
 
 // shop speaks to the broker as a person does, with the program's own commands.
-type shop struct{ program, nats string }
+type shop struct {
+	program string
+	user    user
+}
 
 func (s shop) run(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.program, args...)
-	cmd.Env = append(cmd.Environ(), "SEQRFLOW_NATS="+s.nats)
+	cmd.Env = append(cmd.Environ(), "SEQRFLOW_NATS="+s.user.url)
+	if s.user.dir != "" {
+		cmd.Env = append(cmd.Env, "SEQRFLOW_NATS_CA="+s.user.ca(), "SEQRFLOW_NATS_NKEY="+s.user.key())
+	}
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -40,9 +47,9 @@ func (s shop) run(ctx context.Context, stdin string, args ...string) (string, er
 	return string(out), nil
 }
 
-func (s shop) place(ctx context.Context) error {
+func (s shop) place(ctx context.Context, from, to int) error {
 	var lines strings.Builder
-	for n := 1; n <= orders; n++ {
+	for n := from; n <= to; n++ {
 		fmt.Fprintf(&lines, `{"shop":%q,"orderId":%q,"currency":"SEK","total":%q,"rows":[`+
 			`{"description":"Kaffebryggare %d","quantity":"1","total":%q,"taxRate":"25"},`+
 			`{"description":"Rabatt","quantity":"1","total":"-10.00","taxRate":"25"}]}`+"\n",

@@ -12,14 +12,17 @@ import (
 	"time"
 )
 
-// stack is the compose command of the project under test.
-type stack []string
+// stack is the project under test.
+type stack struct {
+	tool []string // its compose command
+	work string   // folder for keys
+}
 
 // every is how often Docker is asked for what it does not announce.
 const every = 500 * time.Millisecond
 
 func (s stack) compose(ctx context.Context, args ...string) (string, error) {
-	return command(ctx, slices.Concat(s, args)...)
+	return command(ctx, slices.Concat(s.tool, args)...)
 }
 
 func command(ctx context.Context, args ...string) (string, error) {
@@ -41,6 +44,11 @@ type container struct {
 		ExitCode int
 		Health   struct{ Status string } // empty where there is no health check
 	}
+	Config struct {
+		User   string
+		Labels map[string]string
+	}
+	Mounts []struct{ Name string }
 }
 
 func (c container) String() string {
@@ -61,23 +69,34 @@ func (s stack) containers(ctx context.Context, services ...string) (all []contai
 
 // healthy returns when every container that has a health check passes it.
 func (s stack) healthy(ctx context.Context, services ...string) error {
+	return poll(ctx, "health", func() (bool, error) {
+		all, err := s.containers(ctx, services...)
+		return !slices.ContainsFunc(all, func(c container) bool { return c.State.Health.Status != "healthy" && c.State.Health.Status != "" }), err
+	})
+}
+
+// poll asks until the answer is yes.
+func poll(ctx context.Context, what string, ask func() (bool, error)) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		all, err := s.containers(ctx, services...)
-		if err != nil {
+		if done, err := ask(); err != nil || done {
 			return err
-		}
-		waiting := slices.DeleteFunc(all, func(c container) bool { return c.State.Health.Status == "healthy" || c.State.Health.Status == "" })
-		if len(waiting) == 0 {
-			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("gave up waiting for health: %v", waiting)
+			return fmt.Errorf("gave up waiting for %s", what)
 		}
 	}
+}
+
+// restartBroker returns when the workers have found it again.
+func (s stack) restartBroker(ctx context.Context) error {
+	if _, err := s.compose(ctx, "restart", "nats"); err != nil {
+		return err
+	}
+	return s.healthy(ctx)
 }
 
 // replacePoller starts a second poller and kills the one that was there.

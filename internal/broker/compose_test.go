@@ -1,0 +1,94 @@
+package broker_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/seqrflow/seqrflow/internal/broker"
+)
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	body, err := os.ReadFile("../../" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// The broker that the compose file starts is the one that the tests run against.
+func TestComposesBrokerIsTheEmbeddedOne(t *testing.T) {
+	m := regexp.MustCompile(`nats-server/v2 v(\d+\.\d+)\.\d+`).FindStringSubmatch(readFile(t, "go.mod"))
+	if m == nil {
+		t.Fatal("go.mod has no nats-server")
+	}
+	for _, file := range []string{"deploy/compose.yaml", "deploy/.env.sample"} {
+		if want := fmt.Sprintf("nats:%s-alpine", m[1]); !strings.Contains(readFile(t, file), want) {
+			t.Errorf("%s lacks %s", file, want)
+		}
+	}
+}
+
+// Every service has a volume with its own key, no service but setup has another's, and setup fills them all.
+func TestComposesServicesSeeTheirOwnKeyOnly(t *testing.T) {
+	var file struct {
+		Services map[string]struct{ Volumes []string }
+		Volumes  map[string]any
+	}
+	if err := yaml.Unmarshal([]byte(readFile(t, "deploy/compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	processes := []string{broker.NATSFolder}
+	for _, r := range broker.Roles() {
+		if r.Name != "reader" { // no service is one
+			processes = append(processes, r.Name)
+		}
+	}
+	var fills []string
+	for _, v := range file.Services["setup"].Volumes {
+		if at := strings.Split(v, ":"); strings.HasPrefix(at[0], "key-") {
+			name := strings.TrimPrefix(at[0], "key-")
+			fills = append(fills, name)
+			if at[1] != "/keys/"+name {
+				t.Errorf("setup has %s at %s", at[0], at[1])
+			}
+		}
+	}
+	if !sameNames(fills, processes) {
+		t.Errorf("setup hands out to %v; there are %v", fills, processes)
+	}
+	m := regexp.MustCompile(`(?m)^RUN for name in all (.*); do`).FindStringSubmatch(readFile(t, "deploy/Dockerfile"))
+	if m == nil || !sameNames(strings.Fields(m[1]), processes) {
+		t.Errorf("the image has folders for %v", m)
+	}
+	for name, s := range file.Services {
+		want := []string{"key-" + name + ":/key:ro"}
+		switch name {
+		case "setup":
+			continue
+		case "nats":
+			want = []string{"key-nats:/keys/nats:ro"}
+		case "provision":
+			want = []string{"key-provisioner:/key:ro"}
+		case "sandbox":
+			want = nil
+		}
+		keys := slices.DeleteFunc(s.Volumes, func(v string) bool { return !strings.HasPrefix(v, "key") })
+		if !slices.Equal(keys, want) {
+			t.Errorf("%s has %v, not %v", name, keys, want)
+		}
+	}
+}
+
+func sameNames(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
