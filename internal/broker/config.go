@@ -102,8 +102,12 @@ func (r Role) Account() string {
 	return strings.ToUpper(r.Name)
 }
 
-// home is the account in which a subject is published for all: core subjects are the pollers' own.
+// home is the account in which a subject is published for all: core subjects are the pollers' own, and what the copies of a
+// worker ask each other is theirs.
 func home(subject string) string {
+	if worker, ok := strings.CutPrefix(subject, "serving."); ok {
+		return Role{Name: worker}.Account()
+	}
 	if subject == hintSubjects || subject == watchingSubjects {
 		return "POLLER"
 	}

@@ -2,6 +2,7 @@ package doors
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -25,6 +26,9 @@ func TestEachUserHasItsRights(t *testing.T) {
 				token := fmt.Sprintf("%s-%d", r.Name, i)
 				var err error
 				switch {
+				case strings.HasPrefix(right.Subject, "serving."): // both kinds: the copies of a worker hear each other
+					err = passes(f.connect(r.Name), nc, right.Subject, right.Subject)
+					err = errors.Join(err, passes(nc, f.connect(r.Name), right.Subject, right.Subject))
 				case right.Kind == broker.Subscribe:
 					err = f.hears(nc, right.Subject, token)
 				case strings.HasPrefix(right.Subject, "$JS.ACK."):
