@@ -321,8 +321,7 @@ func TestSecondPaymentIsKeptWhenTheFirstIsToBePaidBack(t *testing.T) {
 				return pay(ctx, c)
 			}
 			runRefunder(r, slow)
-			paidKept := func() bool { return ackedAll(t, r, "refunder-paid", 1) }
-			waitUntil(t, paidKept)
+			<-time.After(500 * time.Millisecond) // what must not happen has no signal
 			close(kept)
 			r.WaitFor("0", events.EventRefunded, func(i events.Invoice) bool { return i.State == events.Refunded })
 			r.Idle()
