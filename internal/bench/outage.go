@@ -80,7 +80,7 @@ func (o Outage) play(ctx context.Context, w *stand, p *partly, up *atomic.Bool) 
 		r.Waiting = o.Waiting
 		r.Attempts, r.Probes = float64(p.sent.Load())/float64(o.Seconds), float64(p.probes.Load())/float64(o.Seconds)
 		p.most.Store(0)
-		o.say("the provider answers")
+		o.say("the provider answers; until now %.2f sendInvoice and %.2f probes a second", r.Attempts, r.Probes)
 		begun := time.Now()
 		up.Store(true)
 		return o.recover(ctx, w, p, begun, &r)
