@@ -35,7 +35,8 @@ func TestEntryIsJudgedByWhatTheStreamSays(t *testing.T) {
 		{"nothing yet", nothing, nil, time.Minute, toPrepare},
 		{"nothing for long", nothing, nil, 2 * time.Hour, toForget},
 		{"nothing of ours yet", foreign, nil, time.Second, toPrepare},
-		{"nothing but what is damaged or foreign", foreign, nil, time.Minute, toPark},
+		{"nothing of ours yet, for a while", foreign, nil, time.Minute, toPrepare},
+		{"nothing but what is damaged or foreign", foreign, nil, 2 * time.Hour, toPark},
 		{"a newer version", foreign, events.ErrNewerVersion, 2 * time.Hour, toNewer},
 		{"no broker", nothing, errors.New("timeout"), 2 * time.Hour, toRetry},
 	} {

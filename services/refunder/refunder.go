@@ -149,6 +149,7 @@ func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
 		why = begun // whatever became of the first payment meanwhile
 	case paid.Late:
 		why = wasLate(paid)
+	case inv.State == events.Refunded: // whichever of the two was to be kept
 	default:
 		if why, err = w.second(ctx, inv, d.Seq); err != nil {
 			return bus.Snooze(err)

@@ -48,7 +48,9 @@ func (w *world) taken(ctx context.Context) bool {
 // settle waits until every message was acknowledged.
 func (w *world) settle(ctx context.Context) {
 	for {
-		busy := w.first(ctx, func(c consumer) bool { return c.err != nil || c.waiting > 0 || c.inHand > 0 })
+		busy := w.first(ctx, func(c consumer) bool {
+			return c.err != nil || c.waiting > 0 || c.inHand > 0 && (c.name != "refunder-paid" || c.inHand > w.undecided(ctx))
+		})
 		if busy == nil {
 			return
 		}
@@ -57,6 +59,22 @@ func (w *world) settle(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// undecided counts the second payments that wait because all that is left of the first is in doubt.
+func (w *world) undecided(ctx context.Context) (n int) {
+	for _, o := range w.schedule.Orders {
+		if o.Of == "" {
+			continue
+		}
+		for _, id := range []string{o.ID, o.Of} {
+			inv, err := w.hub.Load(ctx, events.Key{Shop: o.shop(), Invoice: id})
+			if err == nil && (inv.State == events.Paid || inv.State == events.Receipted) && inv.Remaining().Sign() == 0 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // durables of the workers, by stream; each has another for what is sent back from PARKED.
@@ -91,7 +109,7 @@ func (w *world) first(ctx context.Context, fits func(consumer) bool) *consumer {
 				one.waiting, one.inHand = int(i.NumPending), i.NumAckPending
 			}
 			switch name {
-			case "poller", "canceler", "refunder", "refunder-canceled":
+			case "poller", "canceler", "refunder", "refunder-canceled", "refunder-paid":
 				one.keeps = true
 			}
 			if fits(one) {

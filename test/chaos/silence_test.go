@@ -28,7 +28,8 @@ func (d dice) silences(s *schedule) {
 		return
 	}
 	i := slices.IndexFunc(s.Orders, func(o order) bool {
-		return o.Buyer == pays && o.Of == "" && len(o.Messages) == 1 && o.has(events.Placed) && s.hasShop(opposite(o.shop()))
+		return o.Buyer == pays && o.Of == "" && len(o.Messages) == 1 && o.has(events.Placed) && s.hasShop(opposite(o.shop())) &&
+			!slices.ContainsFunc(s.Orders, func(t order) bool { return t.Of == o.ID }) // with which it might be canceled
 	})
 	if i < 0 {
 		return

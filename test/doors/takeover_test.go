@@ -91,6 +91,7 @@ func TestStreamsOfABrokerWithoutAccountsAreTakenOver(t *testing.T) {
 	if info := consumer.CachedInfo(); info.NumPending != orders-acknowledged || info.AckFloor.Stream != acknowledged {
 		t.Errorf("the invoicer has %d orders before it and %d behind it", info.NumPending, info.AckFloor.Stream)
 	}
+	f.forward(func(string, int) error { return nil })
 	ack, err := jetStream(t, f.connect("shop-acme")).Publish(t.Context(), "orders.acme.new.placed", nil)
 	if err != nil || ack.Sequence != orders+1 {
 		t.Errorf("a new order: %+v, %v", ack, err)
