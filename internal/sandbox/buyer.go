@@ -39,15 +39,24 @@ func (s *Sandbox) Confirm(ref string) error {
 	})
 }
 
-// Decline is the buyer saying no: the invoice is FAILED.
+// Decline is the buyer pressing cancel: the invoice is CANCELED, as when the shop cancels it.
 func (s *Sandbox) Decline(ref string) error {
 	return s.buyer(ref, func(next *invoice) (string, *BuyerError) {
 		if next.Status == Reserved {
 			return "", wrongState(next)
 		}
-		next.Status, next.Reason = Failed, "the buyer declined"
+		next.Status, next.Reason = Canceled, reasonDeclined
 		next.Version++
 		return "declined", nil
+	})
+}
+
+// Fail is the payment failing at the provider, on its way or while the money is reserved: the invoice is FAILED.
+func (s *Sandbox) Fail(ref string) error {
+	return s.buyer(ref, func(next *invoice) (string, *BuyerError) {
+		next.Status, next.Reason = Failed, reasonFailed
+		next.Version++
+		return "failed", nil
 	})
 }
 
@@ -57,7 +66,7 @@ func (s *Sandbox) Expire(ref string) error {
 		if next.Status == Reserved {
 			return "", wrongState(next)
 		}
-		next.Status, next.Reason = Expired, "nobody paid in time"
+		next.Status, next.Reason = Expired, reasonExpired
 		next.Version++
 		return "expired", nil
 	})

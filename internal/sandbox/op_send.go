@@ -18,7 +18,7 @@ func sendInvoice(c *call) reply {
 	e := &effect{What: "issued", Invoices: []*invoice{inv}}
 	if last := c.terminal.current; c.terminal.CashRegister && last != nil {
 		replaced := *last
-		replaced.Status, replaced.Reason = Canceled, "the cash register sent a newer invoice"
+		replaced.Status, replaced.Reason = Canceled, reasonReplaced
 		replaced.Version++
 		e.Invoices = []*invoice{&replaced, inv}
 	}

@@ -37,7 +37,7 @@ func unregisterTerminal(c *call) reply {
 	e := &effect{What: "unregistered", Unregistered: c.terminal.ID}
 	if last := c.terminal.current; last != nil {
 		next := *last
-		next.Status, next.Reason = Canceled, "the terminal was unregistered"
+		next.Status, next.Reason = Canceled, reasonUnregistered
 		next.Version++
 		e.Invoices = []*invoice{&next}
 	}

@@ -16,9 +16,20 @@ const (
 	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's tokens wait for the merchant
 	Reserved Status = "RESERVED"
 	Paid     Status = "PAID"
-	Canceled Status = "CANCELED"
-	Failed   Status = "FAILED"
+	Canceled Status = "CANCELED" // by the shop, by the buyer, or by time
+	Failed   Status = "FAILED"   // the payment did not go through
 	Expired  Status = "EXPIRED"
+)
+
+// Why an invoice ended unpaid, in the words of the ledger and the log.
+const (
+	reasonDeclined     = "the buyer canceled it"
+	reasonFailed       = "the payment failed"
+	reasonExpired      = "nobody paid in time"
+	reasonCanceled     = "the shop canceled it"
+	reasonReplaced     = "the cash register sent a newer invoice"
+	reasonUnregistered = "the terminal was unregistered"
+	reasonLapsed       = "the reservation was not committed in time"
 )
 
 func (s Status) live() bool { return s == Issued || s == Pending || s == Reserved }

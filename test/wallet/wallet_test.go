@@ -62,10 +62,10 @@ func decline(b *phone) {
 	p := b.checkout()
 	p.click("#scan")
 	p.click("#decline")
-	p.reads("#status", "Declined")
+	p.reads("#status", "You canceled")
 	p.gone("#pay")
 	p.keep("declined")
-	p.is(seqr.StatusFailed)
+	p.is(seqr.StatusCanceled)
 }
 
 // reversal: the buyer sees that the money is back, and why.
@@ -76,8 +76,8 @@ func reversal(b *phone) {
 	p.click("#pin-ok")
 	p.reads("#status", "Paid: the shop is being told")
 	b.srv.Advance(25 * time.Second)
-	p.reads("#status", "Reversed: your money is back")
-	p.reads("#reason", "did not fetch PAID within 20s")
+	p.reads("#status", "Your money is back")
+	p.reads("#reason", "did not confirm your payment in time")
 	p.keep("reversed")
 	p.is(seqr.StatusCanceled)
 }
@@ -88,8 +88,8 @@ func expiry(b *phone) {
 	p.click("#pay")
 	p.visible("#pin-dialog")
 	b.srv.Advance(10 * time.Minute)
-	p.reads("#status", "Expired")
-	p.reads("#reason", "obody paid in time")
+	p.reads("#status", "Too late to pay")
+	p.reads("#reason", "Nothing was paid")
 	p.gone("#pin-dialog")
 	p.gone("#pay")
 	p.keep("expired")
@@ -103,8 +103,8 @@ func shopIsFaster(b *phone) {
 	if err := p.cancel(); err != nil {
 		b.t.Fatal(err)
 	}
-	p.reads("#status", "Canceled")
-	p.reads("#reason", "shop canceled it")
+	p.reads("#status", "Canceled by the shop")
+	p.reads("#reason", "Nothing was paid")
 	p.gone("#pay")
 	p.keep("canceled")
 }

@@ -49,7 +49,7 @@ func cases() []check {
 		{name: "InvoiceIsChanged", check: invoiceIsChanged},
 		{name: "FetchedPaymentStays", buyer: true, check: fetchedPaymentStays},
 		{name: "PaymentNobodyFetchesGoesBack", buyer: true, check: forgottenPaymentGoesBack},
-		{name: "DeclinedIsNotPaid", buyer: true, check: declinedIsNotPaid},
+		{name: "DeclinedIsCanceled", buyer: true, check: declinedIsCanceled},
 		{name: "PaidCannotBeCanceled", buyer: true, check: paidCannotBeCanceled},
 		{name: "Receipts", buyer: true, check: receipts},
 		{name: "Refunds", buyer: true, check: refunds},

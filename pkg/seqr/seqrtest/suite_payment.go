@@ -40,14 +40,11 @@ func forgottenPaymentGoesBack(s *suite) {
 	s.refused("canceling what went back", s.cancel(reference), seqr.InvoiceAlreadyCanceled)
 }
 
-func declinedIsNotPaid(s *suite) {
+func declinedIsCanceled(s *suite) {
 	reference := s.issue(s.invoice("1.00"))
 	s.must(s.Buyer.Decline(s.Context(), reference))
-	switch p := s.status(reference, 0); p.Status {
-	case seqr.StatusFailed, seqr.StatusCanceled: // providers differ in the word
-	default:
-		s.Errorf("after the buyer said no: %s", p.Status)
-	}
+	s.expect(reference, seqr.StatusCanceled)
+	s.refused("canceling what the buyer canceled", s.cancel(reference), seqr.InvoiceAlreadyCanceled)
 }
 
 func paidCannotBeCanceled(s *suite) {
