@@ -15,7 +15,7 @@ func parameters(op *element) map[string]string {
 func (c *call) scope(asked string) (reseller, terminal string, refused reply) {
 	if c.terminal != nil {
 		if asked != "" && asked != c.terminal.ID {
-			return "", "", refuse(accessDenied, "a terminal sees its own transactions only")
+			return "", "", refuse(receiverNotFound, "a terminal sees its own transactions only")
 		}
 		return c.reseller, c.terminal.ID, reply{}
 	}

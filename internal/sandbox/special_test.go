@@ -264,7 +264,7 @@ func TestTerminalsComeAndGo(t *testing.T) {
 	}
 	p.want(21, "unregisterTerminal", shop)
 	p.want(0, "unregisterTerminal", kassa)
-	p.want(37, "getPaymentStatus", kassa+named(next))
+	p.want(29, "getPaymentStatus", kassa+named(next))
 	if got := p.invoice(next).Status; got != "CANCELED" {
 		t.Errorf("what it had on show is %s", got)
 	}

@@ -249,7 +249,7 @@ class Run:
         self.refund(0, payment, "80", who, secret)
         self.close_till(till)
         self.call(0, "unregisterTerminal", who, secret)
-        self.call(37, "sendInvoice", who, secret, invoice=self.invoice("1"))
+        self.call(29, "sendInvoice", who, secret, invoice=self.invoice("1"))
 
     def close_till(self, till):
         period = self.mark(TERMINALID=till)
@@ -300,7 +300,10 @@ class Run:
         self.call(20, "sendInvoice", secret=None, invoice=bill)
         self.call(29, "sendInvoice", {"type": "TERMINALID"}, invoice=bill)
         self.call(29, "sendInvoice", {"id": "demo-terminal", "type": "PERSON"}, invoice=bill)
-        self.call(37, "sendInvoice", {"id": "nobody", "type": "TERMINALID"}, invoice=bill)
+        self.call(29, "sendInvoice", {"id": "nobody", "type": "TERMINALID"}, invoice=bill)
+        self.call(37, "markTransactionPeriod", {"id": "nobody", "type": "RESELLERUSER", "userId": "9900"})
+        self.call(37, "markTransactionPeriod", {"id": "demo-reseller", "type": "RESELLERUSER", "userId": "1"})
+        self.call(20, "sendInvoice", secret="abc", invoice=bill)
         weak = self.call(0, "registerTerminal", RESELLER, externalTerminalId=f"weak-{time.time_ns()}", password="abc", name="Weak")
         who = {"id": get(weak, "terminalId"), "type": "TERMINALID"}
         self.call(21, "sendInvoice", who, "abc", invoice=bill)

@@ -41,6 +41,7 @@ func cases() []check {
 	return []check{
 		{name: "BenchmarkingNop", check: benchmarkingNop},
 		{name: "PrincipalsThatAreRefused", check: refusedPrincipals},
+		{name: "ResellersThatAreRefused", reseller: true, check: refusedResellers},
 		{name: "InvoiceIsIssued", check: invoiceIsIssued},
 		{name: "EachInvoiceIsItsOwn", check: eachInvoiceIsItsOwn},
 		{name: "InvoicesThatAreRefused", check: refusedInvoices},
@@ -140,6 +141,14 @@ func (s *suite) must(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
+	}
+}
+
+// refusedSomehow is for what the interface's description gives no code to: any refusal will do.
+func (s *suite) refusedSomehow(what string, err error) {
+	s.Helper()
+	if seqr.Classify(err) != seqr.Refused {
+		s.Errorf("%s: %v; want it to be refused", what, err)
 	}
 }
 
