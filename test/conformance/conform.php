@@ -344,8 +344,10 @@ try {
     pointOfSale();
     reservationAndLoyalty();
     refusals();
-    $client = client("$base/soap/merchant/cashregister-2?wsdl");
-    check('the other address', 'ISSUED', status(issue('1'))->status);
+    foreach (['/soap/merchant/cashregister-2?wsdl', '/extclientproxy/service/v2?singleWsdl'] as $address) {
+        $client = client($base . $address);
+        check($address, 'ISSUED', status(issue('1'))->status);
+    }
 } catch (Throwable $problem) {
     $failed++;
     echo 'FAIL ', $problem, "\n";
