@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	immediateDebit   = "IMMEDIATE_DEBIT"
-	noAcknowledgment = "NO_ACKNOWLEDGMENT"
+	immediateDebit        = "IMMEDIATE_DEBIT"
+	noAcknowledgment      = "NO_ACKNOWLEDGMENT"
+	requireAcknowledgment = "REQUIRE_ACKNOWLEDGMENT" // also what an invoice asks for that says nothing
 )
 
 // maxAmount bounds amounts so that no sum of them can overflow.
@@ -65,7 +66,7 @@ func readModes(inv *invoice, e *element) error {
 		return fmt.Errorf("paymentMode %.60q is unknown", inv.PaymentMode)
 	}
 	switch inv.Acknowledgment {
-	case "", noAcknowledgment, "OPTIONAL_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT":
+	case "", noAcknowledgment, "OPTIONAL_ACKNOWLEDGMENT", requireAcknowledgment:
 	default:
 		return fmt.Errorf("acknowledgmentMode %.60q is unknown", inv.Acknowledgment)
 	}

@@ -12,6 +12,9 @@ func sendInvoice(c *call) reply {
 		return refuse(invalidInvoiceData, err.Error())
 	}
 	inv.Tokens = tokens
+	if inv.Acknowledgment == "" {
+		inv.Acknowledgment = requireAcknowledgment
+	}
 	inv.InvoiceReference, inv.Terminal = c.newReference(), c.terminal.ID
 	inv.Status, inv.IssuedAt = Issued, now
 

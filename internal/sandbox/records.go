@@ -13,7 +13,7 @@ type Status string
 // The states of an invoice.
 const (
 	Issued   Status = "ISSUED"
-	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's tokens wait for the merchant
+	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's app waits for the shop
 	Reserved Status = "RESERVED"
 	Paid     Status = "PAID"
 	Canceled Status = "CANCELED" // by the shop, by the buyer, or by time
@@ -142,9 +142,10 @@ type invoice struct {
 	ReserveFor      time.Duration   `json:"reserveFor,omitempty"`
 	Tokens          []token         `json:"tokens,omitempty"`
 	Scanned         bool            `json:"scanned,omitempty"`
-	Acknowledged    bool            `json:"acknowledged,omitempty"` // the merchant has answered the buyer's tokens
+	Acknowledged    bool            `json:"acknowledged,omitempty"` // the shop has answered the scan with updateInvoice
 	ConfirmingUntil time.Time       `json:"confirmingUntil,omitzero"`
 	ReservedUntil   time.Time       `json:"reservedUntil,omitzero"`
+	ReservedAmount  decimal.Decimal `json:"reservedAmount,omitzero"` // what the buyer confirmed; zero in old data: all of it
 	PaidAmount      decimal.Decimal `json:"paidAmount"`
 
 	written int64 // the last effect on it, to be durable before anyone is told
@@ -152,6 +153,19 @@ type invoice struct {
 
 func (inv *invoice) confirming(now time.Time) bool {
 	return inv.Status.live() && inv.Status != Reserved && now.Before(inv.ConfirmingUntil)
+}
+
+// asksShop says whether the buyer's app, after the scan, waits for the shop's updateInvoice.
+func (inv *invoice) asksShop() bool {
+	return inv.Acknowledgment != noAcknowledgment && !inv.Acknowledged
+}
+
+// reserved is the most that commitReservation may take.
+func (inv *invoice) reserved() decimal.Decimal {
+	if inv.ReservedAmount.IsZero() {
+		return inv.Total
+	}
+	return inv.ReservedAmount
 }
 
 func (inv *invoice) reserves() bool {

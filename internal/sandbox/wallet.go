@@ -52,7 +52,7 @@ func (s *Sandbox) view(ref string) (walletView, bool) {
 	v := walletView{
 		InvoiceReference: ref, Shop: s.st.shop(inv.Terminal), Title: inv.Title, Rows: []walletRow{},
 		Total: total.String(), Currency: inv.Currency, Footer: inv.Footer, BackURL: inv.BackURL,
-		Status: inv.Status, Version: inv.Version, Scanned: inv.Scanned, Confirming: inv.confirming(s.clock.now()),
+		Status: inv.Status, Version: inv.Version, Scanned: inv.Scanned && (inv.Status != Issued || !inv.asksShop()), Confirming: inv.confirming(s.clock.now()),
 		Reversed: !inv.ReversedAt.IsZero(), Fetched: !inv.FetchedAt.IsZero(), Reason: inv.Reason,
 	}
 	v.Headline, v.Message = inv.toldBuyer(s.clock.now())

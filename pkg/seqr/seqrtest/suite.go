@@ -55,6 +55,7 @@ func cases() []check {
 		{name: "Receipts", buyer: true, check: receipts},
 		{name: "Refunds", buyer: true, check: refunds},
 		{name: "Reservation", buyer: true, check: reservation},
+		{name: "PreliminaryAmount", buyer: true, check: preliminaryAmount},
 		{name: "Loyalty", buyer: true, check: loyalty},
 		{name: "Till", reseller: true, check: till},
 		{name: "Closing", buyer: true, reseller: true, check: closing},

@@ -114,6 +114,26 @@ func reservation(s *suite) {
 	s.must(err)
 }
 
+// preliminaryAmount: the final amount is said by updateInvoice, between the reservation and its commit.
+func preliminaryAmount(s *suite) {
+	v := s.invoice("3.00")
+	v.PaymentMode, v.CommitReservationTimeout = seqr.ReservationRequiredPreliminaryAmount, 10*time.Minute
+	reference := s.issue(v)
+	s.pay(reference)
+	s.expect(reference, seqr.StatusReserved)
+	final := s.invoice("2.00")
+	final.PaymentMode = v.PaymentMode
+	update := seqr.UpdateInvoice{As: s.Terminal, InvoiceReference: reference, Invoice: final}
+	s.must(s.client.UpdateInvoice(s.Context(), update))
+	s.must(s.client.CommitReservation(s.Context(), seqr.CommitReservation{As: s.Terminal, InvoiceReference: reference}))
+	payment := s.expect(reference, seqr.StatusPaid).ErsReference
+	s.refused("changing what is paid", s.client.UpdateInvoice(s.Context(), update), seqr.SystemError)
+	_, err := s.refund(payment, s.invoice("2.01"))
+	s.refused("refunding more than the final amount", err, seqr.SumOfRefundsExceedsPayment)
+	_, err = s.refund(payment, s.invoice("2.00"))
+	s.must(err)
+}
+
 // loyalty: the buyer's card waits for the shop, and only the shop's answer to it lets the buyer go on.
 func loyalty(s *suite) {
 	buyer, ok := s.Buyer.(Scanner)
