@@ -181,7 +181,7 @@ func (s *Sandbox) pay(inv *invoice, amount decimal.Decimal) (int64, func()) {
 	written := s.commit(&effect{What: "paid", Invoices: []*invoice{&next}, Payment: &Payment{
 		ErsReference: next.ErsReference, InvoiceReference: next.InvoiceReference, Terminal: next.Terminal,
 		Reseller: reseller, ClientInvoiceID: next.ClientInvoiceID, CashierID: next.CashierID,
-		Currency: next.Currency, Amount: amount, Refunded: decimal.Zero.Pad(2), At: now,
+		Currency: next.Currency, Amount: amount, Refunded: inCurrency(decimal.Zero, next.Currency), At: now,
 	}})
 	if next.NotificationURL == "" {
 		return written, nil

@@ -91,9 +91,9 @@ type Refund struct {
 	At                  time.Time       `json:"at"`
 }
 
-// Receipt is a document the shop sent for a payment.
+// Receipt is a document the shop sent for a payment or a refund.
 type Receipt struct {
-	ErsReference     string    `json:"ersReference"`
+	ErsReference     string    `json:"ersReference"` // of the payment or the refund
 	InvoiceReference string    `json:"invoiceReference"`
 	Terminal         string    `json:"terminal"`
 	MimeType         string    `json:"mimeType"`
@@ -227,6 +227,7 @@ type terminal struct {
 	Reseller     string `json:"reseller,omitempty"`
 	CashRegister bool   `json:"cashRegister,omitempty"`
 	Registered   bool   `json:"registered,omitempty"` // by registerTerminal, so it can be unregistered
+	Serial       uint64 `json:"serial,omitempty"`     // grows with each registration
 	SeqrID       string `json:"seqrId,omitempty"`
 	Hash         string `json:"hash"`
 

@@ -278,7 +278,6 @@ func TestTerminalsComeAndGo(t *testing.T) {
 	p.want(56, "registerTerminal", reseller+register("", "secret"))
 	p.want(56, "registerTerminal", reseller+register("k1", ""))
 	id := p.want(0, "registerTerminal", reseller+register("k1", "kassa-secret")).TerminalID
-	p.want(57, "registerTerminal", reseller+register("k1", "kassa-secret"))
 	kassa := strings.NewReplacer("demo-terminal", id, "demo-secret", "kassa-secret").Replace(shop)
 
 	p.want(53, "assignSeqrId", kassa+`<seqrId>not-alphanumeric</seqrId>`)
@@ -312,6 +311,49 @@ func TestTerminalsComeAndGo(t *testing.T) {
 
 	weak := p.want(0, "registerTerminal", reseller+register("k2", "abc")).TerminalID
 	p.want(21, "sendInvoice", strings.NewReplacer("demo-terminal", weak, "demo-secret", "abc").Replace(shop)+bill("5"))
+}
+
+// TestTillRegistersAtEachStart: the same externalTerminalId is a new terminal, and takes the till's code with it.
+func TestTillRegistersAtEachStart(t *testing.T) {
+	p := serve(t, manual())
+	starts := func() string {
+		id := p.want(0, "registerTerminal", reseller+`<externalTerminalId>k1</externalTerminalId><password>kassa-secret</password>`).TerminalID
+		context := strings.NewReplacer("demo-terminal", id, "demo-secret", "kassa-secret").Replace(shop)
+		p.want(0, "assignSeqrId", context+`<seqrId>K1</seqrId>`)
+		return context
+	}
+	first := starts()
+	old := p.issue(first, "5")
+	second := starts()
+	if first == second {
+		t.Fatal("the terminalId is the same")
+	}
+	ref := p.issue(second, "6")
+	if _, body := p.get("/QK1"); !strings.Contains(body, ref) {
+		t.Error("the till's code does not lead to the new terminal's invoice")
+	}
+	if a := p.status(first, old); a.Status != "ISSUED" {
+		t.Errorf("the old terminal's invoice: %+v", a)
+	}
+	p.want(0, "unregisterTerminal", first)
+	if _, body := p.get("/QK1"); !strings.Contains(body, ref) {
+		t.Error("the old terminal took the code away")
+	}
+}
+
+// TestTerminalIsUnregisteredInBothForms: as the till itself, or as its reseller, who means the last one.
+func TestTerminalIsUnregisteredInBothForms(t *testing.T) {
+	p := serve(t, manual())
+	register := func(external string) string {
+		id := p.want(0, "registerTerminal", reseller+`<externalTerminalId>`+external+`</externalTerminalId><password>kassa-secret</password>`).TerminalID
+		return strings.NewReplacer("demo-terminal", id, "demo-secret", "kassa-secret").Replace(shop)
+	}
+	p.want(38, "unregisterTerminal", reseller)
+	one, two, three := register("1"), register("2"), register("3")
+	p.want(0, "unregisterTerminal", three)
+	p.want(0, "unregisterTerminal", reseller)
+	p.want(29, "sendInvoice", two+bill("5"))
+	p.issue(one, "5")
 }
 
 func (p *provider) get(path string) (int, string) {
