@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ type walletView struct {
 	Total            string      `json:"total"`
 	Currency         string      `json:"currency"`
 	Footer           string      `json:"footer,omitempty"`
-	BackURL          string      `json:"backUrl,omitempty"`
+	BackURL          string      `json:"backUrl,omitempty"` // as the shop sent it; the page links to Back
 	Status           Status      `json:"status"`
 	Version          int         `json:"version"`
 	Scanned          bool        `json:"scanned"`
@@ -29,6 +30,8 @@ type walletView struct {
 	Reversed         bool        `json:"reversed"`
 	Fetched          bool        `json:"fetched"`
 	Reason           string      `json:"reason,omitempty"`
+
+	Back template.URL `json:"-"`
 }
 
 type walletRow struct {
@@ -51,7 +54,7 @@ func (s *Sandbox) view(ref string) (walletView, bool) {
 	}
 	v := walletView{
 		InvoiceReference: ref, Shop: s.st.shop(inv.Terminal), Title: inv.Title, Rows: []walletRow{},
-		Total: total.String(), Currency: inv.Currency, Footer: inv.Footer, BackURL: inv.BackURL,
+		Total: total.String(), Currency: inv.Currency, Footer: inv.Footer, BackURL: inv.BackURL, Back: backLink(inv.BackURL),
 		Status: inv.Status, Version: inv.Version, Scanned: inv.Scanned && (inv.Status != Issued || !inv.asksShop()), Confirming: inv.confirming(s.clock.now()),
 		Reversed: !inv.ReversedAt.IsZero(), Fetched: !inv.FetchedAt.IsZero(), Reason: inv.Reason,
 	}

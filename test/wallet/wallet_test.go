@@ -17,6 +17,7 @@ func TestWallet(t *testing.T) {
 	browser := launch(t)
 	for name, scenario := range map[string]func(*phone){
 		"pay": pay, "decline": decline, "reversal": reversal, "expiry": expiry, "shop is faster": shopIsFaster, "static code": staticCode,
+		"index": index,
 	} {
 		t.Run(name, func(t *testing.T) { scenario(open(t, browser)) })
 	}
@@ -107,6 +108,23 @@ func shopIsFaster(b *phone) {
 	p.reads("#reason", "Nothing was paid")
 	p.gone("#pay")
 	p.keep("canceled")
+}
+
+// index: no word of the page is broken in the middle, however narrow the screen and long the ids.
+func index(b *phone) {
+	p := b.checkout()
+	p.click("#decline")
+	p.reads("#status", "You canceled")
+	till := b.register("Kassa 1", "TILL1")
+	p.as = seqr.Terminal(till, "till-secret")
+	p.issue()
+	p.opens("/")
+	p.reads("main", till)
+	p.reads("main", "CANCELED")
+	p.keep("index")
+	if broken := p.brokenWords(); len(broken) > 0 {
+		b.t.Errorf("broken in the middle: %q", broken)
+	}
 }
 
 // staticCode: a till's own code waits for its invoice, and then opens it.
