@@ -47,7 +47,7 @@ type Provider struct {
 type Audience interface {
 	Begins(Test)
 	Done(Step)
-	Waits(why string)
+	Waits(why string) // or a warning
 }
 
 // workers are the running workers, and what feeds them.

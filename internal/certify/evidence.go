@@ -1,6 +1,7 @@
 package certify
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -98,17 +101,19 @@ var page string
 // section is a test with the texts of what it rests on.
 type section struct {
 	Test
-	Texts []text
+	Texts []*text
 }
 
+// text is an exchange as it went over the wire, and how many like it came with it.
 type text struct {
 	Exchange
 	Request, Response string
+	Alike             int
 }
 
 // html renders the report as one page that needs nothing beside it.
 func (r Report) html() ([]byte, error) {
-	t, err := template.New("report").Funcs(template.FuncMap{"lines": lines}).Parse(page)
+	t, err := template.New("report").Funcs(template.FuncMap{"lines": lines, "numbers": numbers}).Parse(page)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +129,7 @@ func (r Report) html() ([]byte, error) {
 	return []byte(b.String()), err
 }
 
-// section gathers the exchanges that a test's steps name, each once.
+// section gathers the exchanges that a test's steps name, each once, and of those that say the same only the first.
 func (r Report) section(t Test) section {
 	s := section{Test: t}
 	seen := map[int]bool{}
@@ -135,28 +140,62 @@ func (r Report) section(t Test) section {
 			}
 			seen[n] = true
 			e := r.Exchanges[n-1]
-			s.Texts = append(s.Texts, text{e, indented(e.call.Request), indented(e.call.Response)})
+			same := slices.IndexFunc(s.Texts, func(x *text) bool {
+				return alike(x.Exchange, e) && bytes.Equal(x.call.Request, e.call.Request)
+			})
+			if same >= 0 {
+				s.Texts[same].Alike++
+				continue
+			}
+			s.Texts = append(s.Texts, &text{Exchange: e, Request: string(e.call.Request), Response: string(e.call.Response)})
 		}
 	}
 	return s
 }
 
-// line is one row of the list of all exchanges: equal ones in a row are counted.
+// line is one row of the list of all exchanges: equal ones that follow one another, about the same thing, are counted.
 type line struct {
 	Exchange
 	To, Times int
 }
 
+// lines collapses what repeats. Several invoices are asked about at the same time, so what comes between does not count
+// if it is about another.
 func lines(all []Exchange) []line {
 	var out []line
+	last := map[[2]string]int{} // the last line of each operation and reference
 	for _, e := range all {
-		if n := len(out) - 1; n >= 0 && alike(out[n].Exchange, e) {
+		about := [2]string{e.Operation, e.Reference}
+		if n, known := last[about]; known && alike(out[n].Exchange, e) {
 			out[n].To, out[n].Times = e.N, out[n].Times+1
 			continue
 		}
+		last[about] = len(out)
 		out = append(out, line{e, e.N, 1})
 	}
 	return out
+}
+
+// numbers writes the numbers of exchanges, those that follow one another as a range.
+func numbers(list []int) string {
+	list = slices.Sorted(slices.Values(list))
+	var out []string
+	for i := 0; i < len(list); {
+		n := i + 1
+		for n < len(list) && list[n] == list[n-1]+1 {
+			n++
+		}
+		switch {
+		case n-i > 2:
+			out = append(out, fmt.Sprintf("%d–%d", list[i], list[n-1]))
+		default:
+			for _, x := range list[i:n] {
+				out = append(out, strconv.Itoa(x))
+			}
+		}
+		i = n
+	}
+	return strings.Join(out, ", ")
 }
 
 func alike(a, b Exchange) bool {
@@ -167,35 +206,4 @@ func alike(a, b Exchange) bool {
 		return *e.Code
 	}
 	return a.Operation == b.Operation && a.Reference == b.Reference && a.Status == b.Status && code(a) == code(b) && a.Error == b.Error
-}
-
-// longestText is how much of one element's text the page shows; the files have all of it.
-const longestText = 240
-
-// indented renders a message for reading, or as it is where it is no XML.
-func indented(message []byte) string {
-	root, err := parse(message)
-	if err != nil {
-		return string(message[:min(len(message), longestText)])
-	}
-	var b strings.Builder
-	root.indent(&b, 0)
-	return b.String()
-}
-
-func (n *node) indent(b *strings.Builder, depth int) {
-	pad := strings.Repeat("  ", depth)
-	if len(n.kids) == 0 {
-		shown := strings.TrimSpace(n.text)
-		if r := []rune(shown); len(r) > longestText {
-			shown = fmt.Sprintf("%s… (%d characters)", string(r[:longestText]), len(r))
-		}
-		fmt.Fprintf(b, "%s<%s>%s</%s>\n", pad, n.name, shown, n.name)
-		return
-	}
-	fmt.Fprintf(b, "%s<%s>\n", pad, n.name)
-	for _, k := range n.kids {
-		k.indent(b, depth+1)
-	}
-	fmt.Fprintf(b, "%s</%s>\n", pad, n.name)
 }

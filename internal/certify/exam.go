@@ -24,7 +24,7 @@ type exam struct {
 
 // step notes what was done or looked at, and gives ok back.
 func (e *exam) step(name string, ok bool, detail string, rest ...*recorded) bool {
-	s := Step{Name: name, Passed: ok, Detail: detail}
+	s := Step{Number: e.test.number(name), Name: name, Passed: ok, Detail: detail}
 	for _, x := range rest {
 		if x != nil && !slices.Contains(s.Exchanges, x.n) {
 			s.Exchanges = append(s.Exchanges, x.n)
@@ -167,10 +167,10 @@ func isPoll(x *recorded, b bill) bool {
 func (e *exam) unscanned(ctx context.Context, b bill) bool {
 	x, err := e.call(ctx, func(x *recorded) bool { return isPoll(x, b) && x.answered(seqr.Success) }, nil)
 	if err != nil {
-		return e.did("getPaymentStatus without a scan says ISSUED", e.because(err, "getPaymentStatus"), "")
+		return e.did(stepUnscanned, e.because(err, "getPaymentStatus"), "")
 	}
 	status := x.response.word("status")
-	return e.step("getPaymentStatus without a scan says ISSUED", status == string(seqr.StatusIssued), status, x)
+	return e.step(stepUnscanned, status == string(seqr.StatusIssued), status, x)
 }
 
 // reversal is how long the provider waits for PAID to be fetched.
@@ -179,7 +179,7 @@ const reversal = 20 * time.Second
 // scannedAndPaid has the buyer pay and waits for PAID. Where the provider's clock can be moved and the test
 // is about being in time, as many polls as fit into the 20 seconds may pass before the clock is moved past them.
 func (e *exam) scannedAndPaid(ctx context.Context, b *bill, inTime bool) (*recorded, bool) {
-	if !e.did("the buyer scans the QR code and pays", e.Buyer.Pay(ctx, Bill{b.inv, e.code(*b)}), e.code(*b)) {
+	if !e.did(stepPays, e.Buyer.Pay(ctx, Bill{b.inv, e.code(*b)}), e.code(*b)) {
 		return nil, false
 	}
 	e.waits("waiting for the payment of %s %s", b.inv.Total, b.inv.Currency)
@@ -193,7 +193,7 @@ func (e *exam) scannedAndPaid(ctx context.Context, b *bill, inTime bool) (*recor
 			late = "PAID was not fetched within 20 s, so the provider has given the money back: "
 			err = e.wait(ctx, reversal)
 			if err != nil {
-				return nil, e.did("getPaymentStatus says PAID", err, "")
+				return nil, e.did(stepPaid, err, "")
 			}
 		}
 	}
@@ -202,10 +202,10 @@ func (e *exam) scannedAndPaid(ctx context.Context, b *bill, inTime bool) (*recor
 		b.inv = inv
 		var x *recorded
 		if x, err = e.call(ctx, paid, nil); err == nil {
-			return x, e.step("getPaymentStatus says PAID", inv.ErsReference != "", "ersReference "+quoted(inv.ErsReference), x)
+			return x, e.step(stepPaid, inv.ErsReference != "", "ersReference "+quoted(inv.ErsReference), x)
 		}
 	}
-	return nil, e.did("getPaymentStatus says PAID", fmt.Errorf("%s%w", late, e.because(err, "getPaymentStatus")), "")
+	return nil, e.did(stepPaid, fmt.Errorf("%s%w", late, e.because(err, "getPaymentStatus")), "")
 }
 
 // code is what the buyer scans: the till's own, or the invoice's.

@@ -9,7 +9,7 @@ import (
 
 // cancelInvoice: an invoice whose status was asked for is taken back.
 func cancelInvoice(e *exam, ctx context.Context) {
-	b, ok := e.order(ctx, "sendInvoice", row("Certification item", 1, 2))
+	b, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
 	if !ok || !e.unscanned(ctx, b) {
 		return
 	}

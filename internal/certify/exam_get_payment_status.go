@@ -13,7 +13,7 @@ const laterStatus = 30 * time.Second
 
 // getPaymentStatus: before the scan, after the payment, and of a second invoice 30 seconds after it was sent.
 func getPaymentStatus(e *exam, ctx context.Context) {
-	first, ok := e.order(ctx, "sendInvoice", row("Certification item", 1, 2))
+	first, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
 	if !ok || !e.unscanned(ctx, first) {
 		return
 	}
@@ -24,7 +24,7 @@ func getPaymentStatus(e *exam, ctx context.Context) {
 	polls := e.polls(first)
 	e.rules(contextRules(polls), polls[0])
 	e.rules([]verdict{versionRule(polls)}, polls[0], polls[len(polls)-1])
-	second, ok := e.order(ctx, "sendInvoice again", row("Certification item", 1, 2))
+	second, ok := e.order(ctx, stepSendAgain, row("Certification item", 1, 2))
 	if !ok {
 		return
 	}
@@ -67,10 +67,9 @@ func (e *exam) later(ctx context.Context, b bill) {
 	if e.own != nil {
 		how = "the sandbox's clock was moved"
 	}
-	if !e.did("wait 30 s", e.wait(ctx, due.Sub(e.time.of(time.Now()))), how) {
+	if !e.did(stepWait, e.wait(ctx, due.Sub(e.time.of(time.Now()))), how) {
 		return
 	}
-	const step = "getPaymentStatus of that reference, 30 s after its sendInvoice"
 	x, err := e.call(ctx, func(x *recorded) bool {
 		return isPoll(x, b) && x.answered(seqr.Success) && !e.time.of(x.At).Before(due)
 	}, func() error {
@@ -80,13 +79,13 @@ func (e *exam) later(ctx context.Context, b bill) {
 		return nil
 	})
 	if err != nil {
-		e.did(step, e.because(err, "getPaymentStatus"), "", b.sent)
+		e.did(stepLater, e.because(err, "getPaymentStatus"), "", b.sent)
 		return
 	}
 	status := x.response.word("status")
 	after := e.time.of(x.At).Sub(e.time.of(b.sent.ended()))
 	expected := status == string(seqr.StatusIssued) || status == string(seqr.StatusPaid) || status == string(seqr.StatusFailed) || status == string(seqr.StatusReserved)
-	e.step(step, expected, fmt.Sprintf("%s, asked %.1f s after", status, after.Seconds()), b.sent, x)
+	e.step(stepLater, expected, fmt.Sprintf("%s, asked %.1f s after", status, after.Seconds()), b.sent, x)
 	polls := e.polls(b)
 	e.rules([]verdict{versionRule(polls)}, polls[0], polls[len(polls)-1])
 }

@@ -10,7 +10,7 @@ import (
 
 // refundPayment: what was paid goes back to the buyer, once.
 func refundPayment(e *exam, ctx context.Context) {
-	b, ok := e.order(ctx, "sendInvoice", row("Certification item", 1, 2))
+	b, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
 	if !ok || !e.unscanned(ctx, b) {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 
 // submitPaymentReceipt: after PAID, with a mimeType that fits what is sent.
 func submitPaymentReceipt(e *exam, ctx context.Context) {
-	b, ok := e.order(ctx, "sendInvoice", row("Certification item", 1, 2))
+	b, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
 	if !ok {
 		return
 	}

@@ -16,6 +16,7 @@ type Result struct {
 	Procedure Procedure `json:"procedure"`
 	Tests     []Test    `json:"tests"`
 	Passed    bool      `json:"passed"`
+	Warnings  []string  `json:"warnings,omitempty"` // what an examiner may object to, though every test passed
 }
 
 // Test is one of the procedure's, by the operation that it is about.
@@ -28,6 +29,7 @@ type Test struct {
 
 // Step is one thing that was done or looked at. Exchanges are the numbers of what it rests on.
 type Step struct {
+	Number    string `json:"number,omitempty"` // in the procedure, such as 2.4; empty for a check that the procedure has no step for
 	Name      string `json:"name"`
 	Passed    bool   `json:"passed"`
 	Detail    string `json:"detail"`

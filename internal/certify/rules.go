@@ -101,11 +101,13 @@ func rowRules(x *recorded) []verdict {
 }
 
 // versionRule follows the invoiceVersion through all questions about one invoice: 0 at first, then the
-// version of the last answer.
+// version of the last answer. Where the provider gave no other than 0 before the last question, sending 0 proves nothing,
+// and the verdict says so.
 func versionRule(polls []*recorded) verdict {
 	slices.SortStableFunc(polls, func(a, b *recorded) int { return a.At.Compare(b.At) })
 	v := verdict{"invoiceVersion is 0 at first, then the last that was received", len(polls) > 0, ""}
 	var sent []string
+	proved := false
 	for _, x := range polls {
 		got, want := x.request.word("invoiceVersion"), lastVersion(polls, x.At)
 		sent = append(sent, quoted(got))
@@ -113,8 +115,12 @@ func versionRule(polls []*recorded) verdict {
 			v.ok, v.detail = false, fmt.Sprintf("exchange %d sends %s, expected %s", x.n, quoted(got), want)
 			return v
 		}
+		proved = proved || want != "0"
 	}
 	v.detail = "sent " + strings.Join(runs(sent), ", ")
+	if v.ok && !proved {
+		v.detail = "could not be proved: no answer before the last question had a version above 0; " + v.detail
+	}
 	return v
 }
 

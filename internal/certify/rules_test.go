@@ -104,8 +104,13 @@ func TestVersionRule(t *testing.T) {
 			polls = append(polls, exchange(t, i+1, "getPaymentStatus",
 				fmt.Sprintf("<invoiceVersion>%c</invoiceVersion>", c.sent[i]), fmt.Sprintf("<version>%c</version>", c.received[i])))
 		}
-		if v := versionRule(polls); v.ok != c.ok {
+		v := versionRule(polls)
+		if v.ok != c.ok {
 			t.Errorf("sent %s, received %s: %+v", c.sent, c.received, v)
+		}
+		nothing := strings.Trim(c.sent, "0") == "" && c.ok
+		if strings.HasPrefix(v.detail, "could not be proved") != nothing {
+			t.Errorf("sent %s, received %s: %q; proves nothing: %v", c.sent, c.received, v.detail, nothing)
 		}
 	}
 	unanswered := exchange(t, 2, "getPaymentStatus", "<invoiceVersion>3</invoiceVersion>", "<version>9</version>")

@@ -55,6 +55,11 @@ func payments() []part {
 
 // play goes through the tests in order.
 func (r *run) play(ctx context.Context) error {
+	for _, w := range r.warnings() {
+		if r.Audience != nil {
+			r.Audience.Waits("warning: " + w)
+		}
+	}
 	if r.Procedure == Webshop {
 		r.terminal = r.Provider.Terminal
 		return r.withWorkers(ctx, func(ctx context.Context) { r.test(ctx, payments()) })
@@ -193,9 +198,20 @@ func (r *run) invoice(k events.Key) (events.Invoice, bool) {
 	return r.last(k)
 }
 
+// noReseller is what is warned of when a webshop's terminal has to close its own period.
+const noReseller = "no reseller is given, so the terminal closes its own period; the provider's description has a reseller's user do it, " +
+	"and its examiner may refuse test 6"
+
+func (r *run) warnings() []string {
+	if r.Provider.Reseller.ID == "" {
+		return []string{noReseller}
+	}
+	return nil
+}
+
 func (r *run) report(begun time.Time) Report {
 	rep := Report{
-		Result: Result{Procedure: r.Procedure, Tests: r.tests}, Started: begun.UTC(), Ended: time.Now().UTC(), Program: r.Program,
+		Result: Result{Procedure: r.Procedure, Tests: r.tests, Warnings: r.warnings()}, Started: begun.UTC(), Ended: time.Now().UTC(), Program: r.Program,
 		Endpoint: r.Provider.Endpoint, Sandbox: r.own != nil, ClientID: r.ClientID, ClientReference: r.ClientReference, Terminal: r.terminal.ID,
 	}
 	rep.judge()

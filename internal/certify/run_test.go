@@ -68,6 +68,7 @@ func TestWebshopPassesAndLeavesEvidence(t *testing.T) {
 	if _, err := os.Stat(note); err != nil {
 		t.Errorf("a file that is not ours: %v", err)
 	}
+	expectNumbers(t, rep)
 	expectFiles(t, folder, rep)
 	expectPage(t, folder, rep)
 }
@@ -155,6 +156,7 @@ func TestPointOfSalePassesWithATerminalOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectPassed(t, rep)
+	expectNumbers(t, rep)
 	want := []string{"registerTerminal", "assignSeqrId", "sendInvoice", "getPaymentStatus", "submitPaymentReceipt", "cancelInvoice", "refundPayment",
 		"markTransactionPeriod", "unregisterTerminal"}
 	if !slices.Equal(names(rep), want) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/certify"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -26,7 +27,7 @@ func (a certifyAudience) Done(s certify.Step) {
 	if s.Detail != "" {
 		detail = ": " + s.Detail
 	}
-	a.c.say("  %s  %s%s", mark, term.Clean(s.Name), a.c.paint().In(term.Dim, term.Clean(detail)))
+	a.c.say("  %s  %s%s", mark, term.Clean(strings.TrimSpace(s.Number+" "+s.Name)), a.c.paint().In(term.Dim, term.Clean(detail)))
 }
 
 // Waits says what is waited for.

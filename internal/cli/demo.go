@@ -25,7 +25,7 @@ type demoCmd struct {
 
 // Help says what it does and shows examples.
 func (demoCmd) Help() string {
-	return `Starts everything on free ports with a fresh folder: broker, sandbox, all workers. Four shops place orders in three currencies; buyers pay, pay late, decline, never come; shops cancel and take back; two orders are malformed. Every event is printed as it happens, then a table of how it ended and a balance against the provider's own ledger. Exit code 0 only if every order ended as it should and the money adds up.
+	return `Starts everything on free ports with a fresh folder: broker, sandbox, all workers. Four shops place orders in three currencies; buyers pay, pay late, cancel, never come, and one payment fails; shops cancel and take back; two orders are malformed. Every event is printed as it happens, then a table of how it ended and a balance against the provider's own ledger. Exit code 0 only if every order ended as it should and the money adds up.
 
 Examples:
 

@@ -133,6 +133,8 @@ func (d *director) buyer(s *story, inv events.Invoice) error {
 		err = d.stack.Sandbox().Pay(inv.InvoiceReference)
 	case declines:
 		err = d.stack.Sandbox().Decline(inv.InvoiceReference)
+	case fails:
+		err = d.stack.Sandbox().Fail(inv.InvoiceReference)
 	case dawdles:
 		d.waiting = append(d.waiting, &debt{s.late, inv.InvoiceReference})
 		err = d.stack.Sandbox().Scan(inv.InvoiceReference)

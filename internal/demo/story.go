@@ -16,6 +16,7 @@ const (
 	pays     = "pays"
 	dawdles  = "dawdles" // scans at once, pays when some of the others are through
 	declines = "declines"
+	fails    = "fails" // the buyer pays, and the payment does not go through
 )
 
 // parkedEnd is the end of an order that no worker can read.

@@ -10,11 +10,14 @@ import (
 	"unique"
 
 	"github.com/govalues/decimal"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 const (
-	immediateDebit   = "IMMEDIATE_DEBIT"
-	noAcknowledgment = "NO_ACKNOWLEDGMENT"
+	immediateDebit        = "IMMEDIATE_DEBIT"
+	noAcknowledgment      = "NO_ACKNOWLEDGMENT"
+	requireAcknowledgment = "REQUIRE_ACKNOWLEDGMENT" // also what an invoice asks for that says nothing
 )
 
 // maxAmount bounds amounts so that no sum of them can overflow.
@@ -65,7 +68,7 @@ func readModes(inv *invoice, e *element) error {
 		return fmt.Errorf("paymentMode %.60q is unknown", inv.PaymentMode)
 	}
 	switch inv.Acknowledgment {
-	case "", noAcknowledgment, "OPTIONAL_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT":
+	case "", noAcknowledgment, "OPTIONAL_ACKNOWLEDGMENT", requireAcknowledgment:
 	default:
 		return fmt.Errorf("acknowledgmentMode %.60q is unknown", inv.Acknowledgment)
 	}
@@ -74,7 +77,8 @@ func readModes(inv *invoice, e *element) error {
 
 func readTotal(inv *invoice, e *element) error {
 	total := e.child("totalAmount")
-	value, err := amountOf(total, "")
+	inv.Currency = shared(total.word("currency"))
+	value, err := amountOf(total, inv.Currency)
 	switch {
 	case err != nil:
 		return fmt.Errorf("totalAmount: %w", err)
@@ -83,7 +87,7 @@ func readTotal(inv *invoice, e *element) error {
 	case !value.IsPos():
 		return errors.New("totalAmount must be above zero")
 	}
-	inv.Total, inv.Currency = *value, shared(total.word("currency"))
+	inv.Total = *value
 	if len(inv.Currency) != 3 || strings.Trim(inv.Currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return errors.New("totalAmount: currency must be three letters such as SEK")
 	}
@@ -111,7 +115,7 @@ func readRows(inv *invoice, e *element) error {
 		rows = append(rows, r)
 	}
 	if sum.Cmp(inv.Total) != 0 {
-		return fmt.Errorf("the rows sum to %s, but totalAmount is %s", plain(sum), inv.Total)
+		return fmt.Errorf("the rows sum to %s, but totalAmount is %s", inCurrency(sum, inv.Currency), inv.Total)
 	}
 	var err error
 	inv.Rows, err = packRows(rows)
@@ -165,7 +169,7 @@ func readTimes(inv *invoice, e *element) error {
 	return nil
 }
 
-// amountOf is nil for an element that is absent or has no value. A currency that must match may be left out.
+// amountOf is nil for an element that is absent or has no value. It must be in that currency, which it may leave out.
 func amountOf(e *element, currency string) (*decimal.Decimal, error) {
 	text := e.word("value")
 	if text == "" {
@@ -175,10 +179,13 @@ func amountOf(e *element, currency string) (*decimal.Decimal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if own := e.word("currency"); currency != "" && own != "" && own != currency {
+	if own := e.word("currency"); own != "" && own != currency {
 		return nil, fmt.Errorf("currency is %.10s, not %s", own, currency)
 	}
-	value = plain(value)
+	if value.Scale() > digitsOf(currency) {
+		return nil, fmt.Errorf("%q has more decimals than %.10s", text, currency)
+	}
+	value = inCurrency(value, currency)
 	return &value, nil
 }
 
@@ -198,8 +205,19 @@ func number(text string) (decimal.Decimal, error) {
 	return value.Trim(0), nil
 }
 
-// plain writes an amount with two decimals, or more where it has them.
-func plain(d decimal.Decimal) decimal.Decimal { return d.Trim(2).Pad(2) }
+// digitsOf is how many decimals an amount may have; of a currency that nobody knows, two.
+func digitsOf(currency string) int {
+	if digits, known := events.CurrencyDigits(currency); known {
+		return digits
+	}
+	return 2
+}
+
+// inCurrency writes an amount with the currency's decimals.
+func inCurrency(d decimal.Decimal, currency string) decimal.Decimal {
+	digits := digitsOf(currency)
+	return d.Trim(digits).Pad(digits)
+}
 
 // maxZone is as far from UTC, in seconds, as a dateTime's zone may be.
 const maxZone = 14 * 60 * 60

@@ -10,13 +10,12 @@ type BuyerError struct {
 
 func (e *BuyerError) Error() string { return e.Explanation }
 
-// Scan is the buyer's app reading the QR code. With loyalty it presents the buyer's card, and then waits for the
-// merchant's updateInvoice.
+// Scan is the buyer's app reading the QR code. Unless the invoice says NO_ACKNOWLEDGMENT, the app presents the buyer's
+// loyalty card, and waits for the shop's updateInvoice.
 func (s *Sandbox) Scan(ref string) error {
 	return s.buyer(ref, func(next *invoice) (string, *BuyerError) {
 		next.Scanned = true
-		wantsTokens := next.Acknowledgment != "" && next.Acknowledgment != noAcknowledgment
-		if next.Status == Issued && wantsTokens && !next.Acknowledged {
+		if next.Status == Issued && next.asksShop() {
 			next.Status = Pending
 			next.Version++
 			if len(next.Tokens) == 0 {
@@ -39,15 +38,24 @@ func (s *Sandbox) Confirm(ref string) error {
 	})
 }
 
-// Decline is the buyer saying no: the invoice is FAILED.
+// Decline is the buyer pressing cancel: the invoice is CANCELED, as when the shop cancels it.
 func (s *Sandbox) Decline(ref string) error {
 	return s.buyer(ref, func(next *invoice) (string, *BuyerError) {
 		if next.Status == Reserved {
 			return "", wrongState(next)
 		}
-		next.Status, next.Reason = Failed, "the buyer declined"
+		next.Status, next.Reason = Canceled, reasonDeclined
 		next.Version++
 		return "declined", nil
+	})
+}
+
+// Fail is the payment failing at the provider, on its way or while the money is reserved: the invoice is FAILED.
+func (s *Sandbox) Fail(ref string) error {
+	return s.buyer(ref, func(next *invoice) (string, *BuyerError) {
+		next.Status, next.Reason = Failed, reasonFailed
+		next.Version++
+		return "failed", nil
 	})
 }
 
@@ -57,7 +65,7 @@ func (s *Sandbox) Expire(ref string) error {
 		if next.Status == Reserved {
 			return "", wrongState(next)
 		}
-		next.Status, next.Reason = Expired, "nobody paid in time"
+		next.Status, next.Reason = Expired, reasonExpired
 		next.Version++
 		return "expired", nil
 	})
@@ -139,14 +147,12 @@ func (inv *invoice) payable() *BuyerError {
 	case inv.Status == Reserved:
 		return &BuyerError{Explanation: "the buyer has confirmed already; the shop has yet to commit the reservation"}
 	case inv.Status == Pending:
-		return &BuyerError{Explanation: "the buyer's app waits for the shop to answer the loyalty card with updateInvoice"}
-	case inv.Acknowledgment == noAcknowledgment || inv.Acknowledged:
+		return &BuyerError{Explanation: "the buyer's app waits for the shop's updateInvoice: the invoice was sent without acknowledgmentMode" +
+			" NO_ACKNOWLEDGMENT, which is to be sent unless loyalty cards are wanted"}
+	case !inv.asksShop():
 		return nil
-	case inv.Acknowledgment == "":
-		return &BuyerError{Explanation: "the buyer's app waits for the shop: the invoice has no acknowledgmentMode, so it is not payable" +
-			" before an updateInvoice; send NO_ACKNOWLEDGMENT unless loyalty cards are wanted"}
 	}
-	return &BuyerError{Explanation: "the invoice asks for loyalty cards: the buyer has to scan first"}
+	return &BuyerError{Explanation: "the buyer has to scan first: the invoice was sent without acknowledgmentMode NO_ACKNOWLEDGMENT"}
 }
 
 func (s *Sandbox) reserve(inv *invoice) int64 {
@@ -156,7 +162,7 @@ func (s *Sandbox) reserve(inv *invoice) int64 {
 	}
 	next := *inv
 	next.Status, next.Scanned = Reserved, true
-	next.ReservedUntil = s.clock.now().Add(hold)
+	next.ReservedUntil, next.ReservedAmount = s.clock.now().Add(hold), inv.Total
 	next.Version++
 	return s.commit(&effect{What: "reserved", Invoices: []*invoice{&next}})
 }
@@ -175,7 +181,7 @@ func (s *Sandbox) pay(inv *invoice, amount decimal.Decimal) (int64, func()) {
 	written := s.commit(&effect{What: "paid", Invoices: []*invoice{&next}, Payment: &Payment{
 		ErsReference: next.ErsReference, InvoiceReference: next.InvoiceReference, Terminal: next.Terminal,
 		Reseller: reseller, ClientInvoiceID: next.ClientInvoiceID, CashierID: next.CashierID,
-		Currency: next.Currency, Amount: amount, Refunded: decimal.Zero.Pad(2), At: now,
+		Currency: next.Currency, Amount: amount, Refunded: inCurrency(decimal.Zero, next.Currency), At: now,
 	}})
 	if next.NotificationURL == "" {
 		return written, nil

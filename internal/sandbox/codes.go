@@ -23,7 +23,6 @@ const (
 	invalidSeqrID          code = 53
 	invalidInvoiceRef      code = 54
 	registrationImpossible code = 56
-	principalExists        code = 57
 	paymentExpired         code = 58
 	invalidNotificationURL code = 64
 	systemError            code = 90

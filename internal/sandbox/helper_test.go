@@ -41,6 +41,7 @@ func manual() sandbox.Config {
 			sandbox.Terminal{ID: "other-terminal", Password: "other-secret", Name: "Other shop", Reseller: "demo-reseller"},
 			sandbox.Terminal{ID: "till", Password: "till-secret", Name: "Till 1", Reseller: "demo-reseller", CashRegister: true},
 			sandbox.Terminal{ID: "short", Password: "abc", Name: "Short", Reseller: "demo-reseller"},
+			sandbox.Terminal{ID: "short and foreign", Password: "åäö", Name: "Short", Reseller: "demo-reseller"},
 			sandbox.Terminal{ID: "foreign", Password: "foreign-secret", Name: "Foreign", Reseller: "another-reseller"},
 		),
 		Resellers: append(sandbox.DemoResellers(),

@@ -139,12 +139,22 @@ func TestCancel(t *testing.T) {
 		p.must(p.Pay(ref))
 		p.want(50, "cancelInvoice", shop+named(ref))
 	})
-	t.Run("declined", func(t *testing.T) {
+	t.Run("canceled by the buyer", func(t *testing.T) {
 		ref := p.issue(shop, "5")
 		p.must(p.Decline(ref))
-		if a := p.status(shop, ref); a.Status != "FAILED" || a.Version != 1 {
+		if a := p.status(shop, ref); a.Status != "CANCELED" || a.Version != 1 {
 			t.Errorf("%+v", a)
 		}
+		p.want(95, "cancelInvoice", shop+named(ref))
+	})
+	t.Run("failed on its way", func(t *testing.T) {
+		ref := p.issue(shop, "5")
+		p.must(p.Confirm(ref))
+		p.must(p.Fail(ref))
+		if a := p.status(shop, ref); a.Status != "FAILED" || a.ErsReference != "" {
+			t.Errorf("%+v", a)
+		}
+		p.refused(p.Pay(ref), "FAILED")
 		p.want(95, "cancelInvoice", shop+named(ref))
 	})
 	t.Run("scanned only", func(t *testing.T) {

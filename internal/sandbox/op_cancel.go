@@ -19,7 +19,7 @@ func cancelInvoice(c *call) reply {
 		return r
 	}
 	next := *inv
-	next.Status, next.Reason = Canceled, "the shop canceled it"
+	next.Status, next.Reason = Canceled, reasonCanceled
 	next.Version++
 	r.written = c.commit(&effect{What: "canceled", Invoices: []*invoice{&next}})
 	return r

@@ -18,8 +18,8 @@ func commitReservation(c *call) reply {
 			return refuse(invalidInvoiceData, "amount: "+err.Error())
 		case value == nil || !value.IsPos():
 			return refuse(invalidInvoiceData, "amount must be above zero")
-		case value.Cmp(inv.Total) > 0:
-			return refuse(rejectedAmount, "amount is above the reserved "+inv.Total.String())
+		case value.Cmp(inv.reserved()) > 0:
+			return refuse(rejectedAmount, "amount is above the reserved "+inv.reserved().String())
 		}
 		amount = *value
 	}

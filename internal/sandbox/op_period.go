@@ -2,11 +2,12 @@ package sandbox
 
 import "slices"
 
-// parameters reads a parameterMap.
+// parameters reads a parameterMap. The provider's own sample leaves out the parameter element around the entries.
 func parameters(op *element) map[string]string {
 	all := map[string]string{}
-	for _, e := range op.child("parameters").child("parameter").children("entry") {
-		all[e.word("key")] = e.word("value")
+	e := op.child("parameters")
+	for _, entry := range append(e.children("entry"), e.child("parameter").children("entry")...) {
+		all[entry.word("key")] = entry.word("value")
 	}
 	return all
 }
@@ -15,7 +16,7 @@ func parameters(op *element) map[string]string {
 func (c *call) scope(asked string) (reseller, terminal string, refused reply) {
 	if c.terminal != nil {
 		if asked != "" && asked != c.terminal.ID {
-			return "", "", refuse(accessDenied, "a terminal sees its own transactions only")
+			return "", "", refuse(receiverNotFound, "a terminal sees its own transactions only")
 		}
 		return c.reseller, c.terminal.ID, reply{}
 	}

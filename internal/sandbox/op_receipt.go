@@ -7,11 +7,17 @@ import (
 	"strings"
 )
 
-// submitPaymentReceipt stores a document with a payment. Several are welcome, and so is one without content.
+// submitPaymentReceipt stores a document with a payment or a refund. Several are welcome, and so is one without content.
 func submitPaymentReceipt(c *call) reply {
-	p, refused := c.ownPayment()
-	if p == nil {
-		return refused
+	r := Receipt{Terminal: c.terminal.ID, At: c.clock.now()}
+	if refund := c.ownRefund(); refund != nil {
+		r.ErsReference, r.InvoiceReference = refund.ErsReference, refund.InvoiceReference
+	} else {
+		p, refused := c.ownPayment()
+		if p == nil {
+			return refused
+		}
+		r.ErsReference, r.InvoiceReference = p.ErsReference, p.InvoiceReference
 	}
 	doc := c.op.child("receiptDocument")
 	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(doc.raw("receiptData")), ""))
@@ -19,9 +25,7 @@ func submitPaymentReceipt(c *call) reply {
 		return refuse(rejectedBusinessLogic, "receiptData is not base64")
 	}
 	sum := sha256.Sum256(data)
-	return reply{written: c.commit(&effect{What: "receipted", Receipt: &Receipt{
-		ErsReference: p.ErsReference, InvoiceReference: p.InvoiceReference, Terminal: p.Terminal,
-		MimeType: doc.word("mimeType"), Type: doc.word("receiptType"),
-		Size: len(data), SHA256: hex.EncodeToString(sum[:]), At: c.clock.now(),
-	}})}
+	r.MimeType, r.Type = doc.word("mimeType"), doc.word("receiptType")
+	r.Size, r.SHA256 = len(data), hex.EncodeToString(sum[:])
+	return reply{written: c.commit(&effect{What: "receipted", Receipt: &r})}
 }

@@ -18,9 +18,9 @@ func refundPayment(c *call) reply {
 	paid := *p
 	sum, err := p.Refunded.Add(bill.Total)
 	if err != nil || sum.Cmp(p.Amount) > 0 {
-		return refuse(refundsExceedPayment, "paid "+p.Amount.String()+", already refunded "+plain(p.Refunded).String())
+		return refuse(refundsExceedPayment, "paid "+p.Amount.String()+", already refunded "+inCurrency(p.Refunded, p.Currency).String())
 	}
-	paid.Refunded = plain(sum)
+	paid.Refunded = inCurrency(sum, p.Currency)
 	ers := c.newSerial()
 	cashier := bill.CashierID
 	if cashier == "" {

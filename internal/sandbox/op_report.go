@@ -23,13 +23,14 @@ var kinds = []kind{
 	{"Reconciliation/Shop.xml", "ResellerTransactionSummary", "Shop", false, writeWhole},
 	{"Reconciliation/STD_RECON_002.xml", "TerminalTransactionSummary", "STD_RECON_002", false, writeByTerminal},
 	{"Reconciliation/STD_RECON_003.xml", "TransactionDetails", "STD_RECON_003", false, writeDetails},
+	{"Reconciliation/STD_RECON_004.xml", "TerminalTransactionSummary", "STD_RECON_004", true, writeByTerminal},
 	{"Reconciliation/STD_RECON_006.xml", "CashierTransactionSummary", "STD_RECON_006", true, writeByCashier},
 	{"Reconciliation/STD_RECON_007.xml", "TransactionDetails", "STD_RECON_007", true, writeDetails},
 }
 
-// executeReport tells what was booked in a period. A period of the whole reseller can be asked for one terminal; one of
-// a terminal has only that. Without a transactionPeriodId it is the scope's last. The first question is always too
-// early, as is every one within three seconds of the mark.
+// executeReport tells what was booked in a period. A report of one terminal needs a period that was marked for that
+// terminal: of any other it is never ready. Without a transactionPeriodId it is the scope's last. The first question is
+// always too early, as is every one within three seconds of the mark.
 func executeReport(c *call) reply {
 	params := parameters(c.op)
 	reseller, terminal, refused := c.scope(params["TERMINALID"])
@@ -52,6 +53,9 @@ func executeReport(c *call) reply {
 	}
 	if kinds[at].oneTerminal && terminal == "" {
 		return refuse(rejectedBusinessLogic, "this report needs the parameter TERMINALID")
+	}
+	if terminal != "" && period.Terminal == "" {
+		return reply{code: reportNotReady, note: "the period was marked without TERMINALID"}
 	}
 	now := c.clock.now()
 	if !c.st.asked[period.TransactionPeriodID] {

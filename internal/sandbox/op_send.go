@@ -12,13 +12,16 @@ func sendInvoice(c *call) reply {
 		return refuse(invalidInvoiceData, err.Error())
 	}
 	inv.Tokens = tokens
+	if inv.Acknowledgment == "" {
+		inv.Acknowledgment = requireAcknowledgment
+	}
 	inv.InvoiceReference, inv.Terminal = c.newReference(), c.terminal.ID
 	inv.Status, inv.IssuedAt = Issued, now
 
 	e := &effect{What: "issued", Invoices: []*invoice{inv}}
 	if last := c.terminal.current; c.terminal.CashRegister && last != nil {
 		replaced := *last
-		replaced.Status, replaced.Reason = Canceled, "the cash register sent a newer invoice"
+		replaced.Status, replaced.Reason = Canceled, reasonReplaced
 		replaced.Version++
 		e.Invoices = []*invoice{&replaced, inv}
 	}

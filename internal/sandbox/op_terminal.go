@@ -1,21 +1,19 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
-// registerTerminal makes a cash register. A password too short to be used is accepted here, and refused in later calls.
+// registerTerminal makes a cash register, each time a new one: cash registers call it at every start, with the same
+// externalTerminalId. A password too short to be used is accepted here, and refused in later calls.
 func registerTerminal(c *call) reply {
 	external, name := c.op.word("externalTerminalId"), c.op.word("name")
 	password := c.op.raw("password")
 	if external == "" || password == "" {
 		return refuse(registrationImpossible, "externalTerminalId and password are needed")
-	}
-	for _, t := range c.st.terminals {
-		if t.Registered && t.External == external && t.Reseller == c.reseller {
-			return refuse(principalExists, "the reseller has a terminal of that externalTerminalId")
-		}
 	}
 	c.st.serial++
 	id := hash(fmt.Sprint(c.cfg.Seed, c.st.serial, c.clock.now().UnixNano()), c.reseller+"/"+external)[:32]
@@ -25,26 +23,48 @@ func registerTerminal(c *call) reply {
 	c.ext.leaf("terminalId", id)
 	return reply{written: c.commit(&effect{What: "registered", Terminal: &terminal{
 		ID: id, External: external, Name: name, Reseller: c.reseller,
-		CashRegister: true, Registered: true, Hash: hash(id, password),
+		CashRegister: true, Registered: true, Serial: c.st.serial, Hash: hash(id, password),
 	}})}
 }
 
-// unregisterTerminal is for terminals that registerTerminal made. What it has on show is canceled.
+// unregisterTerminal is for terminals that registerTerminal made. What it has on show is canceled. A reseller's user names
+// none, and means the one that was registered last: the provider's documentation has both forms.
 func unregisterTerminal(c *call) reply {
-	if !c.terminal.Registered {
+	gone := c.terminal
+	if gone == nil {
+		if gone = c.st.lastRegistered(c.reseller); gone == nil {
+			return refuse(receiverNotFound, "the reseller has no registered terminal")
+		}
+	}
+	if !gone.Registered {
 		return refuse(accessDenied, "the provider issued this terminal")
 	}
-	e := &effect{What: "unregistered", Unregistered: c.terminal.ID}
-	if last := c.terminal.current; last != nil {
+	e := &effect{What: "unregistered", Unregistered: gone.ID}
+	if last := gone.current; last != nil {
 		next := *last
-		next.Status, next.Reason = Canceled, "the terminal was unregistered"
+		next.Status, next.Reason = Canceled, reasonUnregistered
 		next.Version++
 		e.Invoices = []*invoice{&next}
 	}
 	return reply{written: c.commit(e)}
 }
 
+func (st *store) lastRegistered(reseller string) *terminal {
+	var last *terminal
+	for _, t := range st.terminals {
+		if t.Registered && t.Reseller == reseller && (last == nil || cmp.Or(cmp.Compare(t.Serial, last.Serial), strings.Compare(t.ID, last.ID)) > 0) {
+			last = t
+		}
+	}
+	return last
+}
+
 var alphanumeric = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
+
+// sameTill says that both are registrations of one cash register, whose code goes with the latest that asks for it.
+func (t *terminal) sameTill(as *terminal) bool {
+	return t.Registered && as.Registered && t.Reseller == as.Reseller && t.External == as.External
+}
 
 // assignSeqrID gives the terminal its static QR code.
 func assignSeqrID(c *call) reply {
@@ -52,7 +72,7 @@ func assignSeqrID(c *call) reply {
 	if !alphanumeric.MatchString(id) {
 		return refuse(invalidSeqrID, "a seqrId is letters and digits")
 	}
-	if holder := c.st.seqrIDs[id]; holder != nil && holder != c.terminal {
+	if holder := c.st.seqrIDs[id]; holder != nil && holder != c.terminal && !holder.sameTill(c.terminal) {
 		return refuse(invalidSeqrID, "the seqrId is taken")
 	}
 	next := *c.terminal

@@ -1,18 +1,23 @@
 package sandbox
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// updateInvoice changes a bill that nobody has paid; with loyalty it is the merchant's answer to the buyer's tokens, and
-// only then can the buyer confirm.
+// updateInvoice changes a bill that nobody has paid. After a scan that asks the shop it is the answer, with or without
+// tokens, and lets the buyer go on. After a reservation it says the final amount.
 func updateInvoice(c *call) reply {
 	inv, refused := c.own()
 	if inv == nil {
 		return refused
 	}
 	switch {
+	case inv.Status == Paid:
+		return refuse(systemError, "an invoice that is PAID cannot be changed")
 	case inv.Status == Expired:
 		return refuse(paymentExpired, "the invoice has expired")
-	case inv.Status != Issued && inv.Status != Pending:
+	case !inv.Status.live():
 		return refuse(rejectedBusinessLogic, "an invoice that is "+string(inv.Status)+" cannot be changed")
 	case inv.confirming(c.clock.now()):
 		return refuse(paymentInProgress, "the buyer is confirming")
@@ -20,22 +25,29 @@ func updateInvoice(c *call) reply {
 	next := *inv
 	if e := c.op.child("invoice"); e != nil {
 		changed, bad, note := readBill(e, inv.IssueDate)
-		if bad != success {
+		switch {
+		case bad != success:
 			return refuse(bad, note)
-		}
-		if changed.Currency != inv.Currency {
+		case changed.Currency != inv.Currency:
 			return refuse(invalidInvoiceData, "the currency cannot change")
+		case inv.Status == Reserved && changed.Total.Cmp(inv.reserved()) > 0:
+			return refuse(rejectedAmount, "the amount is above the reserved "+inv.reserved().String())
 		}
 		next.amend(changed)
 	}
 	answers, err := readTokens(c.op)
 	if err == nil {
-		next.Tokens, err = answer(inv.Tokens, answers)
+		err = next.answer(answers)
 	}
 	if err != nil {
 		return refuse(invalidInvoiceData, err.Error())
 	}
-	next.acknowledge()
+	if next.Status == Pending {
+		next.Status, next.Acknowledged = Issued, true
+	}
+	if next.Status != inv.Status || len(next.Tokens) > len(inv.Tokens) {
+		next.Version++
+	}
 	return reply{written: c.commit(&effect{What: "updated", Invoices: []*invoice{&next}})}
 }
 
@@ -59,23 +71,6 @@ func (inv *invoice) amend(by *invoice) {
 	}
 }
 
-// acknowledge lets the buyer go on, once no token is without an answer. Where loyalty is wanted, there has to be one.
-func (inv *invoice) acknowledge() {
-	if len(inv.Tokens) == 0 && inv.Acknowledgment != "" {
-		return
-	}
-	for _, t := range inv.Tokens {
-		if t.Status == tokenPending {
-			return
-		}
-	}
-	inv.Acknowledged = true
-	if inv.Status == Pending {
-		inv.Status = Issued
-		inv.Version++
-	}
-}
-
 const (
 	tokenPending = 0
 	tokenUsed    = 1
@@ -83,22 +78,23 @@ const (
 	tokenUnknown = 99
 )
 
-// answer sets the status of the tokens that the merchant names.
-func answer(tokens, answers []token) ([]token, error) {
-	answered := append([]token(nil), tokens...)
+// answer sets the status of the tokens that the shop names. One that the buyer's app has not presented is taken too: a
+// card may be swiped at the till.
+func (inv *invoice) answer(answers []token) error {
+	tokens := append([]token(nil), inv.Tokens...)
 	for _, a := range answers {
-		if a.Status != tokenUsed && a.Status != tokenBlocked && a.Status != tokenUnknown {
-			return nil, fmt.Errorf("token status %d is none of 1, 90, 99", a.Status)
+		switch a.Status {
+		case tokenPending, tokenUsed, tokenBlocked, tokenUnknown:
+		default:
+			return fmt.Errorf("token status %d is none of 0, 1, 90, 99", a.Status)
 		}
-		found := false
-		for i := range answered {
-			if answered[i].ID == a.ID {
-				answered[i].Status, found = a.Status, true
-			}
-		}
-		if !found {
-			return nil, fmt.Errorf("token %.60q was not presented", a.ID)
+		at := slices.IndexFunc(tokens, func(t token) bool { return t.ID == a.ID })
+		if at < 0 {
+			tokens = append(tokens, a)
+		} else {
+			tokens[at].Status = a.Status
 		}
 	}
-	return answered, nil
+	inv.Tokens = tokens
+	return nil
 }

@@ -37,7 +37,7 @@ var operations = []operation{
 	{"submitPaymentReceipt", terminals, submitPaymentReceipt},
 	{"refundPayment", terminals, refundPayment},
 	{"registerTerminal", resellers, registerTerminal},
-	{"unregisterTerminal", terminals, unregisterTerminal},
+	{"unregisterTerminal", terminals | resellers, unregisterTerminal},
 	{"assignSeqrId", terminals, assignSeqrID},
 	{"markTransactionPeriod", resellers | terminals, markTransactionPeriod},
 	{"executeReport", resellers | terminals, executeReport},
@@ -94,6 +94,15 @@ func (c *call) own() (*invoice, reply) {
 		return nil, refuse(invalidInvoiceRef, "this terminal has no such invoice")
 	}
 	return inv, reply{}
+}
+
+// ownRefund finds the terminal's refund that the call names; nil if there is none.
+func (c *call) ownRefund() *Refund {
+	at, known := c.st.refundAt[c.op.word("ersReference")]
+	if !known || c.st.refunds[at].Terminal != c.terminal.ID {
+		return nil
+	}
+	return &c.st.refunds[at]
 }
 
 // ownPayment finds the terminal's payment that the call names. One that is not fetched yet may still go back to the

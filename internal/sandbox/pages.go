@@ -61,7 +61,7 @@ func show(w http.ResponseWriter, status int, t *template.Template, p page) {
 	_, _ = w.Write(body.Bytes()) // a reader that has gone needs no answer
 }
 
-// serveInvoicePage is where an invoice's QR code leads.
+// serveInvoicePage is the buyer's page of an invoice.
 func (s *Sandbox) serveInvoicePage(w http.ResponseWriter, r *http.Request) {
 	v, known := s.view(strings.TrimPrefix(r.URL.Path, "/R"))
 	if !known {
@@ -71,7 +71,7 @@ func (s *Sandbox) serveInvoicePage(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, s.pages.invoice, page{Title: v.Shop, Invoice: v})
 }
 
-// serveTerminalPage is where a terminal's own QR code leads: to its live invoice, or to waiting for one.
+// serveTerminalPage is the page of a terminal's own code: it leads to the live invoice, or to waiting for one.
 func (s *Sandbox) serveTerminalPage(w http.ResponseWriter, r *http.Request) {
 	shop, ref, known := s.showing(strings.TrimPrefix(r.URL.Path, "/Q"))
 	switch {

@@ -13,12 +13,23 @@ type Status string
 // The states of an invoice.
 const (
 	Issued   Status = "ISSUED"
-	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's tokens wait for the merchant
+	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's app waits for the shop
 	Reserved Status = "RESERVED"
 	Paid     Status = "PAID"
-	Canceled Status = "CANCELED"
-	Failed   Status = "FAILED"
+	Canceled Status = "CANCELED" // by the shop, by the buyer, or by time
+	Failed   Status = "FAILED"   // the payment did not go through
 	Expired  Status = "EXPIRED"
+)
+
+// Why an invoice ended unpaid, in the words of the ledger and the log.
+const (
+	reasonDeclined     = "the buyer canceled it"
+	reasonFailed       = "the payment failed"
+	reasonExpired      = "nobody paid in time"
+	reasonCanceled     = "the shop canceled it"
+	reasonReplaced     = "the cash register sent a newer invoice"
+	reasonUnregistered = "the terminal was unregistered"
+	reasonLapsed       = "the reservation was not committed in time"
 )
 
 func (s Status) live() bool { return s == Issued || s == Pending || s == Reserved }
@@ -80,9 +91,9 @@ type Refund struct {
 	At                  time.Time       `json:"at"`
 }
 
-// Receipt is a document the shop sent for a payment.
+// Receipt is a document the shop sent for a payment or a refund.
 type Receipt struct {
-	ErsReference     string    `json:"ersReference"`
+	ErsReference     string    `json:"ersReference"` // of the payment or the refund
 	InvoiceReference string    `json:"invoiceReference"`
 	Terminal         string    `json:"terminal"`
 	MimeType         string    `json:"mimeType"`
@@ -131,9 +142,10 @@ type invoice struct {
 	ReserveFor      time.Duration   `json:"reserveFor,omitempty"`
 	Tokens          []token         `json:"tokens,omitempty"`
 	Scanned         bool            `json:"scanned,omitempty"`
-	Acknowledged    bool            `json:"acknowledged,omitempty"` // the merchant has answered the buyer's tokens
+	Acknowledged    bool            `json:"acknowledged,omitempty"` // the shop has answered the scan with updateInvoice
 	ConfirmingUntil time.Time       `json:"confirmingUntil,omitzero"`
 	ReservedUntil   time.Time       `json:"reservedUntil,omitzero"`
+	ReservedAmount  decimal.Decimal `json:"reservedAmount,omitzero"` // what the buyer confirmed; zero in old data: all of it
 	PaidAmount      decimal.Decimal `json:"paidAmount"`
 
 	written int64 // the last effect on it, to be durable before anyone is told
@@ -141,6 +153,19 @@ type invoice struct {
 
 func (inv *invoice) confirming(now time.Time) bool {
 	return inv.Status.live() && inv.Status != Reserved && now.Before(inv.ConfirmingUntil)
+}
+
+// asksShop says whether the buyer's app, after the scan, waits for the shop's updateInvoice.
+func (inv *invoice) asksShop() bool {
+	return inv.Acknowledgment != noAcknowledgment && !inv.Acknowledged
+}
+
+// reserved is the most that commitReservation may take.
+func (inv *invoice) reserved() decimal.Decimal {
+	if inv.ReservedAmount.IsZero() {
+		return inv.Total
+	}
+	return inv.ReservedAmount
 }
 
 func (inv *invoice) reserves() bool {
@@ -202,6 +227,7 @@ type terminal struct {
 	Reseller     string `json:"reseller,omitempty"`
 	CashRegister bool   `json:"cashRegister,omitempty"`
 	Registered   bool   `json:"registered,omitempty"` // by registerTerminal, so it can be unregistered
+	Serial       uint64 `json:"serial,omitempty"`     // grows with each registration
 	SeqrID       string `json:"seqrId,omitempty"`
 	Hash         string `json:"hash"`
 

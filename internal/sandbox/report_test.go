@@ -91,8 +91,10 @@ func TestReports(t *testing.T) {
 			[]string{summary("demo-terminal", "2", "103.31000", "1", "4.00000"), summary("other-terminal", "1", "7.00000", "0", "0.00000")}},
 		{"details", reseller, "STD_RECON_003", "TransactionDetails", []string{"transactionPeriodId", period}, "",
 			append(append([]string{}, shopRows...), row("other-terminal", "NULL", "7.00000", ers3), refundRow)},
-		{"details of one terminal", reseller, "STD_RECON_003", "TransactionDetails", []string{"transactionPeriodId", period, "TERMINALID", "other-terminal"}, "other-terminal",
-			[]string{row("other-terminal", "NULL", "7.00000", ers3)}},
+		{"details of one terminal", reseller, "STD_RECON_003", "TransactionDetails", []string{"transactionPeriodId", ofShop, "TERMINALID", "demo-terminal"}, "demo-terminal",
+			append(append([]string{}, shopRows...), refundRow)},
+		{"summary of one terminal", reseller, "STD_RECON_004", "TerminalTransactionSummary", []string{"transactionPeriodId", ofShop, "TERMINALID", "demo-terminal"}, "demo-terminal",
+			[]string{summary("demo-terminal", "2", "103.31000", "1", "4.00000")}},
 		{"cashiers", reseller, "STD_RECON_006", "CashierTransactionSummary", []string{"transactionPeriodId", ofShop, "TERMINALID", "demo-terminal"}, "demo-terminal",
 			[]string{summary("", "1", "10.00000", "1", "4.00000"), summary("", "1", "93.31000", "0", "0.00000")}},
 		{"terminal's details", reseller, "STD_RECON_007", "TransactionDetails", []string{"transactionPeriodId", ofShop, "TERMINALID", "demo-terminal"}, "demo-terminal",
@@ -172,7 +174,7 @@ func TestReportsThatAreRefused(t *testing.T) {
 		pairs             []string
 		code              int
 	}{
-		{"unknown report", reseller, "STD_RECON_004", nil, 10},
+		{"unknown report", reseller, "STD_RECON_005", nil, 10},
 		{"unknown period", reseller, "Shop", []string{"transactionPeriodId", "1"}, 10},
 		{"needs a terminal", reseller, "STD_RECON_006", []string{"transactionPeriodId", period}, 10},
 		{"needs a terminal too", reseller, "STD_RECON_007", []string{"transactionPeriodId", period}, 10},
@@ -180,7 +182,7 @@ func TestReportsThatAreRefused(t *testing.T) {
 		{"another reseller's terminal", foreign, "STD_RECON_007", []string{"TERMINALID", "demo-terminal"}, 38},
 		{"another reseller's period", foreign, "Shop", []string{"transactionPeriodId", period}, 10},
 		{"another terminal's period", other, "STD_RECON_007", []string{"transactionPeriodId", ofShop}, 10},
-		{"a terminal asks for another", shop, "STD_RECON_007", []string{"TERMINALID", "other-terminal"}, 21},
+		{"a terminal asks for another", shop, "STD_RECON_007", []string{"TERMINALID", "other-terminal"}, 38},
 		{"nothing marked", other, "STD_RECON_007", nil, 10},
 	} {
 		a := p.call("executeReport", c.context+`<reportId>Reconciliation/`+c.id+`.xml</reportId>`+params(c.pairs...))
@@ -189,7 +191,32 @@ func TestReportsThatAreRefused(t *testing.T) {
 		}
 	}
 	p.want(38, "markTransactionPeriod", reseller+params("TERMINALID", "foreign"))
-	p.want(21, "markTransactionPeriod", shop+params("TERMINALID", "till"))
+	p.want(38, "markTransactionPeriod", shop+params("TERMINALID", "till"))
+}
+
+// TestReportOfAPeriodMarkedWithoutTheTerminalIsNeverReady: TERMINALID has to be in both calls.
+func TestReportOfAPeriodMarkedWithoutTheTerminalIsNeverReady(t *testing.T) {
+	p := serve(t, manual())
+	p.paid(shop, "5")
+	period := p.mark(reseller, "")
+	of := func(context string, pairs ...string) string {
+		return context + `<reportId>Reconciliation/STD_RECON_007.xml</reportId>` + params(append(pairs, "transactionPeriodId", period)...)
+	}
+	for range 3 {
+		p.want(2, "executeReport", of(reseller, "TERMINALID", "demo-terminal"))
+		p.want(2, "executeReport", of(shop))
+		p.Advance(time.Hour)
+	}
+	p.report(reseller, "Shop", "transactionPeriodId", period)
+}
+
+// TestEntriesWithoutAParameterElement: the provider's own sample writes them so.
+func TestEntriesWithoutAParameterElement(t *testing.T) {
+	p := serve(t, manual())
+	p.mark(reseller, "<parameters><entry><key>TERMINALID</key><value>demo-terminal</value></entry></parameters>")
+	if l := p.Ledger().Periods; len(l) != 1 || l[0].Terminal != "demo-terminal" {
+		t.Errorf("%+v", l)
+	}
 }
 
 // What a terminal has sold, or closed, can be reported on when it is gone.

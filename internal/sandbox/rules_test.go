@@ -20,8 +20,15 @@ func TestWhoMayCall(t *testing.T) {
 		{"wrong password", "sendInvoice", terminal("demo-terminal", "demo-secreT"), 20},
 		{"no password", "sendInvoice", terminal("demo-terminal", ""), 20},
 		{"short password, right", "sendInvoice", terminal("short", "abc"), 21},
-		{"short password, wrong", "sendInvoice", terminal("demo-terminal", "abc"), 21},
-		{"unknown terminal", "sendInvoice", terminal("nobody", "demo-secret"), 37},
+		{"short password, right, status", "getPaymentStatus", terminal("short", "abc"), 21},
+		{"short password, right, unregister", "unregisterTerminal", terminal("short", "abc"), 21},
+		{"short password, right, elsewhere", "cancelInvoice", terminal("short", "abc"), 54},
+		{"three characters of two octets", "sendInvoice", terminal("short and foreign", "åäö"), 21},
+		{"short password, wrong", "sendInvoice", terminal("demo-terminal", "abc"), 20},
+		{"short password, wrong, status", "getPaymentStatus", terminal("demo-terminal", "x"), 20},
+		{"another short password", "sendInvoice", terminal("short", "abd"), 20},
+		{"unknown terminal", "sendInvoice", terminal("nobody", "demo-secret"), 29},
+		{"unknown terminal, short password", "getPaymentStatus", terminal("nobody", "abc"), 29},
 		{"no context", "sendInvoice", "", 29},
 		{"no principal", "sendInvoice", "<context><password>demo-secret</password></context>", 29},
 		{"no id", "sendInvoice", terminal("", "demo-secret"), 29},
@@ -90,7 +97,7 @@ func TestWhatABillMayBe(t *testing.T) {
 		{"exponent", total("SEK", "1e2"), 0, "100.00"},
 		{"space around", total("SEK", " 10.00\n"), 0, "10.00"},
 		{"plus sign", total("SEK", "+7.50"), 0, "7.50"},
-		{"three decimals", total("KWD", "1.250"), 0, "1.25"},
+		{"three decimals", total("KWD", "1.250"), 0, "1.250"},
 		{"rows sum", rows(item("6.50"), item("3.5")) + total("SEK", "10.00"), 0, "10.00"},
 		{"negative row", rows(item("12"), item("-2")) + total("SEK", "10.00"), 0, "10.00"},
 		{"row without a total", rows(item("10"), "<invoiceRow><itemDescription>a note</itemDescription></invoiceRow>") + total("SEK", "10"), 0, "10.00"},
@@ -116,6 +123,16 @@ func TestWhatABillMayBe(t *testing.T) {
 		{"hexadecimal", total("SEK", "0x10"), 49, ""},
 		{"far too much", total("SEK", "1e30"), 49, ""},
 		{"too much", total("SEK", "9999999999999"), 49, ""},
+		{"zeros behind the digits", total("SEK", "1.5000"), 0, "1.50"},
+		{"no digits", total("JPY", "100"), 0, "100"},
+		{"three decimals of two", total("SEK", "1.255"), 49, ""},
+		{"four decimals of three", total("KWD", "1.2505"), 49, ""},
+		{"decimals of none", total("JPY", "100.5"), 49, ""},
+		{"unknown currency, two decimals", total("XYZ", "1.25"), 0, "1.25"},
+		{"unknown currency, three decimals", total("XYZ", "1.255"), 49, ""},
+		{"rows beyond the digits", rows(item("9.995"), item("0.005")) + total("SEK", "10"), 49, ""},
+		{"unit price beyond the digits", rows("<invoiceRow><itemTotalAmount><value>1</value></itemTotalAmount><itemUnitPrice><value>0.333</value></itemUnitPrice></invoiceRow>") + total("SEK", "1"), 49, ""},
+		{"quantity of three decimals", rows("<invoiceRow><itemQuantity>1.355</itemQuantity><itemTotalAmount><value>1</value></itemTotalAmount></invoiceRow>") + total("SEK", "1"), 0, "1.00"},
 		{"too fine", total("SEK", "0.00000001"), 49, ""},
 		{"no currency", "<totalAmount><value>5</value></totalAmount>", 49, ""},
 		{"currency in words", total("kronor", "5"), 49, ""},
@@ -168,6 +185,19 @@ func TestSendInvoiceIsNotIdempotent(t *testing.T) {
 	p := serve(t, manual())
 	if a, b := p.issue(shop, "5"), p.issue(shop, "5"); a == b {
 		t.Errorf("two invoices are both %s", a)
+	}
+}
+
+// TestReceiptOfARefund: the refund's own ersReference is taken, by its own terminal.
+func TestReceiptOfARefund(t *testing.T) {
+	p := serve(t, manual())
+	ref, ers := p.paid(shop, "5")
+	back := p.want(0, "refundPayment", shop+payment(ers)+bill("2")).ErsReference
+	p.want(0, "submitPaymentReceipt", shop+payment(back))
+	p.want(23, "submitPaymentReceipt", other+payment(back))
+	p.want(23, "refundPayment", shop+payment(back)+bill("1"))
+	if l := p.Ledger().Receipts; len(l) != 1 || l[0].ErsReference != back || l[0].InvoiceReference != ref {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -179,10 +179,10 @@ func (s *Sandbox) meetFate(inv *invoice) {
 	case Paid:
 		s.reverse(&next)
 	case Reserved:
-		next.Status, next.Reason = Canceled, "the reservation was not committed in time"
+		next.Status, next.Reason = Canceled, reasonLapsed
 		s.commit(&effect{What: "lapsed", Invoices: []*invoice{&next}})
 	default:
-		next.Status, next.Reason = Expired, "nobody paid in time"
+		next.Status, next.Reason = Expired, reasonExpired
 		s.commit(&effect{What: "expired", Invoices: []*invoice{&next}})
 	}
 	s.news = append(s.news, inv.Invoice)

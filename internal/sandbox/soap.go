@@ -2,16 +2,11 @@ package sandbox
 
 import (
 	"bytes"
-	_ "embed"
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 )
-
-//go:embed service.wsdl
-var wsdl string
 
 // serveService is the merchant interface: its description on GET, its calls on POST.
 func (s *Sandbox) serveService(w http.ResponseWriter, r *http.Request) {
@@ -19,26 +14,14 @@ func (s *Sandbox) serveService(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		s.serveCall(w, r)
 	case http.MethodGet, http.MethodHead:
-		for key := range r.URL.Query() {
-			if strings.EqualFold(key, "wsdl") {
-				serveWSDL(w, r)
-				return
-			}
+		if describe, asked := asksForWSDL(r); asked {
+			serveWSDL(w, r, describe)
+			return
 		}
 		writeProblem(w, http.StatusBadRequest, "POST SOAP messages here; the description is at "+r.URL.Path+"?wsdl")
 	default:
 		notAllowed(w, "GET, POST")
 	}
-}
-
-func serveWSDL(w http.ResponseWriter, r *http.Request) {
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
-	here := string(appendEscaped(nil, scheme+r.Host+r.URL.Path))
-	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	_, _ = io.WriteString(w, strings.Replace(wsdl, "{{location}}", here, 1))
 }
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}

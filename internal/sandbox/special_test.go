@@ -110,18 +110,15 @@ func TestLoyalty(t *testing.T) {
 	if a.Status != "PENDING_ISSUER_ACKNOWLEDGE" || a.Version != 1 || len(a.Tokens) != 1 || a.Tokens[0].Status != 0 {
 		t.Fatalf("after the scan: %+v", a)
 	}
-	p.refused(p.Pay(ref), "loyalty")
+	p.refused(p.Pay(ref), "waits for the shop")
 	id := a.Tokens[0].ID
 	discounted := strings.ReplaceAll(loyal, ">100<", ">90<")
 	p.want(49, "updateInvoice", shop+named(ref)+discounted+token(id, "7"))
-	p.want(49, "updateInvoice", shop+named(ref)+discounted+token("nobody's", "1"))
 	p.want(49, "updateInvoice", shop+named(ref)+strings.ReplaceAll(discounted, "SEK", "EUR")+token(id, "1"))
 	p.want(64, "updateInvoice", shop+named(ref)+strings.Replace(discounted, "</invoice>", "<notificationUrl>x</notificationUrl></invoice>", 1)+token(id, "1"))
 	if a := p.status(shop, ref); a.Status != "PENDING_ISSUER_ACKNOWLEDGE" || a.Version != 1 {
 		t.Fatalf("after refused updates: %+v", a)
 	}
-	p.want(0, "updateInvoice", shop+named(ref)+discounted)
-	p.refused(p.Pay(ref), "loyalty") // the token still has no answer
 	p.want(0, "updateInvoice", shop+named(ref)+discounted+token(id, "1"))
 	if a := p.status(shop, ref); a.Status != "ISSUED" || a.Version != 2 || a.Tokens[0].Status != 1 {
 		t.Fatalf("after the answer: %+v", a)
@@ -132,7 +129,7 @@ func TestLoyalty(t *testing.T) {
 	if a := p.status(shop, ref); a.Status != "PAID" || a.Receipt.Total != "90.00" || a.Version != 3 {
 		t.Errorf("after paying: %+v", a)
 	}
-	p.want(10, "updateInvoice", shop+named(ref)+discounted)
+	p.want(90, "updateInvoice", shop+named(ref)+discounted)
 }
 
 func TestLoyaltyTokenRefused(t *testing.T) {
@@ -146,12 +143,19 @@ func TestLoyaltyTokenRefused(t *testing.T) {
 	}
 }
 
-// No updateInvoice but the answer to every token makes an invoice payable that asks for loyalty cards.
-func TestLoyaltyCannotBeBypassed(t *testing.T) {
+// Any updateInvoice after the scan lets the buyer go on; none before it does, unless loyalty is given up.
+func TestUpdateAfterTheScanLetsTheBuyerGoOn(t *testing.T) {
 	p := serve(t, manual())
 	loyal := strings.Replace(bill("100"), "NO_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT", 1)
 	token := func(id, status string) string {
-		return `<tokens><id>` + id + `</id><status>` + status + `</status></tokens>`
+		return `<tokens><id>` + id + `</id><status>` + status + `</status><value>` + id + `</value></tokens>`
+	}
+	scanned := func() string {
+		ref := p.want(0, "sendInvoice", shop+loyal).InvoiceReference
+		p.must(p.Scan(ref))
+		p.refused(p.Pay(ref), "waits for the shop")
+		p.refused(p.Confirm(ref), "waits for the shop")
+		return ref
 	}
 	t.Run("update before the scan", func(t *testing.T) {
 		ref := p.want(0, "sendInvoice", shop+loyal).InvoiceReference
@@ -162,32 +166,63 @@ func TestLoyaltyCannotBeBypassed(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 	})
-	t.Run("loyalty given up too late", func(t *testing.T) {
-		ref := p.want(0, "sendInvoice", shop+loyal).InvoiceReference
-		p.must(p.Scan(ref))
-		p.want(0, "updateInvoice", shop+named(ref)+bill("100"))
-		p.refused(p.Pay(ref), "loyalty")
-		p.refused(p.Confirm(ref), "loyalty")
-		if a := p.status(shop, ref); a.Status != "PENDING_ISSUER_ACKNOWLEDGE" {
-			t.Errorf("%+v", a)
-		}
-	})
-	t.Run("loyalty given up in time", func(t *testing.T) {
+	t.Run("loyalty given up before the scan", func(t *testing.T) {
 		ref := p.want(0, "sendInvoice", shop+loyal+token("A", "0")).InvoiceReference
 		p.want(0, "updateInvoice", shop+named(ref)+bill("100"))
 		p.must(p.Pay(ref))
 	})
-	t.Run("one of two tokens", func(t *testing.T) {
-		ref := p.want(0, "sendInvoice", shop+loyal+token("A", "0")+token("B", "0")).InvoiceReference
-		p.must(p.Scan(ref))
-		p.want(0, "updateInvoice", shop+named(ref)+bill("90")+token("A", "1"))
-		p.refused(p.Pay(ref), "loyalty")
-		p.want(0, "updateInvoice", shop+named(ref)+loyal+token("B", "99"))
+	t.Run("without tokens", func(t *testing.T) {
+		ref := scanned()
+		p.want(0, "updateInvoice", shop+named(ref)+strings.ReplaceAll(loyal, ">100<", ">80<"))
+		a := p.status(shop, ref)
+		if a.Status != "ISSUED" || a.Version != 2 || len(a.Tokens) != 1 || a.Tokens[0].Status != 0 {
+			t.Errorf("%+v", a)
+		}
 		p.must(p.Pay(ref))
-		if a := p.status(shop, ref); a.Status != "PAID" || a.Tokens[0].Status != 1 || a.Tokens[1].Status != 99 {
+		if a := p.status(shop, ref); a.Status != "PAID" || a.Receipt.Total != "80.00" {
 			t.Errorf("%+v", a)
 		}
 	})
+	t.Run("with nothing but its reference", func(t *testing.T) {
+		ref := scanned()
+		p.want(0, "updateInvoice", shop+named(ref))
+		p.must(p.Pay(ref))
+	})
+	t.Run("with a card swiped after the scan", func(t *testing.T) {
+		ref := scanned()
+		p.want(0, "updateInvoice", shop+named(ref)+loyal+token("swiped", "1"))
+		a := p.status(shop, ref)
+		if a.Status != "ISSUED" || len(a.Tokens) != 2 || a.Tokens[1].ID != "swiped" || a.Tokens[1].Status != 1 {
+			t.Errorf("%+v", a)
+		}
+		p.want(0, "updateInvoice", shop+named(ref)+loyal+token("another", "90"))
+		if b := p.status(shop, ref); b.Version != a.Version+1 || len(b.Tokens) != 3 {
+			t.Errorf("a new token: %+v after version %d", b, a.Version)
+		}
+		p.must(p.Pay(ref))
+	})
+}
+
+// TestPreliminaryAmount: what the buyer reserved is lowered to the final amount, and committed.
+func TestPreliminaryAmount(t *testing.T) {
+	p := serve(t, manual())
+	reserved := strings.Replace(bill("100"), "IMMEDIATE_DEBIT", "RESERVATION_REQUIRED_PRELIMINARY_AMOUNT", 1)
+	final := func(amount string) string { return strings.ReplaceAll(reserved, ">100<", ">"+amount+"<") }
+	ref := p.want(0, "sendInvoice", shop+reserved).InvoiceReference
+	p.must(p.Pay(ref))
+	p.want(11, "updateInvoice", shop+named(ref)+final("100.01"))
+	p.want(0, "updateInvoice", shop+named(ref)+final("60"))
+	p.want(0, "updateInvoice", shop+named(ref)+final("75.50"))
+	if a := p.status(shop, ref); a.Status != "RESERVED" || a.Version != 1 {
+		t.Errorf("after updateInvoice: %+v", a)
+	}
+	p.want(0, "commitReservation", shop+named(ref))
+	a := p.status(shop, ref)
+	if a.Status != "PAID" || a.Receipt.Total != "75.50" {
+		t.Errorf("after commitReservation: %+v", a)
+	}
+	p.want(90, "updateInvoice", shop+named(ref)+final("10"))
+	p.want(98, "refundPayment", shop+payment(a.ErsReference)+bill("75.51"))
 }
 
 // An update that names no payment mode keeps that of the bill.
@@ -201,81 +236,18 @@ func TestUpdateKeepsAReservation(t *testing.T) {
 	}
 }
 
-// Whoever leaves acknowledgmentMode out leaves the buyer waiting.
+// Whoever leaves acknowledgmentMode out leaves the buyer waiting: it is REQUIRE_ACKNOWLEDGMENT then.
 func TestNoAcknowledgmentModeMakesTheBuyerWait(t *testing.T) {
 	p := serve(t, manual())
 	ref := p.want(0, "sendInvoice", shop+"<invoice>"+total("SEK", "5")+"</invoice>").InvoiceReference
+	p.refused(p.Pay(ref), "NO_ACKNOWLEDGMENT")
 	p.must(p.Scan(ref))
 	p.refused(p.Pay(ref), "NO_ACKNOWLEDGMENT")
-	if a := p.status(shop, ref); a.Status != "ISSUED" || a.Version != 0 {
+	if a := p.status(shop, ref); a.Status != "PENDING_ISSUER_ACKNOWLEDGE" || a.Version != 1 {
 		t.Errorf("%+v", a)
 	}
-	p.want(0, "updateInvoice", shop+named(ref)+bill("5"))
+	p.want(0, "updateInvoice", shop+named(ref)+"<invoice>"+total("SEK", "5")+"</invoice>")
 	p.must(p.Pay(ref))
-}
-
-func TestCashRegisterHasOneLiveInvoice(t *testing.T) {
-	p := serve(t, manual())
-	first := p.issue(till, "5")
-	second := p.issue(till, "6")
-	if a := p.status(till, first); a.Status != "CANCELED" || a.Version != 1 {
-		t.Errorf("the first: %+v", a)
-	}
-	p.must(p.Pay(second))
-	p.issue(till, "7") // a paid one is not live any more, and stays
-	if a := p.status(till, second); a.Status != "PAID" {
-		t.Errorf("the second: %+v", a)
-	}
-	one, two := p.issue(shop, "5"), p.issue(shop, "6")
-	for _, ref := range []string{one, two} {
-		if a := p.status(shop, ref); a.Status != "ISSUED" {
-			t.Errorf("a webshop's: %+v", a)
-		}
-	}
-}
-
-func TestTerminalsComeAndGo(t *testing.T) {
-	p := serve(t, manual())
-	register := func(external, password string) string {
-		return `<externalTerminalId>` + external + `</externalTerminalId><password>` + password + `</password><name>Kassa Å</name>`
-	}
-	p.want(56, "registerTerminal", reseller+register("", "secret"))
-	p.want(56, "registerTerminal", reseller+register("k1", ""))
-	id := p.want(0, "registerTerminal", reseller+register("k1", "kassa-secret")).TerminalID
-	p.want(57, "registerTerminal", reseller+register("k1", "kassa-secret"))
-	kassa := strings.NewReplacer("demo-terminal", id, "demo-secret", "kassa-secret").Replace(shop)
-
-	p.want(53, "assignSeqrId", kassa+`<seqrId>not-alphanumeric</seqrId>`)
-	p.want(53, "assignSeqrId", kassa)
-	p.want(0, "assignSeqrId", kassa+`<seqrId>ABC123</seqrId>`)
-	p.want(0, "assignSeqrId", kassa+`<seqrId>ABC123</seqrId>`)
-	p.want(53, "assignSeqrId", shop+`<seqrId>ABC123</seqrId>`)
-
-	if status, body := p.get("/QABC123"); status != 200 || !strings.Contains(body, "Kassa Å") {
-		t.Errorf("the terminal's page: %d %s", status, body)
-	}
-	ref := p.issue(kassa, "5")
-	if _, body := p.get("/QABC123"); !strings.Contains(body, ref) {
-		t.Error("the terminal's page does not lead to the invoice")
-	}
-	next := p.issue(kassa, "6")
-	if a := p.status(kassa, ref); a.Status != "CANCELED" {
-		t.Errorf("a registered terminal is a cash register, but %+v", a)
-	}
-	p.want(21, "unregisterTerminal", shop)
-	p.want(0, "unregisterTerminal", kassa)
-	p.want(37, "getPaymentStatus", kassa+named(next))
-	if got := p.invoice(next).Status; got != "CANCELED" {
-		t.Errorf("what it had on show is %s", got)
-	}
-	if status, _ := p.get("/QABC123"); status != 404 {
-		t.Errorf("the code of a terminal that is gone: %d", status)
-	}
-	p.want(0, "assignSeqrId", shop+`<seqrId>ABC123</seqrId>`)
-	p.want(0, "registerTerminal", reseller+register("k1", "kassa-secret"))
-
-	weak := p.want(0, "registerTerminal", reseller+register("k2", "abc")).TerminalID
-	p.want(21, "sendInvoice", strings.NewReplacer("demo-terminal", weak, "demo-secret", "abc").Replace(shop)+bill("5"))
 }
 
 func (p *provider) get(path string) (int, string) {

@@ -35,6 +35,7 @@ type store struct {
 	paid      []*Payment
 	reversals []Reversal
 	refunds   []Refund
+	refundAt  map[string]int // ersReference → index in refunds
 	receipts  []Receipt
 	bookings  []booking // append only: a slice of it stays true without a lock
 	periods   map[string]*Period
@@ -48,7 +49,7 @@ type store struct {
 
 func newStore(cfg *Config) *store {
 	st := &store{
-		invoices: map[string]*invoice{}, payments: map[string]*Payment{},
+		invoices: map[string]*invoice{}, payments: map[string]*Payment{}, refundAt: map[string]int{},
 		periods: map[string]*Period{}, marks: map[string]*Period{}, asked: map[string]bool{},
 		terminals: map[string]*terminal{}, resellers: map[string]string{}, seqrIDs: map[string]*terminal{},
 	}
@@ -86,6 +87,7 @@ func (st *store) apply(e *effect) {
 		st.reversals = append(st.reversals, *e.Reversal)
 	}
 	if e.Refund != nil {
+		st.refundAt[e.Refund.ErsReference] = len(st.refunds)
 		st.refunds = append(st.refunds, *e.Refund)
 	}
 	if e.Receipt != nil {
@@ -147,6 +149,9 @@ func (st *store) putTerminal(t terminal) {
 		st.terminals[t.ID] = old
 	}
 	if t.SeqrID != "" {
+		if holder := st.seqrIDs[t.SeqrID]; holder != nil && holder != old {
+			holder.SeqrID = "" // an earlier registration of the same till
+		}
 		st.seqrIDs[t.SeqrID] = old
 	}
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"errors"
+	"html/template"
 	"net/http"
 	"strings"
 	"time"
@@ -17,16 +18,20 @@ type walletView struct {
 	Total            string      `json:"total"`
 	Currency         string      `json:"currency"`
 	Footer           string      `json:"footer,omitempty"`
-	BackURL          string      `json:"backUrl,omitempty"`
+	BackURL          string      `json:"backUrl,omitempty"` // as the shop sent it; the page links to Back
 	Status           Status      `json:"status"`
 	Version          int         `json:"version"`
 	Scanned          bool        `json:"scanned"`
 	Confirming       bool        `json:"confirming"`
 	Payable          bool        `json:"payable"`
-	Waiting          string      `json:"waiting,omitempty"` // for what, where a live invoice is not payable
+	Waiting          string      `json:"waiting,omitempty"` // for what, where a live invoice is not payable; for developers
+	Headline         string      `json:"headline"`          // how it stands, in words to the buyer
+	Message          string      `json:"message,omitempty"` // more of that
 	Reversed         bool        `json:"reversed"`
 	Fetched          bool        `json:"fetched"`
 	Reason           string      `json:"reason,omitempty"`
+
+	Back template.URL `json:"-"`
 }
 
 type walletRow struct {
@@ -49,10 +54,11 @@ func (s *Sandbox) view(ref string) (walletView, bool) {
 	}
 	v := walletView{
 		InvoiceReference: ref, Shop: s.st.shop(inv.Terminal), Title: inv.Title, Rows: []walletRow{},
-		Total: total.String(), Currency: inv.Currency, Footer: inv.Footer, BackURL: inv.BackURL,
-		Status: inv.Status, Version: inv.Version, Scanned: inv.Scanned, Confirming: inv.confirming(s.clock.now()),
+		Total: total.String(), Currency: inv.Currency, Footer: inv.Footer, BackURL: inv.BackURL, Back: backLink(inv.BackURL),
+		Status: inv.Status, Version: inv.Version, Scanned: inv.Scanned && (inv.Status != Issued || !inv.asksShop()), Confirming: inv.confirming(s.clock.now()),
 		Reversed: !inv.ReversedAt.IsZero(), Fetched: !inv.FetchedAt.IsZero(), Reason: inv.Reason,
 	}
+	v.Headline, v.Message = inv.toldBuyer(s.clock.now())
 	if inv.Status.live() {
 		refused := inv.payable()
 		v.Payable = refused == nil
@@ -81,11 +87,11 @@ func (s *Sandbox) serveWallet(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	do, known := map[string]func(string) error{
-		"scan": s.Scan, "confirm": s.Confirm, "pay": s.Pay, "decline": s.Decline, "expire": s.Expire,
+		"scan": s.Scan, "confirm": s.Confirm, "pay": s.Pay, "decline": s.Decline, "expire": s.Expire, "fail": s.Fail,
 	}[action]
 	switch {
 	case !known:
-		writeProblem(w, http.StatusNotFound, "a buyer can scan, confirm, pay and decline; expire is for whoever plays the provider")
+		writeProblem(w, http.StatusNotFound, "a buyer can scan, confirm, pay and decline; expire and fail are for whoever plays the provider")
 	case r.Method != http.MethodPost:
 		notAllowed(w, "POST")
 	case action == "pay" && !goodPIN(w, r):

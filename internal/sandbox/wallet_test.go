@@ -67,8 +67,12 @@ func TestTheBuyerActsOverHTTP(t *testing.T) {
 		t.Errorf("after the reversal: %s", body)
 	}
 	no := p.issue(shop, "5")
-	if _, body := p.do("POST", "/wallet/"+no+"/decline", "", ""); !strings.Contains(body, `"status":"FAILED"`) {
+	if _, body := p.do("POST", "/wallet/"+no+"/decline", "", ""); !strings.Contains(body, `"status":"CANCELED"`) {
 		t.Errorf("declined: %s", body)
+	}
+	broken := p.issue(shop, "5")
+	if _, body := p.do("POST", "/wallet/"+broken+"/fail", "", ""); !strings.Contains(body, `"status":"FAILED"`) {
+		t.Errorf("failed: %s", body)
 	}
 }
 

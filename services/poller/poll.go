@@ -124,7 +124,9 @@ func ended(e events.Name, fact events.Fact) bus.Decide {
 func canceled(fact events.Fact) bus.Decide {
 	return func(inv events.Invoice) (events.Invoice, error) {
 		if inv.OverdueAt == nil {
-			return inv.EndedBy(events.EventCanceled, Name, fact)
+			said := fact
+			said.Why += ": the buyer or the shop canceled it, or a payment was reversed"
+			return inv.EndedBy(events.EventCanceled, Name, said)
 		}
 		late := fact
 		late.Why += ", after the buyer's time was over"

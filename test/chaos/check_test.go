@@ -168,11 +168,9 @@ func (e *evidence) checkEnd(o order, history []recorded) {
 	case events.Rejected:
 		ok = placed && e.calls.count(func(c called) bool { return c.op == "sendInvoice" && c.about == o.ID && c.refused(0) }) > 0
 	case events.Canceled:
-		ok = canceled || !bill.ReversedAt.IsZero() || last.OverdueAt != nil // the poller may see the canceler's work first
+		ok = canceled || o.Buyer == declines && placed || !bill.ReversedAt.IsZero() || last.OverdueAt != nil // the poller may see the canceler's work first
 	case events.Expired:
 		ok = placed
-	case events.Failed:
-		ok = placed && o.Buyer == declines && bill.Status == sandbox.Failed
 	case events.Receipted, events.Refunded:
 		ok = placed && len(last.Receipts) == 1 && e.receipted(last.ErsReference)
 	}

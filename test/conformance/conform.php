@@ -258,7 +258,7 @@ function pointOfSale(): void
     check('transactions at the till', [[$id, $id, $id], ['Åsa', 'Åsa'], ['80.00000', '-80.00000']],
         [texts($details, 'TerminalId'), texts($details, 'CashierId'), texts($details, 'SalesAmount')]);
     call(0, 'unregisterTerminal', $till, [], $secret);
-    call(37, 'sendInvoice', $till, ['invoice' => invoice('1')], $secret);
+    call(29, 'sendInvoice', $till, ['invoice' => invoice('1')], $secret);
 }
 
 function reservationAndLoyalty(): void
@@ -291,7 +291,10 @@ function refusals(): void
     call(20, 'sendInvoice', TERMINAL, $any, null);
     call(29, 'sendInvoice', ['type' => 'TERMINALID'], $any);
     call(29, 'sendInvoice', ['id' => 'demo-terminal', 'type' => 'PERSON'], $any);
-    call(37, 'sendInvoice', ['id' => 'nobody', 'type' => 'TERMINALID'], $any);
+    call(29, 'sendInvoice', ['id' => 'nobody', 'type' => 'TERMINALID'], $any);
+    call(37, 'markTransactionPeriod', ['id' => 'nobody', 'type' => 'RESELLERUSER', 'userId' => '9900']);
+    call(37, 'markTransactionPeriod', ['id' => 'demo-reseller', 'type' => 'RESELLERUSER', 'userId' => '1']);
+    call(20, 'sendInvoice', TERMINAL, $any, 'abc');
     $weak = ['externalTerminalId' => 'weak-php-' . time(), 'password' => 'abc', 'name' => 'Weak'];
     $till = ['id' => call(0, 'registerTerminal', RESELLER, $weak)->terminalId, 'type' => 'TERMINALID'];
     call(21, 'sendInvoice', $till, $any, 'abc');
@@ -341,8 +344,10 @@ try {
     pointOfSale();
     reservationAndLoyalty();
     refusals();
-    $client = client("$base/soap/merchant/cashregister-2?wsdl");
-    check('the other address', 'ISSUED', status(issue('1'))->status);
+    foreach (['/soap/merchant/cashregister-2?wsdl', '/extclientproxy/service/v2?singleWsdl'] as $address) {
+        $client = client($base . $address);
+        check($address, 'ISSUED', status(issue('1'))->status);
+    }
 } catch (Throwable $problem) {
     $failed++;
     echo 'FAIL ', $problem, "\n";

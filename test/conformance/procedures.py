@@ -5,6 +5,7 @@ A stack is an object with these, and knows nothing about the service but its WSD
     call(operation, arguments)   the answer's <return>; absent elements are None or missing
     Fault                        the exception that a SOAP Fault becomes
     binary(data), data(binary)   how the stack hands over base64Binary, there and back
+    own(run)                     checks of its own, if it has any
 
 Buyers pay and time passes over the sandbox's own addresses.
 """
@@ -159,8 +160,11 @@ class Run:
         self.refused_invoices()
         self.refused_payments()
         self.faults()
-        self.stack = self.make(self.base + "/soap/merchant/cashregister-2?wsdl")
-        self.check("the other address", "ISSUED", self.state(self.issue("1")))
+        if hasattr(self.stack, "own"):
+            self.stack.own(self)
+        for address in ("/soap/merchant/cashregister-2?wsdl", "/extclientproxy/service/v2?singleWsdl"):
+            self.stack = self.make(self.base + address)
+            self.check(address, "ISSUED", self.state(self.issue("1")))
 
     def webshop(self):
         self.mark()
@@ -249,7 +253,7 @@ class Run:
         self.refund(0, payment, "80", who, secret)
         self.close_till(till)
         self.call(0, "unregisterTerminal", who, secret)
-        self.call(37, "sendInvoice", who, secret, invoice=self.invoice("1"))
+        self.call(29, "sendInvoice", who, secret, invoice=self.invoice("1"))
 
     def close_till(self, till):
         period = self.mark(TERMINALID=till)
@@ -300,7 +304,10 @@ class Run:
         self.call(20, "sendInvoice", secret=None, invoice=bill)
         self.call(29, "sendInvoice", {"type": "TERMINALID"}, invoice=bill)
         self.call(29, "sendInvoice", {"id": "demo-terminal", "type": "PERSON"}, invoice=bill)
-        self.call(37, "sendInvoice", {"id": "nobody", "type": "TERMINALID"}, invoice=bill)
+        self.call(29, "sendInvoice", {"id": "nobody", "type": "TERMINALID"}, invoice=bill)
+        self.call(37, "markTransactionPeriod", {"id": "nobody", "type": "RESELLERUSER", "userId": "9900"})
+        self.call(37, "markTransactionPeriod", {"id": "demo-reseller", "type": "RESELLERUSER", "userId": "1"})
+        self.call(20, "sendInvoice", secret="abc", invoice=bill)
         weak = self.call(0, "registerTerminal", RESELLER, externalTerminalId=f"weak-{time.time_ns()}", password="abc", name="Weak")
         who = {"id": get(weak, "terminalId"), "type": "TERMINALID"}
         self.call(21, "sendInvoice", who, "abc", invoice=bill)

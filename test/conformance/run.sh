@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Lets SOAP stacks that are not ours take the sandbox for the provider, from its WSDL alone: PHP's SoapClient,
-# Python's zeep and suds. Debian has them as php-cli, php-soap, python3-zeep and python3-suds.
+# Python's zeep and suds, Java's JAX-WS. Debian has them as php-cli, php-soap, python3-zeep, python3-suds and jaxws (with a JDK).
 #
 #     test/conformance/run.sh
 #
@@ -60,4 +60,22 @@ stack() {
 stack "PHP SoapClient" "php-cli php-soap" "php -r 'exit(class_exists(\"SoapClient\") ? 0 : 1);'" php "$here/conform.php"
 stack "Python zeep" "python3-zeep" "'$python' -c 'import zeep'" "$python" "$here/conform_zeep.py"
 stack "Python suds" "python3-suds" "'$python' -c 'import suds'" "$python" "$here/conform_suds.py"
+
+# jaxws WSDL-URL: compiles a client against the classes that wsimport makes of the WSDL.
+jaxws() {
+	local jars=()
+	for jar in jaxws-rt jaxws-api jaxb-api jaxb-runtime jaxb-core javax.activation jws-api saaj-impl streambuffer stax-ex stax2-api \
+		mimepull metro-policy gmbal FastInfoset woodstox-core management-api ha-api istack-commons-runtime txw2 pfl-basic pfl-tf jaxws-ri-runtime; do
+		if [[ -e /usr/share/java/$jar.jar ]]; then jars+=("/usr/share/java/$jar.jar"); fi
+	done
+	local path
+	path="$work/java:$(IFS=:; echo "${jars[*]}")"
+	mkdir -p "$work/java"
+	wsimport -quiet -keep -Xnocompile -d "$work/java" "$1" &&
+		find "$work/java" -name '*.java' >"$work/sources" &&
+		javac -nowarn -encoding UTF-8 -cp "$path" -d "$work/java" "@$work/sources" "$here/Conform.java" &&
+		java -Djavax.xml.soap.SAAJMetaFactory=com.sun.xml.messaging.saaj.soap.SAAJMetaFactoryImpl -cp "$path" Conform "$1"
+}
+
+stack "Java JAX-WS" "jaxws default-jdk-headless" "command -v wsimport && command -v javac" jaxws
 exit "$failed"

@@ -108,7 +108,7 @@ func newValidator(t *testing.T) *validator {
 		}
 		t.Skip("xmllint is not installed: apt-get install libxml2-utils")
 	}
-	v := &validator{t: t, dir: t.TempDir(), wsdl: fetch(t, seqrtest.Start(t).Endpoint+"?wsdl")}
+	v := &validator{t: t, dir: t.TempDir(), wsdl: fetch(t, seqrtest.Start(t).Endpoint+"?wsdl=ERSWSExternalClientService.wsdl")}
 	schema := regexp.MustCompile(`(?s)<xs:schema.*</xs:schema>`).FindString(v.wsdl)
 	v.write("service.xsd", schema)
 	v.write("envelope.xsd", envelopeSchema)

@@ -187,15 +187,28 @@ func TestPartialReturnsUpToThePaidSum(t *testing.T) {
 	}
 }
 
-func TestDeclinedOrderFails(t *testing.T) {
+func TestOrderThatTheBuyerCancelsIsCanceled(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	startAll(r)
 	r.Place(rig.Order("1001", "10"))
 	if err := r.Sandbox.Decline(r.Wait("1001", events.EventIssued).InvoiceReference); err != nil {
 		t.Fatal(err)
 	}
+	r.Wait("1001", events.EventCanceled)
+	r.Idle()
+	expectHistory(t, r, "1001", events.EventIssued, events.EventCanceled)
+}
+
+func TestOrderWhosePaymentFailsIsFailed(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	startAll(r)
+	r.Place(rig.Order("1001", "10"))
+	if err := r.Sandbox.Fail(r.Wait("1001", events.EventIssued).InvoiceReference); err != nil {
+		t.Fatal(err)
+	}
 	r.Wait("1001", events.EventFailed)
 	r.Idle()
+	expectHistory(t, r, "1001", events.EventIssued, events.EventFailed)
 }
 
 func TestUnpaidOrderExpires(t *testing.T) {

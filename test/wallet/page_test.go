@@ -124,6 +124,27 @@ func (p *page) top(selector string) float64 {
 	return y
 }
 
+// brokenWords are the words that stand on more than one line; where a hyphen or a slash ends a line, too.
+func (p *page) brokenWords() []string {
+	p.t.Helper()
+	words, err := chromedp.Run(p.tab, chromedp.Evaluate[[]string](`(() => {
+		const broken = [], walk = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+		for (let n; n = walk.nextNode();) {
+			for (const word of n.data.matchAll(/[^\s]+/g)) {
+				const r = document.createRange();
+				r.setStart(n, word.index);
+				r.setEnd(n, word.index + word[0].length);
+				if (new Set([...r.getClientRects()].map(c => Math.round(c.top))).size > 1) broken.push(word[0]);
+			}
+		}
+		return broken;
+	})()`))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return words
+}
+
 func (p *page) await(what, function string, args ...any) {
 	p.t.Helper()
 	_, err := chromedp.Run(p.tab, chromedp.PollFunction[bool](function, chromedp.WithPollingArgs(args...), chromedp.WithPollingTimeout(patience)))

@@ -17,6 +17,7 @@ func TestWallet(t *testing.T) {
 	browser := launch(t)
 	for name, scenario := range map[string]func(*phone){
 		"pay": pay, "decline": decline, "reversal": reversal, "expiry": expiry, "shop is faster": shopIsFaster, "static code": staticCode,
+		"index": index,
 	} {
 		t.Run(name, func(t *testing.T) { scenario(open(t, browser)) })
 	}
@@ -62,10 +63,10 @@ func decline(b *phone) {
 	p := b.checkout()
 	p.click("#scan")
 	p.click("#decline")
-	p.reads("#status", "Declined")
+	p.reads("#status", "You canceled")
 	p.gone("#pay")
 	p.keep("declined")
-	p.is(seqr.StatusFailed)
+	p.is(seqr.StatusCanceled)
 }
 
 // reversal: the buyer sees that the money is back, and why.
@@ -76,8 +77,8 @@ func reversal(b *phone) {
 	p.click("#pin-ok")
 	p.reads("#status", "Paid: the shop is being told")
 	b.srv.Advance(25 * time.Second)
-	p.reads("#status", "Reversed: your money is back")
-	p.reads("#reason", "did not fetch PAID within 20s")
+	p.reads("#status", "Your money is back")
+	p.reads("#reason", "did not confirm your payment in time")
 	p.keep("reversed")
 	p.is(seqr.StatusCanceled)
 }
@@ -88,8 +89,8 @@ func expiry(b *phone) {
 	p.click("#pay")
 	p.visible("#pin-dialog")
 	b.srv.Advance(10 * time.Minute)
-	p.reads("#status", "Expired")
-	p.reads("#reason", "obody paid in time")
+	p.reads("#status", "Too late to pay")
+	p.reads("#reason", "Nothing was paid")
 	p.gone("#pin-dialog")
 	p.gone("#pay")
 	p.keep("expired")
@@ -103,10 +104,27 @@ func shopIsFaster(b *phone) {
 	if err := p.cancel(); err != nil {
 		b.t.Fatal(err)
 	}
-	p.reads("#status", "Canceled")
-	p.reads("#reason", "shop canceled it")
+	p.reads("#status", "Canceled by the shop")
+	p.reads("#reason", "Nothing was paid")
 	p.gone("#pay")
 	p.keep("canceled")
+}
+
+// index: no word of the page is broken in the middle, however narrow the screen and long the ids.
+func index(b *phone) {
+	p := b.checkout()
+	p.click("#decline")
+	p.reads("#status", "You canceled")
+	till := b.register("Kassa 1", "TILL1")
+	p.as = seqr.Terminal(till, "till-secret")
+	p.issue()
+	p.opens("/")
+	p.reads("main", till)
+	p.reads("main", "CANCELED")
+	p.keep("index")
+	if broken := p.brokenWords(); len(broken) > 0 {
+		b.t.Errorf("broken in the middle: %q", broken)
+	}
 }
 
 // staticCode: a till's own code waits for its invoice, and then opens it.

@@ -26,6 +26,15 @@ func TestSuiteTellsProvidersApart(t *testing.T) {
 			failed:    []string{"PaymentNobodyFetchesGoesBack"},
 		},
 		{
+			name:   "an invoice of nothing is refused in words of its own", // the tenth sendInvoice
+			faults: map[string]Fault{"sendInvoice": {Kind: "resultCode", Code: 11, Skip: 9, Count: 1}},
+		},
+		{
+			name:   "unknown terminals are answered as unknown resellers", // the third sendInvoice
+			faults: map[string]Fault{"sendInvoice": {Kind: "resultCode", Code: 37, Skip: 2, Count: 1}},
+			failed: []string{"PrincipalsThatAreRefused"},
+		},
+		{
 			name:   "reports fail",
 			faults: map[string]Fault{"executeReport": {Kind: "resultCode", Code: 90}},
 			failed: []string{"Closing"},

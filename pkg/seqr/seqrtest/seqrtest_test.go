@@ -110,7 +110,7 @@ func TestFaults(t *testing.T) {
 		t.Errorf("%+v", books.Invoices)
 	}
 	srv.Expire(books.Invoices[0].InvoiceReference)
-	if got := srv.Ledger().Invoices; got[0].Status != "EXPIRED" || got[1].Status != "FAILED" {
+	if got := srv.Ledger().Invoices; got[0].Status != "EXPIRED" || got[1].Status != "CANCELED" {
 		t.Errorf("%+v", got)
 	}
 }

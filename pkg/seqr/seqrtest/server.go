@@ -71,11 +71,14 @@ func (s *Server) Confirm(invoiceReference string) {
 // Pay is the buyer entering the PIN. The shop then has twenty seconds on the provider's clock to fetch PAID.
 func (s *Server) Pay(invoiceReference string) { s.t.Helper(); s.must(s.sb.Pay(invoiceReference)) }
 
-// Decline is the buyer saying no.
+// Decline is the buyer pressing cancel in the app: the invoice is CANCELED.
 func (s *Server) Decline(invoiceReference string) {
 	s.t.Helper()
 	s.must(s.sb.Decline(invoiceReference))
 }
+
+// Fail is the payment not going through: the invoice is FAILED.
+func (s *Server) Fail(invoiceReference string) { s.t.Helper(); s.must(s.sb.Fail(invoiceReference)) }
 
 // Expire ends an invoice as the provider does with one that nobody pays.
 func (s *Server) Expire(invoiceReference string) { s.t.Helper(); s.must(s.sb.Expire(invoiceReference)) }

@@ -16,10 +16,22 @@ func refusedPrincipals(s *suite) {
 	}{
 		{"a wrong password", seqr.Terminal(s.Terminal.ID, "no-such-password"), seqr.AuthenticationFailed},
 		{"no id", seqr.Terminal("", s.Terminal.Password), seqr.InvalidInitiatorPrincipalID},
-		{"an unknown terminal", seqr.Terminal("no-such-terminal", s.Terminal.Password), seqr.InitiatorPrincipalNotFound},
+		{"an unknown terminal", seqr.Terminal("no-such-terminal", s.Terminal.Password), seqr.InvalidInitiatorPrincipalID},
+		{"a wrong password of three letters", seqr.Terminal(s.Terminal.ID, "abc"), seqr.AuthenticationFailed},
 	} {
 		_, err := s.client.SendInvoice(s.Context(), seqr.SendInvoice{As: c.as, Invoice: s.invoice("1.00")})
 		s.refused(c.what, err, c.want)
+	}
+}
+
+func refusedResellers(s *suite) {
+	for what, as := range map[string]seqr.Principal{
+		"an unknown reseller": seqr.ResellerUser("no-such-reseller", s.Reseller.UserID, s.Reseller.Password),
+		"an unknown user":     seqr.ResellerUser(s.Reseller.ID, "no-such-user", s.Reseller.Password),
+		"somebody of both":    seqr.ResellerUser("no-such-reseller", "no-such-user", s.Reseller.Password),
+	} {
+		_, err := s.client.MarkTransactionPeriod(s.Context(), seqr.MarkTransactionPeriod{As: as})
+		s.refused(what, err, seqr.InitiatorPrincipalNotFound)
 	}
 }
 
@@ -60,12 +72,13 @@ func refusedInvoices(s *suite) {
 		want    seqr.ResultCode
 	}{
 		{"rows that do not sum", sum, seqr.InvalidInvoiceData},
-		{"no amount", seqr.Invoice{Total: s.amount("0")}, seqr.InvalidInvoiceData},
 		{"a notificationUrl that is neither http nor https", hint, seqr.InvalidNotificationURL},
 	} {
 		_, err := s.client.SendInvoice(s.Context(), seqr.SendInvoice{As: s.Terminal, Invoice: c.invoice})
 		s.refused(c.what, err, c.want)
 	}
+	_, err := s.client.SendInvoice(s.Context(), seqr.SendInvoice{As: s.Terminal, Invoice: seqr.Invoice{Total: s.amount("0")}})
+	s.refusedSomehow("no amount", err)
 	balanced := s.invoice("5.00")
 	balanced.Rows = append(balanced.Rows, seqr.InvoiceRow{Description: "Discount", Quantity: decimal.One, Total: s.amount("-2.00")})
 	balanced.Total = s.amount("3.00")

@@ -40,14 +40,11 @@ func forgottenPaymentGoesBack(s *suite) {
 	s.refused("canceling what went back", s.cancel(reference), seqr.InvoiceAlreadyCanceled)
 }
 
-func declinedIsNotPaid(s *suite) {
+func declinedIsCanceled(s *suite) {
 	reference := s.issue(s.invoice("1.00"))
 	s.must(s.Buyer.Decline(s.Context(), reference))
-	switch p := s.status(reference, 0); p.Status {
-	case seqr.StatusFailed, seqr.StatusCanceled: // providers differ in the word
-	default:
-		s.Errorf("after the buyer said no: %s", p.Status)
-	}
+	s.expect(reference, seqr.StatusCanceled)
+	s.refused("canceling what the buyer canceled", s.cancel(reference), seqr.InvoiceAlreadyCanceled)
 }
 
 func paidCannotBeCanceled(s *suite) {
@@ -117,6 +114,26 @@ func reservation(s *suite) {
 	s.must(err)
 }
 
+// preliminaryAmount: the final amount is said by updateInvoice, between the reservation and its commit.
+func preliminaryAmount(s *suite) {
+	v := s.invoice("3.00")
+	v.PaymentMode, v.CommitReservationTimeout = seqr.ReservationRequiredPreliminaryAmount, 10*time.Minute
+	reference := s.issue(v)
+	s.pay(reference)
+	s.expect(reference, seqr.StatusReserved)
+	final := s.invoice("2.00")
+	final.PaymentMode = v.PaymentMode
+	update := seqr.UpdateInvoice{As: s.Terminal, InvoiceReference: reference, Invoice: final}
+	s.must(s.client.UpdateInvoice(s.Context(), update))
+	s.must(s.client.CommitReservation(s.Context(), seqr.CommitReservation{As: s.Terminal, InvoiceReference: reference}))
+	payment := s.expect(reference, seqr.StatusPaid).ErsReference
+	s.refused("changing what is paid", s.client.UpdateInvoice(s.Context(), update), seqr.SystemError)
+	_, err := s.refund(payment, s.invoice("2.01"))
+	s.refused("refunding more than the final amount", err, seqr.SumOfRefundsExceedsPayment)
+	_, err = s.refund(payment, s.invoice("2.00"))
+	s.must(err)
+}
+
 // loyalty: the buyer's card waits for the shop, and only the shop's answer to it lets the buyer go on.
 func loyalty(s *suite) {
 	buyer, ok := s.Buyer.(Scanner)
@@ -130,7 +147,7 @@ func loyalty(s *suite) {
 	s.must(buyer.Scan(s.Context(), reference))
 	waiting := s.status(reference, before.Version)
 	switch {
-	case waiting.Status != seqr.StatusPendingIssuerAcknowledge || len(waiting.Tokens) == 0:
+	case waiting.Status != seqr.StatusPendingIssuerAcknowledge: // with a token only if the buyer has a card
 		s.Fatalf("after the scan: %+v", waiting)
 	case waiting.Version <= before.Version:
 		s.Errorf("the status changed, the version did not rise: %d, %d", before.Version, waiting.Version)

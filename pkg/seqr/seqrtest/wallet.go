@@ -33,7 +33,7 @@ func (w wallet) Pay(ctx context.Context, invoiceReference string) error {
 	return w.act(ctx, invoiceReference, "pay")
 }
 
-// Decline says no.
+// Decline presses cancel.
 func (w wallet) Decline(ctx context.Context, invoiceReference string) error {
 	return w.act(ctx, invoiceReference, "decline")
 }

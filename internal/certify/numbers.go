@@ -1,0 +1,40 @@
+package certify
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Steps that several tests have.
+const (
+	stepSend      = "sendInvoice"
+	stepSendAgain = "sendInvoice again"
+	stepUnscanned = "getPaymentStatus without a scan says ISSUED"
+	stepPays      = "the buyer scans the QR code and pays"
+	stepPaid      = "getPaymentStatus says PAID"
+	stepWait      = "wait 30 s"
+	stepLater     = "getPaymentStatus of that reference, 30 s after its sendInvoice"
+)
+
+// procedure is what the provider's own text has as the steps of each test, in its order; every other step is a check of
+// ours. Read only.
+var procedure = map[string][]string{
+	"registerTerminal":      {"registerTerminal is accepted"},
+	"assignSeqrId":          {"assignSeqrId is accepted"},
+	"sendInvoice":           {"an order of one row is sent as an invoice", "an order of several rows is sent as an invoice"},
+	"getPaymentStatus":      {stepUnscanned, stepPays, stepPaid, stepSendAgain, stepWait, stepLater},
+	"submitPaymentReceipt":  {"submitPaymentReceipt is accepted"},
+	"cancelInvoice":         {stepSend, stepUnscanned, "cancelInvoice is accepted"},
+	"refundPayment":         {stepSend, stepUnscanned, stepPays, stepPaid, "refundPayment is accepted"},
+	"markTransactionPeriod": {"markTransactionPeriod is accepted", "executeReport is asked until the report is ready"},
+	"unregisterTerminal":    {"unregisterTerminal is accepted"},
+}
+
+// number is the procedure's own number of a step, such as 2.4; empty if the step is none of the procedure's.
+func (t Test) number(step string) string {
+	at := slices.Index(procedure[t.Name], step)
+	if at < 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d", t.N, at+1)
+}
