@@ -31,7 +31,7 @@ type root struct {
 	Show  showCmd  `cmd:"" group:"orders" help:"Show the whole life of one invoice."`
 
 	Refunds refundsCmd `cmd:"" group:"operate" help:"See and settle refunds whose outcome is not known."`
-	Parked  parkedCmd  `cmd:"" group:"operate" help:"See and replay what a worker could not handle."`
+	Parked  parkedCmd  `cmd:"" group:"operate" help:"See, replay and dismiss what a worker could not handle."`
 	Close   closeCmd   `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
 	Certify certifyCmd `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
 	Broker  brokerCmd  `cmd:"" group:"operate" help:"Write the broker's configuration: who may do what, with keys."`

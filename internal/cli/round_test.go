@@ -209,6 +209,26 @@ func TestWhatCannotBeReadIsParkedShownAndReplayed(t *testing.T) {
 	if code, _, stderr := run(t, "", "parked", "replay", "3", "--nats", nats); code != 1 || !strings.Contains(stderr, "is the replay of the parked message 1") {
 		t.Errorf("a replay was replayed: %d %s", code, stderr)
 	}
+	refused := func(want string, args ...string) {
+		t.Helper()
+		if code, stdout, stderr := run(t, "", append(args, "--nats", nats)...); code != 1 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	refused("nothing was replayed: parked message 1 was replayed at", "parked", "replay", "1")
+	refused("and parked again as message 4; to give it to the invoicer once more, add --again", "parked", "replay", "1", "--dry-run")
+	refused("nothing was dismissed: parked message 1 was replayed at", "parked", "dismiss", "2", "1", "--by", "Ann", "--reason", "x")
+	has(t, good(t, "parked", "dismiss", "2", "4", "--by", "Ann", "--reason", "test orders", "--nats", nats), "dismissed  2", "dismissed  4")
+	refused("by Ann: test orders; to give it to the invoicer once more, add --again", "parked", "replay", "4")
+	refused("nothing was dismissed: parked message 4 was dismissed at", "parked", "dismiss", "4", "--by", "Bo", "--reason", "again")
+	refused("message 5 is the dismissal of the parked message 2", "parked", "show", "5")
+	has(t, good(t, "parked", "list", "--open", "--nats", nats), "nothing is parked")
+	has(t, good(t, "parked", "replay", "--all", "--nats", nats), "nothing to replay")
+	has(t, good(t, "parked", "show", "4", "--nats", nats), "by Ann: test orders")
+	has(t, good(t, "parked", "list", "--json", "--nats", nats), `"status":"dismissed"`, `"dismissedBy":"Ann","dismissedWhy":"test orders"`, `"parkedAgainAs":4`)
+	has(t, good(t, "show", "acme/bad 1", "--nats", nats), "dismissed", "Ann: test orders")
+	has(t, good(t, "parked", "replay", "4", "--again", "--nats", nats), "replayed  4")
+	parked("8")
 	if code, _, stderr := run(t, "", "parked", "show", "99", "--nats", nats); code != 1 || !strings.Contains(stderr, "there is no parked message 99") {
 		t.Errorf("%d %s", code, stderr)
 	}

@@ -57,9 +57,14 @@ func (c *console) step(e bus.Entry) string {
 		}
 		return line("order "+string(o.Name), "", "shop", join(append(details, o.Reason)...), term.Plain)
 	case events.ParkedStream:
-		if p, replayed, err := bus.DecodeParked(e.Body); err == nil && replayed {
+		p, event, err := bus.DecodeParked(e.Body)
+		switch {
+		case err != nil:
+		case event == events.ParkedReplayed:
 			return line("replayed", fmt.Sprintf("parked message %d", p.Replays), "operator", "the "+p.Worker+" takes it again", term.Blue)
-		} else if err == nil {
+		case event == events.ParkedDismissed:
+			return line("dismissed", fmt.Sprintf("parked message %d", p.Dismisses), "operator", p.By+": "+p.Why, term.Dim)
+		default:
 			return line("parked", fmt.Sprintf("as message %d", e.Seq), p.Worker, p.Reason, term.Red)
 		}
 	default:

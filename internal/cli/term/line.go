@@ -46,8 +46,8 @@ func (l Lines) Event(e bus.Entry) string {
 	case events.OrdersStream:
 		return l.order(e)
 	case events.ParkedStream:
-		if p, replayed, err := bus.DecodeParked(e.Body); err == nil {
-			return l.parked(e, p, replayed)
+		if p, event, err := bus.DecodeParked(e.Body); err == nil {
+			return l.parked(e, p, event)
 		}
 	}
 	return l.line(e.Time, e.Subject, "?", "", "", "cannot be read", Red)
@@ -96,13 +96,16 @@ func (l Lines) order(e bus.Entry) string {
 	return l.line(e.Time, o.Shop+"/"+o.Invoice, "order "+string(o.Name), "", amount, o.Reason, Plain)
 }
 
-func (l Lines) parked(e bus.Entry, p events.Parked, replayed bool) string {
+func (l Lines) parked(e bus.Entry, p events.Parked, event string) string {
 	where := p.Subject
 	if a, err := events.ParseSubject(p.Subject); err == nil {
 		where = ID(a.Shop) + "/" + ID(a.ID)
 	}
-	if replayed {
+	switch event {
+	case events.ParkedReplayed:
 		return l.line(e.Time, where, "replayed", "", "", fmt.Sprintf("parked message %d goes to the %s again", p.Replays, p.Worker), Blue)
+	case events.ParkedDismissed:
+		return l.line(e.Time, where, "dismissed", "", "", fmt.Sprintf("parked message %d, by %s: %s", p.Dismisses, p.By, p.Why), Dim)
 	}
 	return l.line(e.Time, where, "parked", "", "", fmt.Sprintf("%s: %s", p.Worker, p.Reason), Red)
 }
