@@ -33,6 +33,7 @@ type root struct {
 	Refunds refundsCmd `cmd:"" group:"operate" help:"See and settle refunds whose outcome is not known."`
 	Parked  parkedCmd  `cmd:"" group:"operate" help:"See, replay and dismiss what a worker could not handle."`
 	Close   closeCmd   `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
+	Periods periodsCmd `cmd:"" group:"operate" help:"See the periods that were closed."`
 	Certify certifyCmd `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
 	Broker  brokerCmd  `cmd:"" group:"operate" help:"Write the broker's configuration: who may do what, with keys."`
 	Doctor  doctorCmd  `cmd:"" group:"operate" help:"Check the set-up and say how to mend it."`
@@ -57,6 +58,11 @@ type console struct {
 }
 
 func (c *console) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", args...) }
+
+// table prints rows under a head; the columns of right are numbers.
+func (c *console) table(head []string, rows [][]string, right ...int) {
+	term.Table(c.out, c.paint(), head, rows, right...)
+}
 
 // json prints v on a line of its own.
 func (c *console) json(v any) error { return json.NewEncoder(c.out).Encode(v) }

@@ -105,6 +105,14 @@ func good(t *testing.T, args ...string) string {
 	return stdout
 }
 
+// refuses expects a command to end with this exit code, and to say why.
+func refuses(t *testing.T, code int, want string, args ...string) {
+	t.Helper()
+	if got, _, stderr := run(t, "", args...); got != code || !strings.Contains(stderr, want) {
+		t.Errorf("%v: exit code %d, want %d and %q:\n%s", args, got, code, want, stderr)
+	}
+}
+
 func has(t *testing.T, text string, wants ...string) {
 	t.Helper()
 	for _, want := range wants {
@@ -147,11 +155,16 @@ func TestOneOrderFromItsPlacingToTheClosingOfThePeriod(t *testing.T) {
 		t.Errorf("show --json: %+v", whole)
 	}
 
-	has(t, good(t, "close", "--nats", nats, "--shop", "acme", "--period", "day 1"), "reconciled", "1 sale 249.00, 1 refund 49.50")
+	refuses(t, 2, "nothing was closed: nobody can be asked here; add --yes", "close", "--nats", nats, "--shop", "acme", "--period", "day 1")
+	has(t, good(t, "periods", "list", "--nats", nats), "no period was asked for")
+	has(t, good(t, "close", "--nats", nats, "--shop", "acme", "--period", "day 1", "--yes"), "reconciled", "1 sale 249.00, 1 refund 49.50")
 	has(t, good(t, "close", "--nats", nats, "--shop", "acme", "--period", "day 1", "--json"), `"state":"RECONCILED"`)
-	if code, _, stderr := run(t, "", "close", "--nats", nats, "--shop", "nobody else", "--timeout", "1ms"); code != 1 || !strings.Contains(stderr, "Go on waiting with: seqrflow close") {
-		t.Errorf("a closing that is not waited for: %d %s", code, stderr)
-	}
+	_, _, stderr := run(t, "", "close", "--nats", nats, "--shop", "acme", "--period", "day 2", "--yes")
+	has(t, stderr, "terminal demo-terminal (the last was day 1 of acme, at ", "with 0 payments and 0 refunds recorded since, of no shop so far.")
+	refuses(t, 1, `there has never been an order of the shop "nobody else"`, "close", "--nats", nats, "--shop", "nobody else", "--yes")
+	refuses(t, 1, "Go on waiting with: seqrflow close --shop 'nobody else' --period", "close", "--nats", nats, "--shop", "nobody else", "--yes", "--without-orders", "--timeout", "1ms")
+	has(t, good(t, "periods", "list", "--nats", nats, "--shop", "acme"), "day 1", "reconciled", "demo-terminal")
+	has(t, good(t, "periods", "list", "--nats", nats, "--json"), `"period":"day 1","state":"RECONCILED"`)
 	has(t, good(t, "doctor", "--nats", nats, "--provider", wallet+"/extclientproxy/service/v2"),
 		"ok    JetStream is on", "ok    stream INVOICES", "ok    clock agrees", "ok    provider", "ok    nothing is parked")
 	ends(t, s)

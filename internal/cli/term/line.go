@@ -23,6 +23,14 @@ const (
 	whereWidth = 30
 )
 
+// DateOf is [Lines.Date] of an instant that may be missing.
+func (l Lines) DateOf(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return l.Date(*t)
+}
+
 // Clock renders an instant as the time of day.
 func (l Lines) Clock(t time.Time) string { return l.in(t).Format(clock) }
 
