@@ -30,7 +30,7 @@ type root struct {
 	Watch watchCmd `cmd:"" group:"orders" help:"Watch events as they happen."`
 	Show  showCmd  `cmd:"" group:"orders" help:"Show the whole life of one invoice."`
 
-	Ask   askCmd   `cmd:"" group:"orders" help:"Ask the provider about one invoice now, and show the answer beside what is recorded."`
+	Ask askCmd `cmd:"" group:"orders" help:"Ask the provider about one invoice now, and show the answer beside what is recorded."`
 
 	Refunds refundsCmd `cmd:"" group:"operate" help:"See and settle refunds whose outcome is not known."`
 	Parked  parkedCmd  `cmd:"" group:"operate" help:"See, replay and dismiss what a worker could not handle."`
