@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -89,6 +90,9 @@ func wrongUsage(format string, args ...any) error { return usageError{fmt.Errorf
 // errSaid ends a command with exit code 1 when all there is to say has been printed.
 var errSaid = errors.New("failed")
 
+// brokenPipe is the exit code of a process that SIGPIPE ends, which is what a shell expects.
+const brokenPipe = 128 + int(syscall.SIGPIPE)
+
 // exit is how kong is kept from ending the process after --help.
 type exit int
 
@@ -117,20 +121,23 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "seqrflow: %v\n%s\n", err, hint(err))
 		return 2
 	}
-	out := &printer{to: stdout}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	out := &printer{to: stdout, fails: stop}
 	c := &console{ctx: ctx, in: stdin, out: out, terminal: term.IsTerminal(stdout), err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
 	err = parsed.Run(c)
-	if err == nil {
-		err = out.failed()
+	if lost := out.failed(); lost != nil {
+		err = lost // whatever else went wrong followed from it
 	}
 	return c.ended(err)
 }
 
-// printer remembers that something could not be printed: a full disk is no success.
+// printer remembers that something could not be printed: a full disk is no success. It then stops the command.
 type printer struct {
-	to  io.Writer
-	mu  sync.Mutex
-	err error
+	to    io.Writer
+	fails func()
+	mu    sync.Mutex
+	err   error
 }
 
 func (p *printer) Write(b []byte) (int, error) {
@@ -139,6 +146,7 @@ func (p *printer) Write(b []byte) (int, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.err = err
+		p.fails()
 	}
 	return n, err
 }
@@ -156,6 +164,8 @@ func (c *console) ended(err error) int {
 		return 0
 	case errors.Is(err, errSaid):
 		return 1
+	case errors.Is(err, syscall.EPIPE):
+		return brokenPipe // whoever read has seen enough: | head
 	case errors.As(err, &usage):
 		fmt.Fprintf(c.err, "seqrflow: %v\n", err)
 		return 2

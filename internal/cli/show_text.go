@@ -15,7 +15,7 @@ import (
 func (c *console) showLife(l life) {
 	day := ""
 	for _, e := range l.History {
-		if d := c.lines.Date(e.Time)[:len(time.DateOnly)]; d != day {
+		if d := c.lines.Day(e.Time); d != day {
 			day = d
 			c.say("%s", c.paint().In(term.Dim, day))
 		}
@@ -116,10 +116,10 @@ func (c *console) refunds(inv events.Invoice) [][]string {
 	for _, r := range inv.Refunds {
 		settled := ""
 		if r.SettledAt != nil {
-			settled = c.lines.Clock(*r.SettledAt)
+			settled = c.lines.Date(*r.SettledAt)
 		}
 		rows = append(rows, []string{r.RefundID, r.Amount.In(inv.Currency) + " " + inv.Currency, string(r.Status), fmt.Sprint(r.Attempts),
-			c.lines.Clock(r.AskedAt), settled, r.ErsReference, join(r.Reason, r.Detail)})
+			c.lines.Date(r.AskedAt), settled, r.ErsReference, join(r.Reason, r.Detail)})
 	}
 	return rows
 }

@@ -16,10 +16,13 @@ import (
 type Lines struct {
 	Paint Paint
 	Zone  *time.Location // nil is the machine's own
+	Begun time.Time      // where it is set, lines have the seconds since then instead of the time of day
+	Width int            // longest line, in characters; 0 is any
 }
 
 const (
-	clock      = "15:04:05.000"
+	clock      = "15:04:05.000Z07:00"
+	dated      = "2006-01-02 15:04:05Z07:00"
 	whereWidth = 30
 )
 
@@ -31,11 +34,19 @@ func (l Lines) DateOf(t *time.Time) string {
 	return l.Date(*t)
 }
 
-// Clock renders an instant as the time of day.
-func (l Lines) Clock(t time.Time) string { return l.in(t).Format(clock) }
+// Clock renders an instant as the time of day with the zone's offset.
+func (l Lines) Clock(t time.Time) string {
+	if !l.Begun.IsZero() {
+		return fmt.Sprintf("%6.2f s", t.Sub(l.Begun).Seconds())
+	}
+	return l.in(t).Format(clock)
+}
 
-// Date renders an instant with its day.
-func (l Lines) Date(t time.Time) string { return l.in(t).Format("2006-01-02 15:04:05") }
+// Date renders an instant with its day and the zone's offset.
+func (l Lines) Date(t time.Time) string { return l.in(t).Format(dated) }
+
+// Day is the day of an instant.
+func (l Lines) Day(t time.Time) string { return l.in(t).Format(time.DateOnly) }
 
 func (l Lines) in(t time.Time) time.Time {
 	if l.Zone == nil {
@@ -132,8 +143,11 @@ func ID(token string) string {
 }
 
 func (l Lines) line(at time.Time, where, event, state, amount, why string, c Colour) string {
-	text := fmt.Sprintf("%s  %s  %s  %s  %s  %s",
-		l.Paint.In(Dim, l.Clock(at)), Pad(Clip(Clean(where), whereWidth), whereWidth), l.Paint.In(c, Pad(Clean(event), 14)),
-		Pad(state, 9), PadLeft(amount, 14), Clean(why))
-	return strings.TrimRight(text, " ")
+	columns := []string{l.Clock(at), Pad(Clip(Clean(where), whereWidth), whereWidth), Pad(Clean(event), 14), Pad(state, 9), PadLeft(amount, 13)}
+	why = Clean(why)
+	if l.Width > 0 {
+		why = Clip(why, max(1, l.Width-utf8.RuneCountInString(strings.Join(columns, "  "))-2))
+	}
+	columns[0], columns[2] = l.Paint.In(Dim, columns[0]), l.Paint.In(c, columns[2])
+	return strings.TrimRight(strings.Join(append(columns, why), "  "), " ")
 }
