@@ -129,7 +129,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if lost := out.failed(); lost != nil {
 		err = lost // whatever else went wrong followed from it
 	}
-	return c.ended(err)
+	return c.ended(explained(err))
 }
 
 // printer remembers that something could not be printed: a full disk is no success. It then stops the command.

@@ -181,11 +181,11 @@ func periodsOf(ctx context.Context, b *bus.Bus, shop string) ([]events.Period, e
 	return all, err
 }
 
-// tellSlow says after 3 s what is being read.
+// tellSlow says what is waited for, unless it is done within 2 s.
 func (c *console) tellSlow(what string) (done func()) {
 	t := time.AfterFunc(tellAfter, func() { fmt.Fprintln(c.err, what) })
 	return func() { t.Stop() }
 }
 
 // tellAfter is how long a command may be silent.
-const tellAfter = 3 * time.Second
+const tellAfter = 2 * time.Second
