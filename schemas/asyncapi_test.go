@@ -38,7 +38,7 @@ func asyncAPI() object {
 	for _, e := range events.PeriodEvents() {
 		add("period."+string(e), "periods.{shop}.{period}."+string(e), "period."+string(e), "period.v1.json", "send", "closing a period", "shop", "period")
 	}
-	for _, e := range []string{events.ParkedParked, events.ParkedReplayed} {
+	for _, e := range []string{events.ParkedParked, events.ParkedReplayed, events.ParkedDismissed} {
 		add("parked."+e, "parked.{worker}.{shop}.{id}", "parked."+e, "parked.v1.json", "send", "what a worker could not handle", "worker", "shop", "id")
 	}
 	return object{

@@ -40,7 +40,7 @@ func data() []datum {
 		{"order.returned.v1.json", "Refund all of it or part of it", events.Return{}, func(s *jsonschema.Schema) { integerID(s); amountOrAll(s) }},
 		{"invoice.v1.json", "The whole invoice after the event, in every seqrflow.invoice.….v1", events.Invoice{}, nil},
 		{"period.v1.json", "The whole period after the event, in every seqrflow.period.….v1", events.Period{}, nil},
-		{"parked.v1.json", "What a worker could not handle, and the wish to try again", events.Parked{}, nil},
+		{"parked.v1.json", "What a worker could not handle, and what a person decided: to try again, or to dismiss it", events.Parked{}, nil},
 	}
 }
 

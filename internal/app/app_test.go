@@ -189,3 +189,30 @@ func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestUnknownKeysOfAShopsFileAreNamedWithTheNearestKnownOne(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "shops.yaml")
+	body := "shosp: 1\nshops:\n  acme:\n    terminl: t\n    pasword_file: /x\n    reseller_usr: u\n    earlier_terminals: [{terminal: a, password-file: b}]\n"
+	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := LoadShops(file, "")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		file, "shosp: no such key; did you mean shops?", "shops.acme.terminl: no such key; did you mean terminal?", "shops.acme.pasword_file: no such key; did you mean password_file?",
+		"shops.acme.reseller_usr: no such key; did you mean reseller_user?", "shops.acme.earlier_terminals[0].password-file: no such key; did you mean password_file?",
+		"shops.acme.terminal: missing",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("lacks %q:\n%v", want, err)
+		}
+	}
+	if err := os.WriteFile(file, []byte("nats: nats://x\nshops: {acme: {terminal: t, password: p}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadShops("", file); err != nil {
+		t.Errorf("a settings file has flags too: %v", err)
+	}
+}

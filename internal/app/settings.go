@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/secretfile"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
@@ -45,7 +45,7 @@ type Settings struct {
 	GatewayListen string `name:"gateway-listen" env:"SEQRFLOW_GATEWAY_LISTEN" default:"127.0.0.1:8787" help:"The gateway, for the provider's notifications."`
 
 	LogLevel  string `env:"SEQRFLOW_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
-	LogFormat string `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json, console, or auto: console on a terminal."`
+	LogFormat string `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json (then nothing but log records is printed), console, or auto: console on a terminal."`
 
 	// ShopList is filled by LoadShops, or by a command that brings shops of its own.
 	ShopList ShopList `kong:"-"`
@@ -89,7 +89,7 @@ func LoadShops(shopsFile, settingsFile string) (ShopList, error) {
 	if file == "" {
 		return nil, nil
 	}
-	body, err := os.ReadFile(file)
+	body, err := secretfile.Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("shops: %w", err)
 	}
@@ -99,10 +99,14 @@ func LoadShops(shopsFile, settingsFile string) (ShopList, error) {
 	if err := yaml.Unmarshal(body, &f); err != nil {
 		return nil, fmt.Errorf("shops: %s: %s", file, unquoted(err))
 	}
+	errs := append(unknownShopKeys(body, shopsFile == "" || shopsFile == settingsFile), f.Shops.resolve())
 	if shopsFile != "" && len(f.Shops) == 0 {
-		return nil, fmt.Errorf("shops: %s names no shop under its key shops", file)
+		errs = append(errs, errors.New("the file names no shop under its key shops"))
 	}
-	return f.Shops, f.Shops.resolve()
+	if err := errors.Join(errs...); err != nil {
+		return f.Shops, fmt.Errorf("shops: %s:\n%w", file, err)
+	}
+	return f.Shops, nil
 }
 
 // unquoted is what a YAML error says without the value that it quotes, which may be a password.
@@ -154,11 +158,8 @@ func secret(given seqr.Secret, file string) (seqr.Secret, error) {
 	if file == "" {
 		return given, nil
 	}
-	body, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	return seqr.Secret(strings.TrimRight(string(body), "\r\n")), nil
+	text, err := secretfile.Text(file)
+	return seqr.Secret(text), err
 }
 
 // Validate reports every setting that is wrong, at once.

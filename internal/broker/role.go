@@ -141,7 +141,7 @@ func Roles() []Role {
 			Subscribes: []string{watchingSubjects, events.InvoicesSubjects},
 		},
 		{
-			Name: "operator", About: "the same, and order place, cancel and return, parked replay, refunds resolve, close",
+			Name: "operator", About: "the same, and order place, cancel and return, parked replay and dismiss, refunds resolve, close",
 			Scans: history(), Reads: []string{events.OpenStream}, Watches: all, Subscribes: []string{watchingSubjects},
 			Publishes: append(appends("operator", settles...), "orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned",
 				"periods.*.*.closing", events.ParkedSubjects),

@@ -127,8 +127,8 @@ func TestFailingDeliveryIsParkedAfterItsAttemptsAndReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := <-parked
-	p, replayed, err := bus.DecodeParked(m.Data)
-	if err != nil || replayed || p.Attempts != 3 || p.Reason != "total: missing" || p.Subject != "orders.acme.7.placed" || p.Sequence != 1 || p.Original != `{"x":1}` {
+	p, event, err := bus.DecodeParked(m.Data)
+	if err != nil || event != events.ParkedParked || p.Attempts != 3 || p.Reason != "total: missing" || p.Subject != "orders.acme.7.placed" || p.Sequence != 1 || p.Original != `{"x":1}` {
 		t.Fatalf("parked %+v (%v)", p, err)
 	}
 	if m.Subject != "parked.invoicer.acme.7" {

@@ -5,11 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+
+	"github.com/seqrflow/seqrflow/internal/secretfile"
 )
 
 // Credentials are the flags with which every command and worker shows the broker who it is, and makes sure of
@@ -51,7 +52,7 @@ func wrongFlag(flag, format string, args ...any) error {
 func (c Credentials) transport() (opts []nats.Option, err error) {
 	var errs []error
 	if c.NATSCA != "" {
-		pem, err := os.ReadFile(c.NATSCA)
+		pem, err := secretfile.Read(c.NATSCA)
 		switch {
 		case err != nil:
 			errs = append(errs, wrongFlag("nats-ca", "%w", err))
@@ -68,6 +69,10 @@ func (c Credentials) transport() (opts []nats.Option, err error) {
 	case c.NATSKey == "":
 		errs = append(errs, wrongFlag("nats-cert", "needs --nats-key too"))
 	default:
+		if _, err := secretfile.Read(c.NATSKey); err != nil {
+			errs = append(errs, wrongFlag("nats-cert", "with --nats-key: %w", err))
+			break
+		}
 		if _, err := tls.LoadX509KeyPair(c.NATSCert, c.NATSKey); err != nil {
 			errs = append(errs, wrongFlag("nats-cert", "with --nats-key: %w", err))
 			break
@@ -91,7 +96,7 @@ func (c Credentials) identity() ([]nats.Option, error) {
 	case c.NATSNKey != "":
 		return nkeyOption(c.NATSNKey)
 	case c.NATSCreds != "":
-		if _, err := os.Stat(c.NATSCreds); err != nil {
+		if _, err := secretfile.Read(c.NATSCreds); err != nil {
 			return nil, wrongFlag("nats-creds", "%w", err)
 		}
 		return []nats.Option{nats.UserCredentials(c.NATSCreds)}, nil
@@ -106,20 +111,16 @@ func (c Credentials) identity() ([]nats.Option, error) {
 }
 
 func (c Credentials) password() ([]nats.Option, error) {
-	body, err := os.ReadFile(c.NATSPasswordFile)
+	password, err := secretfile.Text(c.NATSPasswordFile)
 	if err != nil {
 		return nil, wrongFlag("nats-password-file", "%w", err)
-	}
-	password := strings.TrimRight(string(body), "\r\n")
-	if password == "" {
-		return nil, wrongFlag("nats-password-file", "%s is empty", c.NATSPasswordFile)
 	}
 	return []nats.Option{nats.UserInfo(c.NATSUser, password)}, nil
 }
 
 // nkeyOption reads the seed again at each connection, so that a key can be replaced while the process runs.
 func nkeyOption(file string) ([]nats.Option, error) {
-	seed, err := os.ReadFile(file)
+	seed, err := secretfile.Read(file)
 	if err != nil {
 		return nil, wrongFlag("nats-nkey", "%w", err)
 	}

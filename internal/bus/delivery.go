@@ -75,8 +75,8 @@ var errNotOurs = errors.New("not a replay for this consumer")
 
 // original turns the wish to replay into a delivery of the message that was parked.
 func (b *Bus) original(ctx context.Context, c Consumer, wish Delivery) (Delivery, error) {
-	p, replayed, err := DecodeParked(wish.Body)
-	if err != nil || !replayed || p.Consumer != c.Name {
+	p, event, err := DecodeParked(wish.Body)
+	if err != nil || event != events.ParkedReplayed || p.Consumer != c.Name {
 		return wish, errNotOurs
 	}
 	s, err := b.stream(ctx, p.Stream)
@@ -99,12 +99,17 @@ func (b *Bus) original(ctx context.Context, c Consumer, wish Delivery) (Delivery
 	return wish, nil
 }
 
-// DecodeParked reads a record of PARKED; replayed tells a person's wish from a worker's complaint.
-func DecodeParked(body []byte) (p events.Parked, replayed bool, err error) {
+// DecodeParked reads a record of PARKED; event says whether a worker parked a message, or a person replayed or dismissed it.
+func DecodeParked(body []byte) (p events.Parked, event string, err error) {
 	var e events.Envelope
 	if err := json.Unmarshal(body, &e); err != nil {
-		return p, false, fmt.Errorf("parked event: %w", err)
+		return p, "", fmt.Errorf("parked event: %w", err)
 	}
 	err = json.Unmarshal(e.Data, &p)
-	return p, e.Type == events.TypeOf("parked."+events.ParkedReplayed), err
+	for _, decided := range []string{events.ParkedReplayed, events.ParkedDismissed} {
+		if e.Type == events.TypeOf("parked."+decided) {
+			return p, decided, err
+		}
+	}
+	return p, events.ParkedParked, err
 }

@@ -93,6 +93,12 @@ func (b *Bus) Replay(ctx context.Context, subject string, p events.Parked, seq u
 	return b.publishParked(ctx, subject, "/seqrflow/operator", events.ParkedReplayed, p)
 }
 
+// Dismiss records that nobody has to do anything about a parked message any more: who says so, and why.
+func (b *Bus) Dismiss(ctx context.Context, subject string, p events.Parked, seq uint64, by, why string) error {
+	p.Dismisses, p.By, p.Why, p.At = seq, by, why, b.Now().UTC()
+	return b.publishParked(ctx, subject, "/seqrflow/operator", events.ParkedDismissed, p)
+}
+
 func (b *Bus) publishParked(ctx context.Context, subject, source, event string, p events.Parked, opts ...jetstream.PublishOpt) error {
 	e, err := events.NewEnvelope(nuid.Next(), source, "parked."+event, p.Subject, p.At, p)
 	if err != nil {

@@ -2,6 +2,8 @@ package bus
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -10,49 +12,128 @@ import (
 // ParkedMessage is one message of PARKED that a worker could not handle, with what became of it.
 type ParkedMessage struct {
 	events.Parked
-	Seq      uint64    // on PARKED
-	On       string    // the subject on PARKED
-	Stored   time.Time // when it was parked
-	Replayed time.Time // when it was last given back; zero if never
-	Err      error     // why the record cannot be read; nil when it can
+	Seq     uint64        // on PARKED
+	On      string        // the subject on PARKED
+	Stored  time.Time     // when it was parked
+	Decided ParkedDecided // what a person has decided last; zero if nothing
+	Again   uint64        // where the worker parked the same message once more, after a replay; 0 if nowhere
+	Err     error         // why the record cannot be read; nil when it can
 }
 
-// Open says that the message waits for a person: it was not given back. A worker that parks it again makes a new record.
-func (p ParkedMessage) Open() bool { return p.Replayed.IsZero() }
+// ParkedDecided is what a person has decided about a parked message.
+type ParkedDecided struct {
+	Event   string // events.ParkedReplayed or events.ParkedDismissed
+	At      time.Time
+	By, Why string // of a dismissal
+	of      uint64 // the sequence of the parked message
+	seq     uint64 // of the decision
+}
 
-// ScanParked goes through PARKED from a sequence on: it gives each parked message to parked, and for each replay the sequence
-// of the message that was given back. It returns the sequence up to which it has read. What cannot be read is a parked message.
-func (b *Bus) ScanParked(ctx context.Context, from uint64, parked func(ParkedMessage), replayed func(seq uint64, at time.Time)) (uint64, error) {
+// Open says that the message waits for a person: it was neither given back nor dismissed. A worker that parks it again makes
+// a new record.
+func (p ParkedMessage) Open() bool { return p.Decided.Event == "" }
+
+// ScanParked goes through PARKED from a sequence on: it gives each parked message to parked, and each decision about one to
+// decided, with the message's sequence. It returns the sequence up to which it has read. What cannot be read is a parked message.
+func (b *Bus) ScanParked(ctx context.Context, from uint64, parked func(ParkedMessage), decided func(seq uint64, d ParkedDecided)) (uint64, error) {
 	read := max(from, 1) - 1
-	_, err := b.Scan(ctx, Scan{Stream: events.ParkedStream, From: from}, func(e Entry) error {
-		p, back, err := DecodeParked(e.Body)
-		if err == nil && back {
-			replayed(p.Replays, e.Time)
+	err := b.scanParked(ctx, Scan{Stream: events.ParkedStream, From: from},
+		func(m ParkedMessage) { parked(m); read = m.Seq },
+		func(seq uint64, d ParkedDecided) { decided(seq, d); read = d.seq })
+	return read, err
+}
+
+func (b *Bus) scanParked(ctx context.Context, s Scan, parked func(ParkedMessage), decided func(seq uint64, d ParkedDecided)) error {
+	_, err := b.Scan(ctx, s, func(e Entry) error {
+		if m, d := parkedRecord(e); d.Event != "" {
+			decided(d.of, d)
 		} else {
-			parked(ParkedMessage{Parked: p, Seq: e.Seq, On: e.Subject, Stored: e.Time, Err: err})
+			parked(m)
 		}
-		read = e.Seq
 		return nil
 	})
-	return read, err
+	return err
+}
+
+// parkedRecord reads one record of PARKED: a parked message, or a decision about one.
+func parkedRecord(e Entry) (ParkedMessage, ParkedDecided) {
+	p, event, err := DecodeParked(e.Body)
+	m := ParkedMessage{Parked: p, Seq: e.Seq, On: e.Subject, Stored: e.Time, Err: err}
+	if err != nil || event == events.ParkedParked {
+		return m, ParkedDecided{}
+	}
+	return m, ParkedDecided{Event: event, At: e.Time, By: p.By, Why: p.Why, of: p.Replays + p.Dismisses, seq: e.Seq}
 }
 
 // ParkedMessages gives every message that was ever parked, oldest first, with what became of it.
 func (b *Bus) ParkedMessages(ctx context.Context) ([]ParkedMessage, error) {
-	var all []ParkedMessage
-	at := map[uint64]int{}
-	_, err := b.ScanParked(ctx, 0, func(p ParkedMessage) {
-		at[p.Seq] = len(all)
-		all = append(all, p)
-	}, func(seq uint64, when time.Time) {
-		if i, known := at[seq]; known {
-			all[i].Replayed = when
-		}
-	})
-	return all, err
+	var all parkedJoin
+	_, err := b.ScanParked(ctx, 0, all.parked, all.decided)
+	return all.list, err
 }
 
-// OpenParked counts the messages that are parked and were not replayed, and tells when the oldest of them was parked.
+// ErrNotParked says that a record of PARKED is no parked message but a decision about one.
+var ErrNotParked = errors.New("not a parked message")
+
+// ParkedAt gives one parked message, with what became of it.
+func (b *Bus) ParkedAt(ctx context.Context, seq uint64) (ParkedMessage, error) {
+	e, err := b.MessageAt(ctx, events.ParkedStream, seq)
+	if err != nil {
+		return ParkedMessage{}, err
+	}
+	m, d := parkedRecord(e)
+	switch {
+	case m.Err != nil:
+		return m, m.Err
+	case d.Event == events.ParkedReplayed:
+		return m, fmt.Errorf("message %d is the replay of the parked message %d: %w", seq, d.of, ErrNotParked)
+	case d.Event != "":
+		return m, fmt.Errorf("message %d is the dismissal of the parked message %d: %w", seq, d.of, ErrNotParked)
+	}
+	var join parkedJoin
+	if err := b.scanParked(ctx, Scan{Stream: events.ParkedStream, Filters: []string{e.Subject}}, join.parked, join.decided); err != nil {
+		return m, err
+	}
+	for _, known := range join.list {
+		if known.Seq == seq {
+			return known, nil
+		}
+	}
+	return m, nil
+}
+
+// parkedJoin joins parked messages with what became of them.
+type parkedJoin struct {
+	list []ParkedMessage
+	at   map[uint64]int         // place in the list, by sequence on PARKED
+	last map[parkedOriginal]int // place in the list of the last record of an original
+}
+
+// parkedOriginal names the message that a worker could not handle, and the worker.
+type parkedOriginal struct {
+	consumer, stream string
+	seq              uint64
+}
+
+func (j *parkedJoin) parked(m ParkedMessage) {
+	if j.at == nil {
+		j.at, j.last = map[uint64]int{}, map[parkedOriginal]int{}
+	}
+	original := parkedOriginal{m.Consumer, m.Stream, m.Sequence}
+	if before, known := j.last[original]; known && m.Err == nil && !j.list[before].Open() {
+		j.list[before].Again = m.Seq
+	}
+	j.at[m.Seq], j.last[original] = len(j.list), len(j.list)
+	j.list = append(j.list, m)
+}
+
+func (j *parkedJoin) decided(seq uint64, d ParkedDecided) {
+	if i, known := j.at[seq]; known {
+		j.list[i].Decided = d
+	}
+}
+
+// OpenParked counts the messages that are parked and were neither replayed nor dismissed, and tells when the oldest of them was parked.
 func (b *Bus) OpenParked(ctx context.Context) (n int, oldest time.Time, err error) {
 	open := openParked{}
 	if err := open.read(ctx, b); err != nil {
@@ -61,7 +142,7 @@ func (b *Bus) OpenParked(ctx context.Context) (n int, oldest time.Time, err erro
 	return len(open.since), open.oldest(), nil
 }
 
-// openParked are the parked messages that were not replayed, as far as PARKED is read. It keeps of each no more than when
+// openParked are the parked messages that were neither replayed nor dismissed, as far as PARKED is read. It keeps of each no more than when
 // it was parked.
 type openParked struct {
 	upTo  uint64
@@ -76,7 +157,7 @@ func (o *openParked) read(ctx context.Context, b *Bus) error {
 	var err error
 	o.upTo, err = b.ScanParked(ctx, o.upTo+1,
 		func(p ParkedMessage) { o.since[p.Seq] = p.Stored },
-		func(seq uint64, _ time.Time) { delete(o.since, seq) })
+		func(seq uint64, _ ParkedDecided) { delete(o.since, seq) })
 	return err
 }
 

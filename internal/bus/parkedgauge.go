@@ -11,7 +11,7 @@ import (
 // countingTime bounds how long a scrape waits for the counting of what is parked.
 const countingTime = time.Second
 
-// ParkedGauge tells at each scrape how many messages are parked and not replayed, and how old the
+// ParkedGauge tells at each scrape how many messages are parked and neither replayed nor dismissed, and how old the
 // oldest is. It reads on from where the last scrape ended.
 type ParkedGauge struct {
 	bus           *Bus
@@ -26,7 +26,7 @@ type ParkedGauge struct {
 func NewParkedGauge(b *Bus) *ParkedGauge {
 	return &ParkedGauge{
 		bus:    b,
-		count:  prometheus.NewDesc("seqrflow_parked_open", "Messages that are parked and were not replayed, by all workers.", nil, nil),
+		count:  prometheus.NewDesc("seqrflow_parked_open", "Messages that are parked and were neither replayed nor dismissed, by all workers.", nil, nil),
 		oldest: prometheus.NewDesc("seqrflow_parked_oldest_seconds", "Age of the oldest of them; 0 when there is none.", nil, nil),
 	}
 }

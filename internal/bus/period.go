@@ -122,14 +122,14 @@ func (b *Bus) RequestClose(ctx context.Context, by, shop, period, why string) (e
 }
 
 // PeriodParked gives the complaint of the reconciler that lies parked for the period and that nobody
-// has sent back since; ok is false when there is none.
+// has sent back or dismissed since; ok is false when there is none.
 func (b *Bus) PeriodParked(ctx context.Context, k events.PeriodKey) (p events.Parked, ok bool, err error) {
 	raw, err := b.last(ctx, events.ParkedStream, periodParked(k))
 	if err != nil || raw == nil {
 		return p, false, err
 	}
-	p, replayed, err := DecodeParked(raw.Data)
-	return p, err == nil && !replayed, err
+	p, event, err := DecodeParked(raw.Data)
+	return p, err == nil && event == events.ParkedParked, err
 }
 
 func periodParked(k events.PeriodKey) string {

@@ -50,6 +50,7 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.Publis
 	allowed, refused, done := b.whileAllowed(ctx, m.Subject)
 	defer done()
 	deadline := time.Now().Add(publishPatience)
+	var said error // the last refusal: it says more than that the time is over
 	for {
 		once, cancel := context.WithTimeout(allowed, requestTimeout)
 		ack, err := b.js.PublishMsg(once, m, opts...)
@@ -63,6 +64,11 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.Publis
 			return b.isOurs(ctx, m, ack)
 		case err == nil || errors.Is(err, nats.ErrConnectionClosed) || isAPIError(err) && !isCode(err, 503):
 			return err
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			said = err
+		} else if said != nil {
+			err = fmt.Errorf("%w: %w", said, err)
 		}
 		if refused() || time.Now().After(deadline) || !pause(ctx, reconnectWait) {
 			return b.denied(err)

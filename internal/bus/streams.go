@@ -196,7 +196,9 @@ func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error)
 	if s != nil {
 		return s, nil
 	}
-	s, err := b.js.Stream(ctx, name)
+	allowed, _, done := b.whileAllowed(ctx, "$JS.API.STREAM.INFO."+name)
+	defer done()
+	s, err := b.js.Stream(allowed, name)
 	if err != nil {
 		return nil, fmt.Errorf("stream %s: %w", name, b.denied(err))
 	}

@@ -27,7 +27,7 @@ func words(line string) []string {
 // What "up" tells a person to copy and paste has to do what it says.
 func TestTheLinesThatUpPrintsReallyWork(t *testing.T) {
 	s, url, _ := up(t)
-	s.until(`^  .* show acme/1001`)
+	s.until(`^  .* show acme/2001`)
 	var place []string
 	pub := ""
 	for _, l := range s.read {
@@ -39,8 +39,8 @@ func TestTheLinesThatUpPrintsReallyWork(t *testing.T) {
 			pub = l
 		}
 	}
-	has(t, good(t, place...), "stored  orders.acme.1001.placed")
-	sees(t, url, "1001", "issued")
+	has(t, good(t, place...), "stored  orders.acme.2001.placed")
+	sees(t, url, "2001", "issued")
 
 	w := words(pub) // nats --server URL pub SUBJECT BODY
 	if len(w) != 6 || w[3] != "pub" {
@@ -54,7 +54,7 @@ func TestTheLinesThatUpPrintsReallyWork(t *testing.T) {
 	if err := nc.Publish(w[4], []byte(w[5])); err != nil {
 		t.Fatal(err)
 	}
-	sees(t, url, "1002", "issued")
+	sees(t, url, "2002", "issued")
 	ends(t, s)
 }
 

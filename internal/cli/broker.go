@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -33,19 +32,14 @@ func (f broker) connectWith(c *console, replicas int) (*bus.Bus, error) {
 	if err != nil {
 		return nil, wrongUsage("%v", err)
 	}
+	done := c.tellSlow(fmt.Sprintf("waiting for the broker at %s, for %s at most …", bus.Address(f.NATS), patience))
+	defer done()
 	nc, err := nats.Connect(f.NATS, append(opts, nats.NoReconnect(), nats.Timeout(patience))...)
 	if err != nil {
-		return nil, fmt.Errorf("no broker at %s: %w\n%s", bus.Address(f.NATS), err, howToConnect(err))
+		return nil, unreachable(f.NATS, err)
 	}
 	nc.Close()
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
 	return bus.Connect(ctx, bus.Config{URL: f.NATS, Name: "seqrflow command", Options: opts, Replicas: replicas, Log: zerolog.Nop()})
-}
-
-func howToConnect(err error) string {
-	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
-		return "Give the broker's credentials with --nats-nkey, --nats-creds, or --nats-user and --nats-password-file"
-	}
-	return `Start one with "seqrflow up", or say where it is with --nats or SEQRFLOW_NATS`
 }

@@ -3,9 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -13,6 +11,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/certify"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/secretfile"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
@@ -171,11 +170,11 @@ func (a certifyAccounts) account(c *console) (app.Shop, error) {
 			*f.to = secret(f.given)
 		}
 		if f.file != "" {
-			body, err := os.ReadFile(f.file)
+			text, err := secretfile.Text(f.file)
 			if err != nil {
 				return s, wrongUsage("--%s: %w", f.flag, err)
 			}
-			*f.to = secret(strings.TrimRight(string(body), "\r\n"))
+			*f.to = secret(text)
 		}
 	}
 	return s, nil

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -30,9 +31,12 @@ type root struct {
 	Watch watchCmd `cmd:"" group:"orders" help:"Watch events as they happen."`
 	Show  showCmd  `cmd:"" group:"orders" help:"Show the whole life of one invoice."`
 
+	Ask askCmd `cmd:"" group:"orders" help:"Ask the provider about one invoice now, and show the answer beside what is recorded."`
+
 	Refunds refundsCmd `cmd:"" group:"operate" help:"See and settle refunds whose outcome is not known."`
-	Parked  parkedCmd  `cmd:"" group:"operate" help:"See and replay what a worker could not handle."`
+	Parked  parkedCmd  `cmd:"" group:"operate" help:"See, replay and dismiss what a worker could not handle."`
 	Close   closeCmd   `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
+	Periods periodsCmd `cmd:"" group:"operate" help:"See the periods that were closed."`
 	Certify certifyCmd `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
 	Broker  brokerCmd  `cmd:"" group:"operate" help:"Write the broker's configuration: who may do what, with keys."`
 	Doctor  doctorCmd  `cmd:"" group:"operate" help:"Check the set-up and say how to mend it."`
@@ -58,6 +62,11 @@ type console struct {
 
 func (c *console) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\n", args...) }
 
+// table prints rows under a head; the columns of right are numbers.
+func (c *console) table(head []string, rows [][]string, right ...int) {
+	term.Table(c.out, c.paint(), head, rows, right...)
+}
+
 // json prints v on a line of its own.
 func (c *console) json(v any) error { return json.NewEncoder(c.out).Encode(v) }
 
@@ -80,6 +89,9 @@ func wrongUsage(format string, args ...any) error { return usageError{fmt.Errorf
 
 // errSaid ends a command with exit code 1 when all there is to say has been printed.
 var errSaid = errors.New("failed")
+
+// brokenPipe is the exit code of a process that SIGPIPE ends, which is what a shell expects.
+const brokenPipe = 128 + int(syscall.SIGPIPE)
 
 // exit is how kong is kept from ending the process after --help.
 type exit int
@@ -109,20 +121,23 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "seqrflow: %v\n%s\n", err, hint(err))
 		return 2
 	}
-	out := &printer{to: stdout}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	out := &printer{to: stdout, fails: stop}
 	c := &console{ctx: ctx, in: stdin, out: out, terminal: term.IsTerminal(stdout), err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
 	err = parsed.Run(c)
-	if err == nil {
-		err = out.failed()
+	if lost := out.failed(); lost != nil {
+		err = lost // whatever else went wrong followed from it
 	}
-	return c.ended(err)
+	return c.ended(explained(err))
 }
 
-// printer remembers that something could not be printed: a full disk is no success.
+// printer remembers that something could not be printed: a full disk is no success. It then stops the command.
 type printer struct {
-	to  io.Writer
-	mu  sync.Mutex
-	err error
+	to    io.Writer
+	fails func()
+	mu    sync.Mutex
+	err   error
 }
 
 func (p *printer) Write(b []byte) (int, error) {
@@ -131,6 +146,7 @@ func (p *printer) Write(b []byte) (int, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.err = err
+		p.fails()
 	}
 	return n, err
 }
@@ -148,6 +164,8 @@ func (c *console) ended(err error) int {
 		return 0
 	case errors.Is(err, errSaid):
 		return 1
+	case errors.Is(err, syscall.EPIPE):
+		return brokenPipe // whoever read has seen enough: | head
 	case errors.As(err, &usage):
 		fmt.Fprintf(c.err, "seqrflow: %v\n", err)
 		return 2

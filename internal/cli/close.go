@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -14,22 +16,28 @@ import (
 
 type closeCmd struct {
 	broker
-	Shop    string        `required:"" placeholder:"ID" help:"Whose period."`
+	Shop    string        `required:"" placeholder:"ID" help:"Whose period. It is the period of the shop's terminal, and so of every shop on that terminal."`
 	Period  string        `placeholder:"NAME" help:"Your name of the period; the time of day unless given. A name is used once."`
 	Timeout time.Duration `default:"2m" help:"How long to wait for the comparison (${default})."`
+	Yes     bool          `short:"y" help:"Do not ask; needed where nobody can answer, as in cron."`
 	JSON    bool          `name:"json" help:"The whole reconciliation as one JSON object."`
+
+	WithoutOrders bool   `help:"Close although the shop has never had an order here."`
+	ShopsFile     string `env:"SEQRFLOW_SHOPS_FILE" type:"path" placeholder:"FILE" help:"The reconciler's shops file, if it is at hand: it tells the terminal before the shop's first invoice does."`
 }
 
 // Help explains what closing means and shows examples.
 func (closeCmd) Help() string {
 	return `Asks the reconciler to mark the period at the provider, fetch its report, and compare it with our ledger: every payment and refund on both sides, to the cent. Exit code 0 only when the two agree.
 
+Before anything is closed it says which terminal's period that is and which shops sell on it, and asks; --yes answers. A closing can't be taken back.
+
 A worker "reconciler" has to run somewhere. If the wait is over before it is done, the same command with the same --period goes on waiting.
 
 Examples:
 
     seqrflow close --shop acme
-    seqrflow close --shop acme --period 2026-11-22 --json`
+    seqrflow close --shop acme --period 2026-11-22 --yes --json`
 }
 
 // Run asks for the closing and waits for its end.
@@ -42,6 +50,9 @@ func (x closeCmd) Run(c *console) error {
 		return err
 	}
 	defer b.Close()
+	if ask, err := x.agreed(c, b); err != nil || !ask {
+		return err
+	}
 	switch _, err = b.RequestClose(c.ctx, "cli", x.Shop, x.Period, "asked for at the command line"); {
 	case errors.Is(err, bus.ErrPeriodUsed):
 		fmt.Fprintf(c.err, "%v; showing what came of it\n", err)
@@ -69,6 +80,36 @@ func (x closeCmd) Run(c *console) error {
 	return nil
 }
 
+// agreed says what is about to be closed and asks whether it shall be; a period whose name was used closes nothing.
+func (x closeCmd) agreed(c *console, b *bus.Bus) (bool, error) {
+	if known, err := b.LoadPeriod(c.ctx, events.PeriodKeyOf(x.Shop, x.Period)); err != nil || known.Seq > 0 {
+		return true, err
+	}
+	settings, err := app.LoadShops(x.ShopsFile, c.settings)
+	if err != nil && settings == nil { // passwords that can't be read are not needed
+		return false, usageError{err}
+	}
+	done := c.tellSlow("reading what was recorded since the terminal's last closing …")
+	scope, err := scopeOf(c.ctx, b, x.Shop, settings)
+	done()
+	switch {
+	case err != nil:
+		return false, err
+	case !scope.ordered && !x.WithoutOrders:
+		return false, fmt.Errorf("nothing was closed: there has never been an order of the shop %q. Is it spelt as in its orders? If it is right, add --without-orders", x.Shop)
+	}
+	fmt.Fprintln(c.err, scope.text(c.lines))
+	switch {
+	case x.Yes:
+		return true, nil
+	case !term.IsTerminal(c.in):
+		return false, wrongUsage("nothing was closed: nobody can be asked here; add --yes")
+	case !c.confirm("A closing can't be taken back."):
+		return false, errors.New("nothing was closed")
+	}
+	return true, nil
+}
+
 func (x closeCmd) explain(p events.Period, err error) error {
 	var stuck *bus.PeriodParkedError
 	switch {
@@ -76,9 +117,19 @@ func (x closeCmd) explain(p events.Period, err error) error {
 		return fmt.Errorf("%w\nWhen the cause is mended: seqrflow parked list --worker reconciler --open, and parked replay", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("not done within %s: the period is %s. Does a reconciler run? Go on waiting with: seqrflow close --shop %s --period %s",
-			x.Timeout, orNone(p.State), x.Shop, x.Period)
+			x.Timeout, orNone(p.State), shellWord(x.Shop), shellWord(x.Period))
 	}
 	return err
+}
+
+// shellWord is the text as a shell takes it for one word.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func orNone(s events.PeriodState) string {

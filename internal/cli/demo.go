@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -25,7 +26,7 @@ type demoCmd struct {
 
 // Help says what it does and shows examples.
 func (demoCmd) Help() string {
-	return `Starts everything on free ports with a fresh folder: broker, sandbox, all workers. Four shops place orders in three currencies; buyers pay, pay late, cancel, never come, and one payment fails; shops cancel and take back; two orders are malformed. Every event is printed as it happens, then a table of how it ended and a balance against the provider's own ledger. Exit code 0 only if every order ended as it should and the money adds up.
+	return `Starts everything on free ports with a fresh folder: broker, sandbox, all workers. Four shops place orders in three currencies; buyers pay, pay late, cancel, never come, and one payment fails; shops cancel and take back; one order is placed again, for a second try at paying it; two orders are malformed. Every event is printed as it happens, then a table of how it ended and a balance against the provider's own ledger. Exit code 0 only if every order ended as it should and the money adds up.
 
 Examples:
 
@@ -46,9 +47,11 @@ func (d demoCmd) Run(c *console) error {
 		cfg.Orders = f
 	}
 	if !d.JSON {
-		cfg.Event = func(e bus.Entry) { c.say("%s", c.lines.Event(e)) }
+		lines := c.lines
+		lines.Begun, lines.Width = time.Now(), demoWidth
+		cfg.Event = func(e bus.Entry) { c.say("%s", lines.Event(e)) }
 		cfg.Issued = func(inv events.Invoice) {
-			c.say("\nThe first buyer scans this code (%s):\n", term.Clean(inv.Shop+"/"+inv.InvoiceID))
+			c.say("\nThe first buyer who pays scans this code (%s):\n", term.Clean(inv.Shop+"/"+inv.InvoiceID))
 			_ = c.showQR(&inv) // an issued invoice has a code
 			c.say("")
 		}
@@ -68,6 +71,9 @@ func (d demoCmd) Run(c *console) error {
 	return err
 }
 
+// demoWidth is the longest line, in characters: a first look is often at a narrow window.
+const demoWidth = 100
+
 func printResult(w io.Writer, p term.Paint, r demo.Result) {
 	fmt.Fprintln(w)
 	var rows [][]string
@@ -75,7 +81,7 @@ func printResult(w io.Writer, p term.Paint, r demo.Result) {
 		rows = append(rows, []string{string(s), fmt.Sprint(r.States[s])})
 	}
 	rows = append(rows, []string{"parked", fmt.Sprint(r.Parked)})
-	term.Table(w, p, []string{"ended as", "orders"}, rows, 1)
+	term.Table(w, p, []string{"ended as", "invoices"}, rows, 1)
 	fmt.Fprintln(w)
 	rows = nil
 	for _, b := range r.Balances {

@@ -94,7 +94,7 @@ func askBroker(ctx context.Context, url string) error {
 		return errors.New("--nats: not a URL") // the error would quote it, with its password
 	}
 	if err != nil {
-		return err
+		return unreachable(url, err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
@@ -103,7 +103,7 @@ func askBroker(ctx context.Context, url string) error {
 	}
 	_, err = js.AccountInfo(ctx)
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
-		return errors.New("the broker answers, but JetStream is off")
+		return errors.New("the broker answers, but it has no JetStream")
 	}
 	return err
 }

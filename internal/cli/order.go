@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -37,8 +40,11 @@ func (p publishing) publish(c *console, evs []orderfile.Event) error {
 		return err
 	}
 	defer b.Close()
+	if _, err := b.LastSeq(c.ctx, events.OrdersStream); errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err // what else goes wrong is not the publisher's: a shop's user may not look at streams
+	}
 	for i, e := range evs {
-		if err := store(c, b, e); err != nil {
+		if err := p.store(c, b, e); err != nil {
 			return fmt.Errorf("%s: %w (%d of %d were stored before)", e.Subject(), err, i, len(evs))
 		}
 		c.say("stored  %s", e.Subject())
@@ -82,12 +88,19 @@ func describe(e orderfile.Event, err error) error {
 	return errors.Join(out...)
 }
 
+// storeTime is how long the broker may take to store one event.
+const storeTime = 10 * time.Second
+
 // store publishes a CloudEvent as it is, and puts bare data into one.
-func store(c *console, b *bus.Bus, e orderfile.Event) error {
+func (p publishing) store(c *console, b *bus.Bus, e orderfile.Event) error {
+	ctx, cancel := context.WithTimeout(c.ctx, storeTime)
+	defer cancel()
+	done := c.tellSlow(fmt.Sprintf("waiting for the broker at %s to store %s, for %s at most …", bus.Address(p.NATS), e.Subject(), storeTime))
+	defer done()
 	if e.ID != "" || !json.Valid(e.Body) {
-		return b.PublishRaw(c.ctx, e.Subject(), e.ID, e.Body)
+		return b.PublishRaw(ctx, e.Subject(), e.ID, e.Body)
 	}
-	return b.PublishOrder(c.ctx, source, e.Shop, e.Order, nuid.Next(), e.Name, json.RawMessage(e.Body))
+	return b.PublishOrder(ctx, source, e.Shop, e.Order, nuid.Next(), e.Name, json.RawMessage(e.Body))
 }
 
 // event makes an order event out of flags.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,9 +13,10 @@ import (
 )
 
 type parkedCmd struct {
-	List   parkedListCmd   `cmd:"" help:"What is parked, and what was replayed."`
-	Show   parkedShowCmd   `cmd:"" help:"One parked message, whole, with the original."`
-	Replay parkedReplayCmd `cmd:"" help:"Give parked messages to their worker once more."`
+	List    parkedListCmd    `cmd:"" help:"What is parked, and what became of it."`
+	Show    parkedShowCmd    `cmd:"" help:"One parked message, whole, with the original."`
+	Replay  parkedReplayCmd  `cmd:"" help:"Give parked messages to their worker once more."`
+	Dismiss parkedDismissCmd `cmd:"" help:"Record that nobody has to do anything about them any more, and why."`
 }
 
 // parked is a record of PARKED with what became of it.
@@ -22,9 +24,23 @@ type parked struct{ bus.ParkedMessage }
 
 func (p parked) status() string {
 	if p.Open() {
-		return "parked"
+		return events.ParkedParked
 	}
-	return "replayed"
+	return p.Decided.Event
+}
+
+// fate is what became of it, in words; "" while it waits for a person.
+func (p parked) fate(l term.Lines) string {
+	switch p.Decided.Event {
+	case events.ParkedReplayed:
+		if p.Again > 0 {
+			return fmt.Sprintf("replayed at %s, and parked again as message %d", l.Date(p.Decided.At), p.Again)
+		}
+		return "replayed at " + l.Date(p.Decided.At)
+	case events.ParkedDismissed:
+		return fmt.Sprintf("dismissed at %s by %s: %s", l.Date(p.Decided.At), p.Decided.By, p.Decided.Why)
+	}
+	return ""
 }
 
 // parkedOf makes a record that cannot be read tell so.
@@ -35,7 +51,7 @@ func parkedOf(m bus.ParkedMessage) parked {
 	return parked{m}
 }
 
-// parkedAll gives every parked message, oldest first, joined with the replays of it. An empty worker is any.
+// parkedAll gives every parked message, oldest first, joined with what became of it. An empty worker is any.
 func parkedAll(ctx context.Context, b *bus.Bus, worker string) ([]parked, error) {
 	all, err := b.ParkedMessages(ctx)
 	if err != nil {
@@ -52,21 +68,17 @@ func parkedAll(ctx context.Context, b *bus.Bus, worker string) ([]parked, error)
 
 // parkedAt gives one parked message by its sequence.
 func parkedAt(ctx context.Context, b *bus.Bus, seq uint64) (parked, error) {
-	e, err := b.MessageAt(ctx, events.ParkedStream, seq)
-	if err != nil {
-		return parked{}, fmt.Errorf("there is no parked message %d (see: seqrflow parked list): %w", seq, err)
+	m, err := b.ParkedAt(ctx, seq)
+	if errors.Is(err, bus.ErrNoMessage) {
+		err = fmt.Errorf("there is no parked message %d (see: seqrflow parked list): %w", seq, err)
 	}
-	p, replayed, err := bus.DecodeParked(e.Body)
-	if err == nil && replayed {
-		err = fmt.Errorf("message %d is the replay of the parked message %d", seq, p.Replays)
-	}
-	return parked{bus.ParkedMessage{Parked: p, Seq: e.Seq, On: e.Subject, Stored: e.Time}}, err
+	return parked{m}, err
 }
 
 type parkedListCmd struct {
 	broker
 	Worker string `placeholder:"NAME" help:"Only what this worker parked."`
-	Open   bool   `help:"Only what was not replayed yet."`
+	Open   bool   `help:"Only what waits for a person: neither replayed nor dismissed."`
 	JSON   bool   `name:"json" help:"One JSON object per line."`
 }
 
@@ -110,18 +122,24 @@ const maxReason = 160
 
 // view is the form of --json.
 func (p parked) view() any {
-	var replayed *time.Time
-	if !p.Open() {
-		t := p.Replayed.UTC()
-		replayed = &t
+	at := func(event string) *time.Time {
+		if p.Decided.Event != event {
+			return nil
+		}
+		t := p.Decided.At.UTC()
+		return &t
 	}
 	return struct {
-		Seq        uint64        `json:"seq"`
-		Status     string        `json:"status"`
-		ReplayedAt *time.Time    `json:"replayedAt,omitempty"`
-		On         string        `json:"on"`
-		Parked     events.Parked `json:"parked"`
-	}{p.Seq, p.status(), replayed, p.On, p.Parked}
+		Seq          uint64        `json:"seq"`
+		Status       string        `json:"status"`
+		ReplayedAt   *time.Time    `json:"replayedAt,omitempty"`
+		ParkedAgain  uint64        `json:"parkedAgainAs,omitempty"`
+		DismissedAt  *time.Time    `json:"dismissedAt,omitempty"`
+		DismissedBy  string        `json:"dismissedBy,omitempty"`
+		DismissedWhy string        `json:"dismissedWhy,omitempty"`
+		On           string        `json:"on"`
+		Parked       events.Parked `json:"parked"`
+	}{p.Seq, p.status(), at(events.ParkedReplayed), p.Again, at(events.ParkedDismissed), p.Decided.By, p.Decided.Why, p.On, p.Parked}
 }
 
 type parkedShowCmd struct {
@@ -152,15 +170,20 @@ func (s parkedShowCmd) Run(c *console) error {
 	for _, f := range [][2]string{
 		{"when", c.lines.Date(p.Stored)}, {"worker", p.Worker}, {"reason", p.Reason}, {"attempts", fmt.Sprint(p.Attempts)},
 		{"original", fmt.Sprintf("message %d of %s", p.Sequence, p.Stream)}, {"subject", p.Subject},
+		{"decided", p.fate(c.lines)},
 	} {
-		c.say("  %s %s", term.Pad(f[0], 9), term.Clean(f[1]))
+		if f[1] != "" {
+			c.say("  %s %s", term.Pad(f[0], 9), term.Clean(f[1]))
+		}
 	}
 	if gone != nil {
 		c.say("\nThe original cannot be read (%v). What was kept of it:\n%s", gone, lines(p.Original))
 		return nil
 	}
 	c.say("\n%s", lines(string(original.Body)))
-	c.say("\nWhen the cause is mended: seqrflow parked replay %d --dry-run", p.Seq)
+	if p.Open() {
+		c.say("\nWhen the cause is mended: seqrflow parked replay %[1]d --dry-run\nWhen nobody has to do anything about it any more: seqrflow parked dismiss %[1]d --by NAME --reason TEXT", p.Seq)
+	}
 	return nil
 }
 

@@ -13,14 +13,15 @@ import (
 type parkedReplayCmd struct {
 	broker
 	Seq    []uint64 `arg:"" optional:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
-	All    bool     `help:"All that were not replayed yet."`
+	All    bool     `help:"All that wait for a person: neither replayed nor dismissed."`
 	Worker string   `placeholder:"NAME" help:"With --all: only what this worker parked."`
+	Again  bool     `help:"Also what was replayed or dismissed before."`
 	DryRun bool     `name:"dry-run" help:"Only say what would happen."`
 }
 
 // Help explains what a replay does.
 func (parkedReplayCmd) Help() string {
-	return `The worker takes the original message once more, just as it was, and decides by how the invoice stands now. What cannot be handled is parked again. An order that is wrong in itself stays wrong: place a corrected one.
+	return `The worker takes the original message once more, just as it was, and decides by how the invoice stands now. What cannot be handled is parked again. An order that is wrong in itself stays wrong: place a corrected one, and dismiss the wrong one. What was replayed or dismissed before is left alone without --again.
 
 Examples:
 
@@ -36,12 +37,15 @@ func (r parkedReplayCmd) Run(c *console) error {
 	if r.Worker != "" && !r.All {
 		return wrongUsage("--worker goes with --all")
 	}
+	if r.All && r.Again {
+		return wrongUsage("--again goes with sequence numbers")
+	}
 	b, err := r.connect(c)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	chosen, err := r.choose(c.ctx, b)
+	chosen, err := r.choose(c, b)
 	if err != nil {
 		return err
 	}
@@ -66,13 +70,17 @@ func (r parkedReplayCmd) Run(c *console) error {
 	return nil
 }
 
-func (r parkedReplayCmd) choose(ctx context.Context, b *bus.Bus) ([]parked, error) {
+func (r parkedReplayCmd) choose(c *console, b *bus.Bus) ([]parked, error) {
+	ctx := c.ctx
 	if !r.All {
 		var out []parked
 		for _, seq := range r.Seq {
 			p, err := parkedAt(ctx, b, seq)
 			if err != nil {
 				return nil, err
+			}
+			if !p.Open() && !r.Again {
+				return nil, fmt.Errorf("nothing was replayed: parked message %d was %s; to give it to the %s once more, add --again", seq, term.Clean(p.fate(c.lines)), p.Worker)
 			}
 			out = append(out, p)
 		}

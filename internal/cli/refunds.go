@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -81,7 +82,8 @@ func reported(ctx context.Context, b *bus.Bus, refunds []doubtful) error {
 		}
 		for i, r := range refunds {
 			for _, l := range p.Lines {
-				if l.Kind == events.RefundDiffers && l.Shop == r.Shop && l.InvoiceID == r.InvoiceID && l.RefundID == r.Refund.RefundID {
+				ref := events.RefundRef{Shop: r.Shop, InvoiceID: r.InvoiceID, RefundID: r.Refund.RefundID}
+				if l.Kind == events.RefundDiffers && (events.RefundRef{Shop: l.Shop, InvoiceID: l.InvoiceID, RefundID: l.RefundID} == ref || slices.Contains(l.Fits, ref)) {
 					refunds[i].Reports = append(refunds[i].Reports, "period "+p.Period+": "+l.Text)
 				}
 			}

@@ -105,6 +105,14 @@ func good(t *testing.T, args ...string) string {
 	return stdout
 }
 
+// refuses expects a command to end with this exit code, and to say why.
+func refuses(t *testing.T, code int, want string, args ...string) {
+	t.Helper()
+	if got, _, stderr := run(t, "", args...); got != code || !strings.Contains(stderr, want) {
+		t.Errorf("%v: exit code %d, want %d and %q:\n%s", args, got, code, want, stderr)
+	}
+}
+
 func has(t *testing.T, text string, wants ...string) {
 	t.Helper()
 	for _, want := range wants {
@@ -129,6 +137,12 @@ func TestOneOrderFromItsPlacingToTheClosingOfThePeriod(t *testing.T) {
 	}
 	resp.Body.Close()
 	sees(t, nats, "no 7.1", "receipted")
+	provider := "--provider=" + wallet + "/extclientproxy/service/v2"
+	has(t, good(t, "ask", "acme/no 7.1", "--nats", nats, provider), "answered 0 SUCCESS", "state         RECEIPTED", "  PAID\n", "The two agree.")
+	has(t, good(t, "ask", "acme/no 7.1", "--nats", nats, provider, "--json"), `"state":"RECEIPTED"`, `"status":"PAID"`, `"agree":true`)
+	refuses(t, 1, "there is no invoice acme/1 here", "ask", "acme/1", "--nats", nats, provider)
+	refuses(t, 1, "the provider does not answer", "ask", "acme/no 7.1", "--nats", nats, "--provider", "http://"+nobody(t)+"/")
+	refuses(t, 2, "no shops: the provider wants the shop's credentials", "ask", "acme/no 7.1", "--nats", nats, "--provider", "https://seqr.example/")
 	has(t, good(t, "order", "return", "--nats", nats, "--shop", "acme", "--order", "no 7.1", "--refund", "r-1", "--amount", "49.50", "--reason", "bruten"), "returned")
 	sees(t, nats, "no 7.1", "refunded")
 
@@ -147,11 +161,16 @@ func TestOneOrderFromItsPlacingToTheClosingOfThePeriod(t *testing.T) {
 		t.Errorf("show --json: %+v", whole)
 	}
 
-	has(t, good(t, "close", "--nats", nats, "--shop", "acme", "--period", "day 1"), "reconciled", "1 sale 249.00, 1 refund 49.50")
+	refuses(t, 2, "nothing was closed: nobody can be asked here; add --yes", "close", "--nats", nats, "--shop", "acme", "--period", "day 1")
+	has(t, good(t, "periods", "list", "--nats", nats), "no period was asked for")
+	has(t, good(t, "close", "--nats", nats, "--shop", "acme", "--period", "day 1", "--yes"), "reconciled", "1 sale 249.00, 1 refund 49.50")
 	has(t, good(t, "close", "--nats", nats, "--shop", "acme", "--period", "day 1", "--json"), `"state":"RECONCILED"`)
-	if code, _, stderr := run(t, "", "close", "--nats", nats, "--shop", "nobody else", "--timeout", "1ms"); code != 1 || !strings.Contains(stderr, "Go on waiting with: seqrflow close") {
-		t.Errorf("a closing that is not waited for: %d %s", code, stderr)
-	}
+	_, _, stderr := run(t, "", "close", "--nats", nats, "--shop", "acme", "--period", "day 2", "--yes")
+	has(t, stderr, "terminal demo-terminal (the last was day 1 of acme, at ", "with 0 payments and 0 refunds recorded since, of no shop so far.")
+	refuses(t, 1, `there has never been an order of the shop "nobody else"`, "close", "--nats", nats, "--shop", "nobody else", "--yes")
+	refuses(t, 1, "Go on waiting with: seqrflow close --shop 'nobody else' --period", "close", "--nats", nats, "--shop", "nobody else", "--yes", "--without-orders", "--timeout", "1ms")
+	has(t, good(t, "periods", "list", "--nats", nats, "--shop", "acme"), "day 1", "reconciled", "demo-terminal")
+	has(t, good(t, "periods", "list", "--nats", nats, "--json"), `"period":"day 1","state":"RECONCILED"`)
 	has(t, good(t, "doctor", "--nats", nats, "--provider", wallet+"/extclientproxy/service/v2"),
 		"ok    JetStream is on", "ok    stream INVOICES", "ok    clock agrees", "ok    provider", "ok    nothing is parked")
 	ends(t, s)
@@ -209,6 +228,26 @@ func TestWhatCannotBeReadIsParkedShownAndReplayed(t *testing.T) {
 	if code, _, stderr := run(t, "", "parked", "replay", "3", "--nats", nats); code != 1 || !strings.Contains(stderr, "is the replay of the parked message 1") {
 		t.Errorf("a replay was replayed: %d %s", code, stderr)
 	}
+	refused := func(want string, args ...string) {
+		t.Helper()
+		if code, stdout, stderr := run(t, "", append(args, "--nats", nats)...); code != 1 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	refused("nothing was replayed: parked message 1 was replayed at", "parked", "replay", "1")
+	refused("and parked again as message 4; to give it to the invoicer once more, add --again", "parked", "replay", "1", "--dry-run")
+	refused("nothing was dismissed: parked message 1 was replayed at", "parked", "dismiss", "2", "1", "--by", "Ann", "--reason", "x")
+	has(t, good(t, "parked", "dismiss", "2", "4", "--by", "Ann", "--reason", "test orders", "--nats", nats), "dismissed  2", "dismissed  4")
+	refused("by Ann: test orders; to give it to the invoicer once more, add --again", "parked", "replay", "4")
+	refused("nothing was dismissed: parked message 4 was dismissed at", "parked", "dismiss", "4", "--by", "Bo", "--reason", "again")
+	refused("message 5 is the dismissal of the parked message 2", "parked", "show", "5")
+	has(t, good(t, "parked", "list", "--open", "--nats", nats), "nothing is parked")
+	has(t, good(t, "parked", "replay", "--all", "--nats", nats), "nothing to replay")
+	has(t, good(t, "parked", "show", "4", "--nats", nats), "by Ann: test orders")
+	has(t, good(t, "parked", "list", "--json", "--nats", nats), `"status":"dismissed"`, `"dismissedBy":"Ann","dismissedWhy":"test orders"`, `"parkedAgainAs":4`)
+	has(t, good(t, "show", "acme/bad 1", "--nats", nats), "dismissed", "Ann: test orders")
+	has(t, good(t, "parked", "replay", "4", "--again", "--nats", nats), "replayed  4")
+	parked("8")
 	if code, _, stderr := run(t, "", "parked", "show", "99", "--nats", nats); code != 1 || !strings.Contains(stderr, "there is no parked message 99") {
 		t.Errorf("%d %s", code, stderr)
 	}

@@ -22,7 +22,7 @@ type sandboxCmd struct {
 	Lifetime  time.Duration `default:"0s" help:"After so long an unpaid invoice is EXPIRED; 0 is never."`
 	Seed      uint64        `default:"1" help:"Of faults with a probability, and of references."`
 	LogLevel  string        `env:"SEQRFLOW_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
-	LogFormat string        `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json, console, or auto: console on a terminal."`
+	LogFormat string        `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json (then nothing but log records is printed), console, or auto: console on a terminal."`
 }
 
 // Help shows examples.
@@ -62,7 +62,11 @@ func (s sandboxCmd) Run(c *console) error {
 	srv := &http.Server{Handler: sb, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
-	s.welcome(c)
+	if s.LogFormat == jsonLog {
+		log.Info().Str("endpoint", s.BaseURL+sandbox.Path).Msg("running")
+	} else {
+		s.welcome(c)
+	}
 	select {
 	case err = <-failed:
 	case <-c.ctx.Done():

@@ -12,6 +12,8 @@ import (
 	"github.com/alecthomas/kong"
 	kongyaml "github.com/alecthomas/kong-yaml"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/seqrflow/seqrflow/internal/app"
 )
 
 // shopsKey holds the shops' credentials in the settings file; it is read apart from the flags.
@@ -62,43 +64,57 @@ func inEnvironment(flag *kong.Flag) bool {
 	return slices.ContainsFunc(flag.Envs, func(name string) bool { _, ok := os.LookupEnv(name); return ok })
 }
 
-// Validate finds keys that no command has, all at once.
-func (f fileResolver) Validate(app *kong.Application) error {
-	known := map[string]bool{}
+// Validate finds keys that no command has, all at once, and says which may have been meant.
+func (f fileResolver) Validate(root *kong.Application) error {
+	known := map[string][]string{} // flags, by the path of their command; "" has all
 	var visit func(n *kong.Node, path string)
 	visit = func(n *kong.Node, path string) {
 		for _, flag := range n.Flags {
-			known[flag.Name], known[path+flag.Name] = true, true
+			for p := path; ; p = p[:max(strings.LastIndexByte(p, '-'), 0)] {
+				known[p] = append(known[p], strings.TrimPrefix(strings.TrimPrefix(path, p)+"-"+flag.Name, "-"))
+				if p == "" {
+					known[p] = append(known[p], flag.Name)
+					break
+				}
+			}
 		}
 		for _, child := range n.Children {
-			visit(child, path+child.Name+"-")
+			visit(child, strings.TrimPrefix(path+"-"+child.Name, "-"))
 		}
 	}
-	visit(app.Node, "")
+	visit(root.Node, "")
 	var wrong []string
-	for _, key := range leaves("", f.keys) {
-		if !known[key] {
-			wrong = append(wrong, key)
+	for _, k := range leaves("", "", f.keys) {
+		names := known[k.command]
+		if !slices.Contains(known[""], strings.TrimPrefix(k.command+"-"+k.name, "-")) {
+			if len(names) == 0 {
+				names = known[""]
+			}
+			slices.Sort(names)
+			wrong = append(wrong, app.UnknownKey(k.path, k.name, slices.Compact(names)).Error())
 		}
 	}
 	if len(wrong) == 0 {
 		return nil
 	}
 	slices.Sort(wrong)
-	return errors.New("settings file: no command has a flag of the name " + strings.Join(wrong, ", "))
+	return errors.New("settings file: " + strings.Join(wrong, "; "))
 }
 
-func leaves(prefix string, keys map[string]any) []string {
-	var out []string
+// leaf is one key of the settings file that has a value.
+type leaf struct{ path, command, name string }
+
+func leaves(path, command string, keys map[string]any) []leaf {
+	var out []leaf
 	for k, v := range keys {
-		if prefix == "" && k == shopsKey {
+		if path == "" && k == shopsKey {
 			continue
 		}
 		if inner, ok := v.(map[string]any); ok {
-			out = append(out, leaves(prefix+k+"-", inner)...)
+			out = append(out, leaves(path+k+".", strings.TrimPrefix(command+"-"+k, "-"), inner)...)
 			continue
 		}
-		out = append(out, fmt.Sprint(prefix, k))
+		out = append(out, leaf{path + k, command, k})
 	}
 	return out
 }

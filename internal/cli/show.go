@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/mdp/qrterminal/v3"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
@@ -142,15 +139,5 @@ func (c *console) showReference(l life) error {
 		return fmt.Errorf("%s has no invoiceReference: the provider has not issued it", l.Key)
 	}
 	c.say("%s", l.Current.InvoiceReference)
-	return nil
-}
-
-func (c *console) showQR(inv *events.Invoice) error {
-	if inv == nil || inv.QRCode == "" {
-		return errors.New("the invoice has no QR code: the provider has not issued it")
-	}
-	qrterminal.GenerateWithConfig(inv.QRCode, qrterminal.Config{Level: qrterminal.L, Writer: c.out, HalfBlocks: true, QuietZone: 2,
-		BlackChar: qrterminal.BLACK_BLACK, WhiteBlackChar: qrterminal.WHITE_BLACK, WhiteChar: qrterminal.WHITE_WHITE, BlackWhiteChar: qrterminal.BLACK_WHITE})
-	c.say("%s", inv.QRCode)
 	return nil
 }

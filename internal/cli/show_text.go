@@ -15,7 +15,7 @@ import (
 func (c *console) showLife(l life) {
 	day := ""
 	for _, e := range l.History {
-		if d := c.lines.Date(e.Time)[:len(time.DateOnly)]; d != day {
+		if d := c.lines.Day(e.Time); d != day {
 			day = d
 			c.say("%s", c.paint().In(term.Dim, day))
 		}
@@ -57,9 +57,14 @@ func (c *console) step(e bus.Entry) string {
 		}
 		return line("order "+string(o.Name), "", "shop", join(append(details, o.Reason)...), term.Plain)
 	case events.ParkedStream:
-		if p, replayed, err := bus.DecodeParked(e.Body); err == nil && replayed {
+		p, event, err := bus.DecodeParked(e.Body)
+		switch {
+		case err != nil:
+		case event == events.ParkedReplayed:
 			return line("replayed", fmt.Sprintf("parked message %d", p.Replays), "operator", "the "+p.Worker+" takes it again", term.Blue)
-		} else if err == nil {
+		case event == events.ParkedDismissed:
+			return line("dismissed", fmt.Sprintf("parked message %d", p.Dismisses), "operator", p.By+": "+p.Why, term.Dim)
+		default:
 			return line("parked", fmt.Sprintf("as message %d", e.Seq), p.Worker, p.Reason, term.Red)
 		}
 	default:
@@ -111,10 +116,10 @@ func (c *console) refunds(inv events.Invoice) [][]string {
 	for _, r := range inv.Refunds {
 		settled := ""
 		if r.SettledAt != nil {
-			settled = c.lines.Clock(*r.SettledAt)
+			settled = c.lines.Date(*r.SettledAt)
 		}
 		rows = append(rows, []string{r.RefundID, r.Amount.In(inv.Currency) + " " + inv.Currency, string(r.Status), fmt.Sprint(r.Attempts),
-			c.lines.Clock(r.AskedAt), settled, r.ErsReference, join(r.Reason, r.Detail)})
+			c.lines.Date(r.AskedAt), settled, r.ErsReference, join(r.Reason, r.Detail)})
 	}
 	return rows
 }

@@ -10,9 +10,14 @@ import (
 	"syscall"
 
 	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
-// serve starts the components, tells the person about them, and runs until the context ends.
+// jsonLog is the log format of a process whose output a collector of logs reads: nothing else is printed then.
+const jsonLog = "json"
+
+// serve starts the components, tells the person about them, and runs until the context ends. Where logs are JSON by the
+// settings, the one record that serve writes takes the place of what started prints.
 func (c *console) serve(o app.Options, started func(*app.Stack)) error {
 	log, err := logger(c.err, o.LogLevel, o.LogFormat)
 	if err != nil {
@@ -26,7 +31,12 @@ func (c *console) serve(o app.Options, started func(*app.Stack)) error {
 		}
 		return mend(err)
 	}
-	started(s)
+	if o.LogFormat == jsonLog {
+		log.Info().Strs("components", o.Targets).Str("broker", bus.Address(s.NATSURL())).Str("provider", s.ProviderURL()).Str("health", s.HTTPURL()).
+			Str("gateway", s.GatewayURL()).Msg("running")
+	} else {
+		started(s)
+	}
 	err = s.Wait()
 	log.Info().Msg("stopping: what is in hand is finished first")
 	return errors.Join(err, s.Stop())

@@ -91,18 +91,18 @@ Watch in a second terminal:
 
 Place an order in a third, with this program or with any NATS client:
 
-  %[1]s order place --shop acme --order 1001 --currency SEK --row 'Coffee, 500 g;1;99.00;12' --row 'Mug;2;150.00;25'%[2]s
+  %[1]s order place --shop acme --order 2001 --currency SEK --row 'Coffee, 500 g;1;99.00;12' --row 'Mug;2;150.00;25'%[2]s
 
-  nats --server %[3]s pub orders.acme.1002.placed '%[4]s'
+  nats --server %[3]s pub orders.acme.2002.placed '%[4]s'
 
 Pay as the buyer: in a browser at the wallet above, or
 
-  curl -X POST %[5]s/wallet/$(%[1]s show acme/1001 --reference%[2]s)/pay
+  curl -X POST %[5]s/wallet/$(%[1]s show acme/2001 --reference%[2]s)/pay
 
 Then see what became of it:
 
-  %[1]s show acme/1001%[2]s
-`, self, nats, s.NATSURL(), sampleOrder("acme", "1002"), s.SandboxURL())
+  %[1]s show acme/2001%[2]s
+`, self, nats, s.NATSURL(), sampleOrder("acme", "2002"), s.SandboxURL())
 }
 
 // sampleOrder is the least that a shop has to say of an order.

@@ -127,10 +127,13 @@ func TestSettingsFlagsBeforeEnvironmentBeforeFile(t *testing.T) {
 	expect("environment", "show", "a/b")
 	expect("flag", "show", "a/b", "--nats", nats("flag"))
 
-	write("natz: x\nup: {dta: y}\nhttp-listen: 127.0.0.1:0\n")
-	if code, _, stderr := run(t, "", "version", "--config", file); code != 2 || !strings.Contains(stderr, "natz, up-dta") {
-		t.Errorf("a file with unknown names: %d %s", code, stderr)
+	write("natz: x\nup: {dta: y}\nhttp-listen: 127.0.0.1:0\nrun: {gateway_listen: x}\nparked: {list: {wurker: x}}\nxyzzyxyzzy: 1\n")
+	code, _, stderr := run(t, "", "version", "--config", file)
+	if code != 2 {
+		t.Errorf("a file with unknown names: exit code %d", code)
 	}
+	has(t, stderr, "natz: no such key; did you mean nats?", "up.dta: no such key; did you mean data?", "run.gateway_listen: no such key; did you mean gateway-listen?",
+		"parked.list.wurker: no such key; did you mean worker?", "xyzzyxyzzy: no such key; there are ")
 	write("shops: [")
 	if code, _, stderr := run(t, "", "version", "--config", file); code != 2 || !strings.Contains(stderr, "yaml") {
 		t.Errorf("a file that is not YAML: %d %s", code, stderr)

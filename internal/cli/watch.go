@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -24,7 +25,7 @@ type watchCmd struct {
 
 // Help shows examples.
 func (watchCmd) Help() string {
-	return `Each line: time, shop/invoice, event, the state after it, the amount, why. Ends with Ctrl-C.
+	return `Each line: time with its zone, shop/invoice, event, the state after it, the amount, why. Ends with Ctrl-C.
 
 Events: ` + eventNames() + `
 
@@ -58,9 +59,14 @@ func (w watchCmd) Run(c *console) error {
 	defer b.Close()
 	ready := func() { fmt.Fprintln(c.err, "watching; Ctrl-C ends it") }
 	enc := json.NewEncoder(c.out)
+	day := c.lines.Day(time.Now())
 	return b.Follow(c.ctx, sources, ready, func(e bus.Entry) error {
 		if w.JSON {
 			return enc.Encode(e)
+		}
+		if d := c.lines.Day(e.Time); d != day {
+			day = d
+			fmt.Fprintln(c.out, c.paint().In(term.Dim, day))
 		}
 		_, err := fmt.Fprintln(c.out, c.lines.Event(e))
 		return err

@@ -23,7 +23,7 @@ type Config struct {
 	Orders io.Reader                // NDJSON of order events; nil plays the built-in stories
 	Seed   uint64                   // of the order in which orders come in and of who pays late when
 	Event  func(bus.Entry)          // is told of every event as it happens; may be nil
-	Issued func(inv events.Invoice) // is told of the first invoice; may be nil
+	Issued func(inv events.Invoice) // is told of the first invoice that is paid at once, before it is; may be nil
 	Log    zerolog.Logger
 }
 

@@ -24,18 +24,22 @@ func TestTheBuiltInDayEndsAsItsStoriesSay(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var log bytes.Buffer
 	parked := 0
-	codes := 0
+	codes, shown, paid := 0, events.Key{}, false // the code that is shown is one that gets paid
 	r, err := Run(t.Context(), Config{
 		Seed: 7, Log: zerolog.New(&log).Level(zerolog.ErrorLevel),
 		Event: func(e bus.Entry) {
 			if e.Stream == events.ParkedStream {
 				parked++
 			}
+			if inv, err := bus.DecodeInvoice(e.Body); e.Stream == events.InvoicesStream && err == nil && codes == 1 && inv.Key() == shown {
+				paid = paid || inv.Change.Event == events.EventPaid
+			}
 		},
 		Issued: func(inv events.Invoice) {
 			if strings.HasPrefix(inv.QRCode, "HTTP://SEQR.SE/R") {
 				codes++
 			}
+			shown = inv.Key()
 		},
 	})
 	if err != nil {
@@ -49,16 +53,16 @@ func TestTheBuiltInDayEndsAsItsStoriesSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"orders":30,"states":{"CANCELED":4,"EXPIRED":2,"FAILED":1,"RECEIPTED":16,"REFUNDED":5},"parked":2,"reversals":0,"unexpected":[],"balances":[` +
+	want := `{"orders":30,"states":{"CANCELED":4,"EXPIRED":2,"FAILED":1,"RECEIPTED":17,"REFUNDED":5},"parked":2,"reversals":0,"unexpected":[],"balances":[` +
 		`{"shop":"bücher-eck","currency":"EUR","paid":"397.30","refunded":"232.30","net":"165.00","providerNet":"165.00","difference":"0.00"},` +
 		`{"shop":"fjellsport","currency":"NOK","paid":"11521.00","refunded":"5722.00","net":"5799.00","providerNet":"5799.00","difference":"0.00"},` +
 		`{"shop":"grönsakshandeln","currency":"SEK","paid":"1715.40","refunded":"1140.00","net":"575.40","providerNet":"575.40","difference":"0.00"},` +
-		`{"shop":"kafferosteriet","currency":"SEK","paid":"2168.80","refunded":"89.00","net":"2079.80","providerNet":"2079.80","difference":"0.00"}],"seconds":0}`
+		`{"shop":"kafferosteriet","currency":"SEK","paid":"2617.80","refunded":"89.00","net":"2528.80","providerNet":"2528.80","difference":"0.00"}],"seconds":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}
-	if !r.Good() || parked != 2 || codes != 1 || log.Len() > 0 {
-		t.Errorf("good %v, %d parked seen, %d codes shown, log %s", r.Good(), parked, codes, log.String())
+	if !r.Good() || parked != 2 || codes != 1 || !paid || log.Len() > 0 {
+		t.Errorf("good %v, %d parked seen, %d codes shown, paid %v, log %s", r.Good(), parked, codes, paid, log.String())
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "seqrflow-demo-*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)

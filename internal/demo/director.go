@@ -18,7 +18,8 @@ type director struct {
 
 	stories []*story
 	byKey   map[events.Key][]*story
-	first   bool // an invoice was issued
+	cues    map[events.Key][]step // steps that wait for an event of the invoice
+	first   bool                  // an invoice was issued that will be paid
 
 	over    map[*story]bool
 	waiting []*debt // buyers who pay late
@@ -36,7 +37,7 @@ type debt struct {
 const lateSpread = 4
 
 func newDirector(ctx context.Context, stack *app.Stack, stories []*story, cfg Config) *director {
-	d := &director{ctx: ctx, stack: stack, cfg: cfg, stories: stories, byKey: map[events.Key][]*story{}, over: map[*story]bool{}}
+	d := &director{ctx: ctx, stack: stack, cfg: cfg, stories: stories, byKey: map[events.Key][]*story{}, cues: map[events.Key][]step{}, over: map[*story]bool{}}
 	if cfg.Orders == nil { // a file is played as it is written
 		rnd := random(cfg.Seed)
 		rnd.Shuffle(len(stories), func(i, j int) { stories[i], stories[j] = stories[j], stories[i] })
@@ -47,6 +48,11 @@ func newDirector(ctx context.Context, stack *app.Stack, stories []*story, cfg Co
 	}
 	for _, s := range stories {
 		d.byKey[s.key] = append(d.byKey[s.key], s)
+		for _, st := range s.steps {
+			if st.on != "" {
+				d.cues[st.of] = append(d.cues[st.of], st)
+			}
+		}
 	}
 	return d
 }
@@ -98,19 +104,19 @@ func (d *director) invoice(e bus.Entry) error {
 	if err != nil {
 		return err
 	}
-	if inv.Change.Event == events.EventIssued && !d.first {
-		d.first = true
-		if d.cfg.Issued != nil {
-			d.cfg.Issued(inv)
+	cue := string(inv.Change.Event)
+	for _, st := range d.cues[inv.Key()] {
+		if st.on == cue || st.on == cue+":"+inv.Change.RefundID {
+			if err := d.publish(st); err != nil {
+				return err
+			}
 		}
 	}
-	cue := string(inv.Change.Event)
 	for _, s := range d.byKey[inv.Key()] {
-		for _, st := range s.steps {
-			if st.on == cue || st.on == cue+":"+inv.Change.RefundID {
-				if err := d.publish(st); err != nil {
-					return err
-				}
+		if inv.Change.Event == events.EventIssued && s.buyer == pays && !d.first {
+			d.first = true
+			if d.cfg.Issued != nil {
+				d.cfg.Issued(inv)
 			}
 		}
 		if inv.Change.Event == events.EventIssued {

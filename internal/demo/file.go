@@ -22,7 +22,7 @@ func fromFile(r io.Reader) ([]*story, error) {
 	var out []*story
 	said := map[events.Key]*told{}
 	for _, e := range evs {
-		s := &story{key: e.Key(), name: e.Shop + "/" + e.Invoice, shop: e.Shop, steps: []step{{subject: e.Subject(), body: e.Body}}}
+		s := &story{key: e.Key(), name: e.Shop + "/" + e.Invoice, shop: e.Shop, order: e.Order, steps: []step{{subject: e.Subject(), body: e.Body}}}
 		if err := e.Check(); err != nil {
 			s.about, s.ends = err.Error(), []events.State{parkedEnd}
 			out = append(out, s)

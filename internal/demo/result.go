@@ -50,7 +50,7 @@ func (r Result) Good() bool {
 // settle reads the last event of every invoice anew, and compares with the stories and the provider's ledger.
 func (d *director) settle(ctx context.Context, c cast) (Result, error) {
 	ledger := d.stack.Sandbox().Ledger()
-	r := Result{Orders: len(d.stories), States: map[events.State]int{}, Parked: len(d.parked), Reversals: len(ledger.Reversals), Unexpected: []Unexpected{}}
+	r := Result{Orders: d.orders(), States: map[events.State]int{}, Parked: len(d.parked), Reversals: len(ledger.Reversals), Unexpected: []Unexpected{}}
 	books := accounts{}
 	malformed := 0
 	seen := map[events.Key]bool{}
@@ -83,6 +83,15 @@ func (d *director) settle(ctx context.Context, c cast) (Result, error) {
 	books.theirs(ledger, c.shopOf)
 	r.Balances = books.list()
 	return r, nil
+}
+
+// orders are counted once, however often their payment is tried.
+func (d *director) orders() int {
+	all := map[[2]string]bool{}
+	for _, s := range d.stories {
+		all[[2]string{s.shop, s.order}] = true
+	}
+	return len(all)
 }
 
 // expectsParked says whether some story has a malformed event on this subject.

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
@@ -28,6 +29,7 @@ type story struct {
 	key     events.Key
 	name    string // shop/invoice as people write them
 	shop    string
+	order   string // several tries at paying one order are several scenarios
 	buyer   string
 	steps   []step
 	ends    []events.State                 // any of these
@@ -35,9 +37,10 @@ type story struct {
 	late    int                            // a dawdler pays when so many others have ended
 }
 
-// step is what the shop publishes, and on which event of the invoice; "" is at once.
+// step is what the shop publishes, and on which event of which invoice; "" is at once.
 type step struct {
 	on      string
+	of      events.Key
 	subject string
 	body    []byte
 }
@@ -62,6 +65,7 @@ type line struct {
 // act is what the shop does after it has placed the order.
 type act struct {
 	On       string           `json:"on"`
+	Of       string           `json:"of"` // the invoice; the scenario's own unless given
 	Do       events.OrderName `json:"do"`
 	RefundID string           `json:"refundId"`
 	Amount   string           `json:"amount"`
@@ -93,14 +97,18 @@ func (l line) story() (*story, error) {
 			return nil, err
 		}
 	}
-	s := &story{about: l.About, key: e.Key(), name: e.Shop + "/" + e.Invoice, shop: e.Shop, buyer: l.Buyer, ends: []events.State{l.Ends}, refunds: l.Refunds}
+	s := &story{about: l.About, key: e.Key(), name: e.Shop + "/" + e.Invoice, shop: e.Shop, order: e.Order, buyer: l.Buyer, ends: []events.State{l.Ends}, refunds: l.Refunds}
 	placed := step{subject: e.Subject(), body: e.Body}
-	if len(l.Shop) == 0 || l.Shop[0].On != "" {
+	if !slices.ContainsFunc(l.Shop, func(a act) bool { return a.Do == events.Placed }) {
 		s.steps = append(s.steps, placed)
 	}
 	for _, a := range l.Shop {
+		of := e.Key()
+		if a.Of != "" {
+			of = events.KeyOf(e.Shop, a.Of)
+		}
 		if a.Do == events.Placed {
-			placed.on = a.On
+			placed.on, placed.of = a.On, of
 			s.steps = append(s.steps, placed)
 			continue
 		}
@@ -114,7 +122,7 @@ func (l line) story() (*story, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.steps = append(s.steps, step{a.On, events.OrderSubject(e.Shop, e.Order, a.Do), body})
+		s.steps = append(s.steps, step{a.On, of, events.OrderSubject(e.Shop, e.Order, a.Do), body})
 	}
 	return s, nil
 }

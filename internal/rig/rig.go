@@ -200,12 +200,12 @@ func (r *Rig) WaitParked(worker, id string) events.Parked {
 	r.T.Helper()
 	var found events.Parked
 	r.await(events.ParkedSubject(worker, Shop, id), func(m jetstream.Msg) bool {
-		p, replayed, err := bus.DecodeParked(m.Data())
+		p, event, err := bus.DecodeParked(m.Data())
 		if err != nil {
 			r.T.Fatal(err)
 		}
 		found = p
-		return !replayed
+		return event == events.ParkedParked
 	})
 	return found
 }

@@ -87,6 +87,7 @@ type Refund struct {
 	RefundID     string       `json:"refundId"`
 	Amount       Amount       `json:"amount"`
 	All          bool         `json:"all,omitempty" jsonschema:"description=The shop asked for all that was left"`
+	Contents     string       `json:"contents,omitempty" jsonschema:"description=Digest of all that the shop asked with; the same refundId with other contents is parked"`
 	Status       RefundStatus `json:"status" jsonschema:"enum=sending,enum=waiting,enum=done,enum=failed,enum=unknown"`
 	ErsReference string       `json:"ersReference,omitempty" jsonschema:"description=The provider's name of the refund"`
 	Reason       string       `json:"reason,omitempty" jsonschema:"description=Why the shop asked for it"`

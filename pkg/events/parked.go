@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// The events of PARKED: a worker parks, a person replays.
+// The events of PARKED: a worker parks; a person replays, or dismisses what nobody has to do anything about any more.
 const (
-	ParkedParked   = "parked"
-	ParkedReplayed = "replayed"
+	ParkedParked    = "parked"
+	ParkedReplayed  = "replayed"
+	ParkedDismissed = "dismissed"
 )
 
 // Parked is the data of parked.<worker>.<shop>.<id>: a message that a worker could not handle.
@@ -25,6 +26,10 @@ type Parked struct {
 	Encoding  string    `json:"encoding,omitempty" jsonschema:"enum=base64"`
 	Truncated bool      `json:"truncated,omitempty"`
 	Replays   uint64    `json:"replays,omitempty" jsonschema:"description=In a replayed event: the sequence on PARKED of what is replayed"`
+
+	Dismisses uint64 `json:"dismisses,omitempty" jsonschema:"description=In a dismissed event: the sequence on PARKED of what is dismissed"`
+	By        string `json:"by,omitempty" jsonschema:"description=In a dismissed event: who has decided"`
+	Why       string `json:"why,omitempty" jsonschema:"description=In a dismissed event: the reason"`
 }
 
 // Body is the copy of the original that was kept: the whole of it, or its beginning where Truncated says so.

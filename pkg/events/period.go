@@ -129,10 +129,18 @@ type Difference struct {
 	Shop         string         `json:"shop,omitempty"`
 	InvoiceID    string         `json:"invoiceId,omitempty"`
 	RefundID     string         `json:"refundId,omitempty"`
+	Fits         []RefundRef    `json:"fits,omitempty" jsonschema:"description=Several refunds of ours that the row may be; then it is under no refundId"`
 	Currency     string         `json:"currency,omitempty"`
 	Ours         *Amount        `json:"ours,omitempty"`
 	Theirs       *Amount        `json:"theirs,omitempty"`
 	Text         string         `json:"text" jsonschema:"description=For people: what was found and what it may mean"`
+}
+
+// RefundRef names a refund.
+type RefundRef struct {
+	Shop      string `json:"shop"`
+	InvoiceID string `json:"invoiceId"`
+	RefundID  string `json:"refundId"`
 }
 
 // EarlyRow is a row of a report that came before our own record of it, or that we never recorded.

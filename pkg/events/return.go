@@ -1,6 +1,9 @@
 package events
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -100,23 +103,80 @@ func (t Return) Due(inv Invoice) (Amount, error) {
 	return a, nil
 }
 
-// Conflicts says whether the return asks for something else than the known refund under the same refundId,
-// and in what. It compares what was asked for, so it is not for the message that asked for the known one: a
-// refund that was recorded before [Refund.All] was reads as one of a given amount.
-func (t Return) Conflicts(known Refund) (string, bool) {
-	var asked string
+// contents of a return: what the refundId stands for. Two returns with the same contents ask for the same refund, however
+// their amounts are spelt; no currency means the invoice's.
+type contents struct {
+	All      bool
+	Amount   string
+	Currency string
+	Reason   string
+	Rows     [][]string
+}
+
+// Contents is a digest of what is asked for in an invoice of this currency: whether all, the amount, the currency, the
+// reason and the rows. The same refundId always has the same contents.
+func (t Return) Contents(currency string) string {
+	c := contents{All: t.All, Amount: trimmedAmount(t.Amount), Currency: or(t.Currency, currency), Reason: t.Reason}
+	for _, r := range t.Rows {
+		taxRate := ""
+		if r.TaxRate != nil {
+			taxRate = r.TaxRate.Trim(0).String()
+		}
+		c.Rows = append(c.Rows, []string{r.Description, r.Quantity.Trim(0).String(), trimmedAmount(r.UnitPrice), trimmedAmount(&r.Total),
+			taxRate, r.SKU, r.EAN, r.Unit, trimmedAmount(r.Discount)})
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // strings and booleans only
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+func trimmedAmount(a *Amount) string {
+	if a == nil {
+		return ""
+	}
+	return a.Decimal().Trim(0).String()
+}
+
+// Conflicts says whether the return asks for something else than the known refund under the same refundId, in an invoice
+// of this currency, and in what. It compares what was asked for, so it is not for the message that asked for the known one:
+// a refund that was recorded before [Refund.All] or [Refund.Contents] was is compared by what it has. The refunds that
+// seqrflow asks for itself have reasons of their own, so only their amounts are compared.
+func (t Return) Conflicts(known Refund, currency string) (string, bool) {
+	is := "other rows"
 	switch {
-	case t.Amount == nil && !known.All:
-		asked = "all that is left"
-	case t.Amount != nil && t.Amount.Cmp(known.Amount) != 0:
-		asked = t.Amount.String()
-	default:
+	case t.Amount == nil && !known.All, t.Amount != nil && t.Amount.Cmp(known.Amount) != 0:
+		is = t.asked() + " instead of " + known.asked()
+	case IsReservedRefund(t.RefundID):
 		return "", false
+	case known.Contents != "" && known.Contents == t.Contents(currency):
+		return "", false
+	case t.Currency != "" && t.Currency != currency:
+		is = "currency " + t.Currency + " instead of " + currency
+	case t.Reason != known.Reason:
+		is = fmt.Sprintf("reason %q instead of %q", clip(t.Reason, 80), clip(known.Reason, 80))
+	case known.Contents == "":
+		return "", false
+	case t.All != known.All:
+		is = t.asked() + " instead of " + known.asked()
 	}
-	before := known.Amount.String()
-	if known.All {
-		before += " (all that was left)"
+	return fmt.Sprintf("refundId: %q was used before with other contents, and now has %s: expected a refundId of its own for each refund",
+		clip(t.RefundID, 80), is), true
+}
+
+// asked is what the shop asks for, in words.
+func (t Return) asked() string {
+	if t.Amount == nil {
+		return "all that is left"
 	}
-	return fmt.Sprintf("refundId: %q was used before, for %s, and now asks for %s: expected a refundId of its own for each refund",
-		clip(t.RefundID, 80), before, asked), true
+	return t.Amount.String()
+}
+
+func (r Refund) asked() string {
+	if r.All {
+		return r.Amount.String() + " (all that was left)"
+	}
+	return r.Amount.String()
 }

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -50,6 +51,10 @@ func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyR
 	done = c.settleUnreferenced(done)
 	doubts = slices.Clone(doubts)
 	open := slices.Concat(doubts, c.books.UnderWay)
+	all := slices.Clone(open)
+	for _, it := range done {
+		all = append(all, it.LedgerEntry)
+	}
 	for _, r := range c.unmatched {
 		fits := slices.IndexFunc(done, func(it *item) bool { return it.Signed().Decimal().Cmp(r.Amount) == 0 })
 		inDoubt := slices.IndexFunc(doubts, func(e events.LedgerEntry) bool { return e.Signed().Decimal().Cmp(r.Amount) == 0 })
@@ -63,7 +68,7 @@ func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyR
 				c.matched++
 				c.totals.theirs(it.Currency, r.Amount)
 			} else {
-				c.refundLine(r, it.LedgerEntry, n, "we know that this refund was done but not its reference; the amount of this row fits it")
+				c.refundLine(r, candidates(all, r), "we know that this refund was done but not its reference; the amount of this row fits it")
 			}
 			it.found = true
 			done = slices.Delete(done, fits, fits+1)
@@ -71,8 +76,7 @@ func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyR
 				early = append(early, openRow(r)) // the next period has the entry, and no row for it
 			}
 		case inDoubt >= 0:
-			n := countFits(open, itself, r)
-			c.refundLine(r, doubts[inDoubt], n, "this refund is in doubt, and the amount of this row fits it: it was probably done under this reference; "+
+			c.refundLine(r, candidates(all, r), "this refund is in doubt, and the amount of this row fits it: it was probably done under this reference; "+
 				"settle it with: seqrflow refunds resolve")
 			open = slices.DeleteFunc(open, func(e events.LedgerEntry) bool { return sameEntry(e, doubts[inDoubt]) })
 			doubts = slices.Delete(doubts, inDoubt, inDoubt+1)
@@ -120,14 +124,44 @@ func alike(rows []row, r row) (n int) {
 	return n
 }
 
-func (c *comparison) refundLine(r row, e events.LedgerEntry, candidates int, text string) {
-	if candidates > 1 {
-		text += fmt.Sprintf(" (one of %d that it fits)", candidates)
+// candidates are the refunds that a row may be, by its amount.
+func candidates(all []events.LedgerEntry, r row) []events.LedgerEntry {
+	var fits []events.LedgerEntry
+	for _, e := range all {
+		if e.Signed().Decimal().Cmp(r.Amount) == 0 {
+			fits = append(fits, e)
+		}
 	}
+	return fits
+}
+
+// maxFits is how many refunds a line lists that a row may be.
+const maxFits = 10
+
+// refundLine notes a row that may be a refund of ours. It names the refund when there is only one that it may be; of
+// several it names all, because to settle the wrong one would pay twice or not at all.
+func (c *comparison) refundLine(r row, fits []events.LedgerEntry, text string) {
 	theirs := events.AmountOf(r.Amount)
-	d := lineOf(e)
+	d := lineOf(fits[0])
+	if n := len(fits); n > 1 {
+		d = events.Difference{Currency: fits[0].Currency}
+		var names []string
+		for _, e := range fits {
+			if e.Currency != d.Currency {
+				d.Currency = ""
+			}
+			if len(names) < maxFits {
+				d.Fits = append(d.Fits, events.RefundRef{Shop: e.Shop, InvoiceID: e.InvoiceID, RefundID: e.RefundID})
+				names = append(names, fmt.Sprintf("%.64q of %s/%.64q", e.RefundID, e.Shop, e.InvoiceID))
+			}
+		}
+		if n > maxFits {
+			names = append(names, fmt.Sprintf("and %d more", n-maxFits))
+		}
+		text = fmt.Sprintf("the amount of this row fits %d refunds of ours: %s; nothing here tells which of them it is: ask the provider before any is settled", n, strings.Join(names, ", "))
+	}
 	d.Kind, d.ErsReference, d.Theirs, d.Text = events.RefundDiffers, r.Ref, &theirs, text
-	c.totals.theirs(e.Currency, r.Amount)
+	c.totals.theirs(d.Currency, r.Amount)
 	c.lines.add(d)
 }
 

@@ -83,7 +83,8 @@ func TestRefundInDoubtThatTheReportHas(t *testing.T) {
 	}
 	p := w.close("acme", "1")
 	w.expect(p, events.PeriodMismatched, "refund_differs "+done)
-	if d := p.Lines[0]; d.RefundID != "r" || !strings.Contains(d.Text, "one of 2") || !strings.Contains(d.Text, "refunds resolve") {
+	if d := p.Lines[0]; d.RefundID+d.InvoiceID != "" || len(d.Fits) != 2 || strings.Contains(d.Text, "refunds resolve") ||
+		!strings.Contains(d.Text, "fits 2 refunds of ours") || !strings.Contains(d.Text, "ask the provider") {
 		t.Errorf("line %+v", d)
 	}
 	w.update("acme", "1", func(inv events.Invoice) (events.Invoice, error) {

@@ -23,7 +23,7 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	}
 	known, ok := inv.Refund(want.RefundID)
 	if ok {
-		if why, conflict := want.Conflicts(known); conflict && !madeBy(known, d) {
+		if why, conflict := want.Conflicts(known, inv.Currency); conflict && !madeBy(known, d) {
 			return bus.Park(errors.New(why))
 		}
 		if known.Status == events.RefundDone || known.Status == events.RefundFailed || known.Status == events.RefundUnknown {
@@ -63,7 +63,7 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 // fresh is the refund as it is recorded first.
 func (w *Worker) fresh(d bus.Delivery, inv bus.Loaded, want events.Return) (events.Refund, error) {
 	amount, err := want.Due(inv.Invoice)
-	return events.Refund{RefundID: want.RefundID, Amount: amount, All: want.All, Reason: want.Reason, Message: d.Seq, Stream: d.Stream}, err
+	return events.Refund{RefundID: want.RefundID, Amount: amount, All: want.All, Reason: want.Reason, Contents: want.Contents(inv.Currency), Message: d.Seq, Stream: d.Stream}, err
 }
 
 // madeBy says whether the delivery's message made the refund's last attempt. Before the stream was recorded, it was told by

@@ -26,7 +26,7 @@ func (s *scene) commands(env []string) {
 		{0, []string{"parked", "replay", "--dry-run", "1"}, []string{payloadSecret}},
 		{0, []string{"refunds", "list"}, nil},
 		{0, []string{"order", "place", "--shop", "acme", "--order", "more", "--currency", "SEK", "--row", "Coffee;1;9.00;25"}, nil},
-		{0, []string{"close", "--shop", "acme", "--json"}, nil},
+		{0, []string{"close", "--shop", "acme", "--yes", "--json"}, nil},
 		{1, []string{"doctor"}, nil}, // a shop that the provider refuses
 		{1, []string{"certify", "--endpoint", s.provider.Endpoint(), "--shop", "refused", "--client-id", "Acme AB", "--out", evidence, "--patience", "1s"}, nil},
 	} {

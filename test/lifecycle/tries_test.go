@@ -125,18 +125,25 @@ func TestForeignPaidHidesNoSecondPayment(t *testing.T) {
 	expectRefunds(t, r, "10")
 }
 
-func TestSameRefundIDForAnotherAmountIsParked(t *testing.T) {
+// The reason and the rows are contents too: only the very same return again is silent.
+func TestSameRefundIDWithOtherContentsIsParked(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	startAll(r)
 	paidOrder(t, r, "1001", "10")
 	r.Return("1001", "r1", "4")
 	r.Wait("1001", events.EventRefunded)
+	again := func(fields string) {
+		r.Raw("orders."+rig.Shop+".1001.returned", []byte(`{"orderId":"1001","shop":"`+rig.Shop+`","refundId":"r1",`+fields+`}`))
+	}
 	r.Return("1001", "r1", "4")
-	r.Return("1001", "r1", "5")
+	again(`"amount":"4.00","currency":"SEK"`)
+	for _, other := range []string{`"amount":"5"`, `"amount":"4","reason":"broken"`, `"amount":"4","currency":"EUR"`, `"rows":[{"description":"a","quantity":1,"total":"4"}]`} {
+		again(other)
+	}
 	r.WaitParked("refunder", "1001")
 	r.Idle()
-	if r.Parked() != 1 {
-		t.Errorf("%d parked, expected the one with another amount", r.Parked())
+	if r.Parked() != 4 {
+		t.Errorf("%d parked, expected the four with other contents", r.Parked())
 	}
 	expectRefunds(t, r, "4")
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,8 +54,14 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// up is "seqrflow up" on free ports; it gives the broker's address once everything is ready.
-func up(t *testing.T, bin string) (broker string) {
+// running is a "seqrflow up" with its addresses, and the commands that it tells a newcomer to copy.
+type running struct {
+	bin, broker, provider, wallet string
+	samples                       []string
+}
+
+// up is "seqrflow up" on free ports; it returns once everything is ready.
+func up(t *testing.T, bin string) running {
 	t.Helper()
 	cmd := exec.Command(bin, "up", "--nats-listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
 		"--gateway-listen", "127.0.0.1:0", "--data", t.TempDir())
@@ -73,27 +80,39 @@ func up(t *testing.T, bin string) (broker string) {
 			t.Errorf("up ended with %v\n%s", err, log.String())
 		}
 	})
-	ready := make(chan string, 1)
+	ready := make(chan running, 1)
 	go func() {
+		r := running{bin: bin}
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if f := strings.Fields(lines.Text()); len(f) == 2 && f[0] == "broker" {
-				ready <- f[1]
+			line := strings.TrimSpace(lines.Text())
+			switch f := strings.Fields(line); {
+			case strings.HasPrefix(line, bin+" "), strings.HasPrefix(line, "nats "), strings.HasPrefix(line, "curl "):
+				if r.samples = append(r.samples, line); strings.HasPrefix(line, bin+" show ") { // the last
+					ready <- r
+				}
+			case len(f) < 2:
+			case f[0] == "broker":
+				r.broker = f[1]
+			case f[0] == "provider":
+				r.provider = f[1]
+			case f[0] == "wallet":
+				r.wallet = strings.TrimSuffix(f[1], "/")
 			}
 		}
 	}()
 	select {
-	case broker = <-ready:
-		return broker
+	case r := <-ready:
+		return r
 	case <-time.After(30 * time.Second):
 		t.Fatalf("up is not ready\n%s", log.String())
-		return ""
+		return running{}
 	}
 }
 
 func TestCommandsOfTheREADME(t *testing.T) {
 	bin := build(t)
-	broker := up(t, bin)
-	nc, err := nats.Connect(broker)
+	stack := up(t, bin)
+	nc, err := nats.Connect(stack.broker)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,21 +122,66 @@ func TestCommandsOfTheREADME(t *testing.T) {
 		t.Fatal(err)
 	}
 	ran := map[string]bool{}
-	for _, line := range commands(t) {
+	for _, line := range append(commands(t), stack.samples...) {
+		line = strings.Replace(line, bin+" ", program+" ", 1) // as it is printed to somebody who runs it from the source
 		ran[strings.Join(strings.Fields(line)[:2], " ")] = true
 		switch {
-		case strings.HasPrefix(line, "nats pub "):
-			publish(t, nc, js, line)
+		case strings.HasPrefix(line, "nats pub "), strings.HasPrefix(line, "nats --server "+stack.broker+" pub "):
+			publish(t, nc, js, strings.Replace(line, "--server "+stack.broker+" ", "", 1))
+		case strings.HasPrefix(line, "curl "):
+			stack.curl(t, line)
 		case strings.HasPrefix(line, "nats sub "), strings.HasPrefix(line, "go test"), strings.HasPrefix(line, "docker compose"):
 			continue // a client that is not ours; this very test; the compose file has a test of its own
 		case strings.HasPrefix(line, program+" "):
-			run(t, bin, broker, strings.TrimPrefix(line, program+" "))
+			stack.run(t, strings.TrimPrefix(line, program+" "))
+			awaitIssued(t, js, line)
 		default:
 			t.Errorf("the README has a command that is not tested: %s", line)
 		}
 	}
 	if !ran["go run"] || !ran["go test"] || !ran["nats pub"] {
 		t.Errorf("the README's own commands were not found among %v", ran)
+	}
+	for _, end := range []string{"invoices.acme.1002.refunded", "invoices.acme.1003.canceled", "invoices.acme.2001.receipted"} {
+		await(t, js, end)
+	}
+	if parked, err := js.Stream(t.Context(), events.ParkedStream); err != nil || parked.CachedInfo().State.Msgs > 0 {
+		t.Errorf("following the README and what up prints leaves something parked: %v", err)
+		stack.run(t, "parked list")
+	}
+}
+
+// orderFlags are those of "order place".
+var orderFlags = regexp.MustCompile(`order place --shop (\S+) --order (\S+)`)
+
+// awaitIssued waits for the invoice of a placed order, as a newcomer does who reads on.
+func awaitIssued(t *testing.T, js jetstream.JetStream, line string) {
+	t.Helper()
+	if f := orderFlags.FindStringSubmatch(line); f != nil {
+		await(t, js, "invoices."+f[1]+"."+f[2]+".issued")
+	}
+}
+
+// curl does what it would, at this test's wallet; the shell puts the address together.
+func (r running) curl(t *testing.T, line string) {
+	t.Helper()
+	address, ok := strings.CutPrefix(strings.NewReplacer("http://127.0.0.1:8585", r.wallet, program, r.bin).Replace(line), "curl -X POST ")
+	if !ok {
+		t.Fatalf("not a POST: %s", line)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+address)
+	cmd.Env = append(os.Environ(), "SEQRFLOW_NATS="+r.broker)
+	url, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	resp, err := http.Post(string(url), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("%s: %s", line, resp.Status)
 	}
 }
 
@@ -150,7 +214,7 @@ func await(t *testing.T, js jetstream.JetStream, subject string) {
 }
 
 // run runs one command; those that watch for ever are given until their first line.
-func run(t *testing.T, bin, broker, args string) {
+func (r running) run(t *testing.T, args string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -158,11 +222,11 @@ func run(t *testing.T, bin, broker, args string) {
 	if watches {
 		args += " --since all"
 	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", "exec "+bin+" "+args)
-	cmd.Env, cmd.Dir = append(os.Environ(), "SEQRFLOW_NATS="+broker), t.TempDir()
+	cmd := exec.CommandContext(ctx, "sh", "-c", "exec "+r.bin+" "+args)
+	cmd.Env, cmd.Dir = append(os.Environ(), "SEQRFLOW_NATS="+r.broker, "SEQRFLOW_PROVIDER="+r.provider), t.TempDir()
 	if !watches {
 		out, err := cmd.CombinedOutput()
-		// doctor also looks for a provider at its default address, where none is in a test
+		// doctor may find this machine wanting
 		if err != nil && args != "doctor" {
 			t.Errorf("%s: %v\n%s", args, err, out)
 		}

@@ -16,18 +16,37 @@ import (
 type Lines struct {
 	Paint Paint
 	Zone  *time.Location // nil is the machine's own
+	Begun time.Time      // where it is set, lines have the seconds since then instead of the time of day
+	Width int            // longest line, in characters; 0 is any
 }
 
 const (
-	clock      = "15:04:05.000"
+	clock      = "15:04:05.000Z07:00"
+	dated      = "2006-01-02 15:04:05Z07:00"
 	whereWidth = 30
 )
 
-// Clock renders an instant as the time of day.
-func (l Lines) Clock(t time.Time) string { return l.in(t).Format(clock) }
+// DateOf is [Lines.Date] of an instant that may be missing.
+func (l Lines) DateOf(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return l.Date(*t)
+}
 
-// Date renders an instant with its day.
-func (l Lines) Date(t time.Time) string { return l.in(t).Format("2006-01-02 15:04:05") }
+// Clock renders an instant as the time of day with the zone's offset.
+func (l Lines) Clock(t time.Time) string {
+	if !l.Begun.IsZero() {
+		return fmt.Sprintf("%6.2f s", t.Sub(l.Begun).Seconds())
+	}
+	return l.in(t).Format(clock)
+}
+
+// Date renders an instant with its day and the zone's offset.
+func (l Lines) Date(t time.Time) string { return l.in(t).Format(dated) }
+
+// Day is the day of an instant.
+func (l Lines) Day(t time.Time) string { return l.in(t).Format(time.DateOnly) }
 
 func (l Lines) in(t time.Time) time.Time {
 	if l.Zone == nil {
@@ -46,8 +65,8 @@ func (l Lines) Event(e bus.Entry) string {
 	case events.OrdersStream:
 		return l.order(e)
 	case events.ParkedStream:
-		if p, replayed, err := bus.DecodeParked(e.Body); err == nil {
-			return l.parked(e, p, replayed)
+		if p, event, err := bus.DecodeParked(e.Body); err == nil {
+			return l.parked(e, p, event)
 		}
 	}
 	return l.line(e.Time, e.Subject, "?", "", "", "cannot be read", Red)
@@ -96,13 +115,16 @@ func (l Lines) order(e bus.Entry) string {
 	return l.line(e.Time, o.Shop+"/"+o.Invoice, "order "+string(o.Name), "", amount, o.Reason, Plain)
 }
 
-func (l Lines) parked(e bus.Entry, p events.Parked, replayed bool) string {
+func (l Lines) parked(e bus.Entry, p events.Parked, event string) string {
 	where := p.Subject
 	if a, err := events.ParseSubject(p.Subject); err == nil {
 		where = ID(a.Shop) + "/" + ID(a.ID)
 	}
-	if replayed {
+	switch event {
+	case events.ParkedReplayed:
 		return l.line(e.Time, where, "replayed", "", "", fmt.Sprintf("parked message %d goes to the %s again", p.Replays, p.Worker), Blue)
+	case events.ParkedDismissed:
+		return l.line(e.Time, where, "dismissed", "", "", fmt.Sprintf("parked message %d, by %s: %s", p.Dismisses, p.By, p.Why), Dim)
 	}
 	return l.line(e.Time, where, "parked", "", "", fmt.Sprintf("%s: %s", p.Worker, p.Reason), Red)
 }
@@ -121,8 +143,11 @@ func ID(token string) string {
 }
 
 func (l Lines) line(at time.Time, where, event, state, amount, why string, c Colour) string {
-	text := fmt.Sprintf("%s  %s  %s  %s  %s  %s",
-		l.Paint.In(Dim, l.Clock(at)), Pad(Clip(Clean(where), whereWidth), whereWidth), l.Paint.In(c, Pad(Clean(event), 14)),
-		Pad(state, 9), PadLeft(amount, 14), Clean(why))
-	return strings.TrimRight(text, " ")
+	columns := []string{l.Clock(at), Pad(Clip(Clean(where), whereWidth), whereWidth), Pad(Clean(event), 14), Pad(state, 9), PadLeft(amount, 13)}
+	why = Clean(why)
+	if l.Width > 0 {
+		why = Clip(why, max(1, l.Width-utf8.RuneCountInString(strings.Join(columns, "  "))-2))
+	}
+	columns[0], columns[2] = l.Paint.In(Dim, columns[0]), l.Paint.In(c, columns[2])
+	return strings.TrimRight(strings.Join(append(columns, why), "  "), " ")
 }

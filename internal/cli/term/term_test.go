@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -75,35 +76,40 @@ func TestLines(t *testing.T) {
 		"issued": {
 			bus.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"order 1","state":"ISSUED","currency":"SEK","total":"149.5",
 				"change":{"event":"issued","at":"2026-11-22T09:08:07.006Z","why":"accepted"}}}`)},
-			"09:08:07.006  acme/order 1                    issued          ISSUED         149.50 SEK  accepted",
+			"09:08:07.006Z  acme/order 1                    issued          ISSUED        149.50 SEK  accepted",
 		},
 		"refund": {
 			bus.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"1","state":"RECEIPTED","currency":"SEK","total":"149.5",
 				"refunds":[{"refundId":"r","amount":"20","status":"done"}],"change":{"event":"refunded","refundId":"r","at":"2026-11-22T09:08:07.006Z","why":"paid back"}}}`)},
-			"09:08:07.006  acme/1                          refunded        RECEIPTED      -20.00 SEK  paid back",
+			"09:08:07.006Z  acme/1                          refunded        RECEIPTED     -20.00 SEK  paid back",
 		},
 		"order in an event": {
 			bus.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed",
 				Body: []byte(`{"specversion":"1.0","data":{"shop":"acme","orderId":"1","currency":"JPY","total":"1000"}}`)},
-			"09:08:07.006  acme/1                          order placed                     1000 JPY",
+			"09:08:07.006Z  acme/1                          order placed                    1000 JPY",
 		},
 		"order that is not JSON": {
 			bus.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed", Body: []byte("\x1b[2J")},
-			"09:08:07.006  acme/1                          order placed",
+			"09:08:07.006Z  acme/1                          order placed",
 		},
 		"parked": {
 			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
 				Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"total: missing","subject":"orders.acme.` + events.Token("7 b") + `.placed"}}`)},
-			"09:08:07.006  acme/7 b                        parked                                     invoicer: total: missing",
+			"09:08:07.006Z  acme/7 b                        parked                                    invoicer: total: missing",
 		},
 		"replayed": {
 			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
 				Body: []byte(`{"type":"seqrflow.parked.replayed.v1","data":{"worker":"invoicer","replays":3,"subject":"orders.acme.7.placed"}}`)},
-			"09:08:07.006  acme/7                          replayed                                   parked message 3 goes to the invoicer again",
+			"09:08:07.006Z  acme/7                          replayed                                  parked message 3 goes to the invoicer again",
+		},
+		"dismissed": {
+			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
+				Body: []byte(`{"type":"seqrflow.parked.dismissed.v1","data":{"worker":"invoicer","dismisses":3,"by":"Ann","why":"a test","subject":"orders.acme.7.placed"}}`)},
+			"09:08:07.006Z  acme/7                          dismissed                                 parked message 3, by Ann: a test",
 		},
 		"unreadable": {
 			bus.Entry{Stream: events.InvoicesStream, Time: at, Subject: "invoices.acme.1.paid", Body: []byte("?")},
-			"09:08:07.006  invoices.acme.1.paid            ?                                          cannot be read",
+			"09:08:07.006Z  invoices.acme.1.paid            ?                                         cannot be read",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,5 +117,28 @@ func TestLines(t *testing.T) {
 				t.Errorf("got\n%q\nexpected\n%q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestTimesCarryTheirZone(t *testing.T) {
+	at := time.Date(2026, 11, 22, 23, 8, 7, 6e6, time.UTC)
+	stockholm := term.Lines{Zone: time.FixedZone("CET", 3600)}
+	for got, want := range map[string]string{
+		stockholm.Clock(at): "00:08:07.006+01:00", stockholm.Date(at): "2026-11-23 00:08:07+01:00", stockholm.Day(at): "2026-11-23",
+		term.Lines{Zone: time.UTC}.Date(at): "2026-11-22 23:08:07Z", stockholm.DateOf(nil): "",
+		term.Lines{Begun: at.Add(-1500 * time.Millisecond)}.Clock(at): "  1.50 s",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestLinesFitTheWidth(t *testing.T) {
+	e := bus.Entry{Stream: events.ParkedStream, Time: time.Unix(0, 0), Subject: "parked.invoicer.acme.7",
+		Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"` + strings.Repeat("räksmörgås ", 20) + `","subject":"orders.acme.` + events.Token(strings.Repeat("lång ", 10)) + `.placed"}}`)}
+	line := term.Lines{Begun: time.Unix(0, 0), Width: 100}.Event(e)
+	if n := utf8.RuneCountInString(line); n != 100 || !strings.HasSuffix(line, "…") {
+		t.Errorf("%d characters: %q", n, line)
 	}
 }

@@ -1,0 +1,19 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestTheDemoFits100ColumnsAndPaysASecondTry(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	out := good(t, "demo")
+	for line := range strings.Lines(out) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 100 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	has(t, out, "kafferosteriet/2046             expired         EXPIRED", "kafferosteriet/2046 again       receipted       RECEIPTED",
+		"The first buyer who pays scans this code", "30 orders, 0 payments reversed")
+}

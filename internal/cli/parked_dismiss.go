@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+)
+
+type parkedDismissCmd struct {
+	broker
+	Seq    []uint64 `arg:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
+	By     string   `required:"" placeholder:"NAME" help:"Who has decided."`
+	Reason string   `required:"" placeholder:"TEXT" help:"Why nobody has to do anything about it any more."`
+}
+
+// Help shows an example.
+func (parkedDismissCmd) Help() string {
+	return `Nothing is done with the original. The decision is recorded as an event on PARKED: the message counts no more as waiting for a person, and "parked list", "parked show" and "show" say who decided and why. A dismissed message can still be replayed, with --again.
+
+Example:
+
+    seqrflow parked dismiss 12 13 --by 'Ann, support' --reason 'test orders of the new shop'`
+}
+
+// Run records the decision.
+func (d parkedDismissCmd) Run(c *console) error {
+	if strings.TrimSpace(d.By) == "" || strings.TrimSpace(d.Reason) == "" {
+		return wrongUsage("--by and --reason: expected a name and a reason")
+	}
+	b, err := d.connect(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	var chosen []parked
+	for _, seq := range d.Seq {
+		p, err := parkedAt(c.ctx, b, seq)
+		if err != nil {
+			return err
+		}
+		if !p.Open() {
+			return fmt.Errorf("nothing was dismissed: parked message %d was %s", seq, term.Clean(p.fate(c.lines)))
+		}
+		chosen = append(chosen, p)
+	}
+	for _, p := range chosen {
+		if err := b.Dismiss(c.ctx, p.On, p.Parked, p.Seq, d.By, d.Reason); err != nil {
+			return fmt.Errorf("parked message %d: %w", p.Seq, err)
+		}
+		c.say("dismissed  %d  %s  of the %s", p.Seq, term.Clean(p.Subject), p.Worker)
+	}
+	return nil
+}

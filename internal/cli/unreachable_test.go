@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// visiting are the commands that go to a broker, with arguments that get them there.
+var visiting = map[string][]string{
+	"order place": {"--shop", "acme", "--order", "1", "--currency", "SEK", "--row", "Coffee;1;9.00"}, "order cancel": {"--shop", "acme", "--order", "1"},
+	"order return": {"--shop", "acme", "--order", "1", "--refund", "r"}, "watch": nil, "show": {"acme/1"}, "ask": {"acme/1"}, "refunds list": nil,
+	"refunds resolve": {"acme/1", "r", "--happened", "--by", "Ann"}, "parked list": nil, "parked show": {"1"}, "parked replay": {"1"},
+	"parked dismiss": {"1", "--by", "Ann", "--reason", "x"}, "close": {"--shop", "acme", "--yes"}, "periods list": nil,
+	"broker apply": {"--dry-run"}, "broker restored": {"--yes"}, "doctor": nil, "health": nil,
+}
+
+// staying are long-running: they wait for a broker as long as it takes, and log it.
+var staying = []string{"run", "up"}
+
+// world is a broker that is not as it should be.
+type world struct {
+	nats   string
+	flags  []string
+	want   string            // what every command says
+	but    map[string]string // of these commands, something else; "" is that they have nothing to complain of
+	silent bool              // and within 3 s it says what it waits for
+}
+
+func nowhere(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// mute accepts connections and says nothing.
+func mute(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+		}
+	}()
+	return l.Addr().String()
+}
+
+// web is an HTTP server: the broker's monitoring port, for instance.
+func web(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{ReadHeaderTimeout: time.Second}
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(func() { srv.Close() })
+	return l.Addr().String()
+}
+
+// natsServer with these options, on a free port.
+func natsServer(t *testing.T, o server.Options) string {
+	t.Helper()
+	o.Host, o.Port, o.NoLog, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, true
+	if o.JetStream {
+		o.StoreDir = t.TempDir()
+	}
+	s, err := server.NewServer(&o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(30 * time.Second) {
+		t.Fatal("the broker does not start")
+	}
+	return s.Addr().String()
+}
+
+// selfSigned is a certificate for 127.0.0.1, and a file with it.
+func selfSigned(t *testing.T) (tls.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "broker"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
+
+func worlds(t *testing.T) map[string]world {
+	cert, ca := selfSigned(t)
+	mayNothing := &server.User{Username: "u", Password: "p", Permissions: &server.Permissions{
+		Publish: &server.SubjectPermission{Deny: []string{"$JS.>", "orders.>"}}, Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}}}}
+	bare := natsServer(t, server.Options{JetStream: true})
+	return map[string]world{
+		"nothing listens":              {nats: nowhere(t), want: "no broker at nats://127.0.0.1:"},
+		"a port of something else":     {nats: web(t), want: "is no NATS server"},
+		"it says nothing":              {nats: mute(t), want: "said nothing for 5s", silent: true},
+		"TLS that we do not trust":     {nats: natsServer(t, server.Options{TLS: true, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, TLSTimeout: 5}), want: "certificate of the broker at nats://127.0.0.1:"},
+		"no TLS where we want it":      {nats: bare, flags: []string{"--nats-ca", ca}, want: "has no TLS", but: map[string]string{"health": ""}},
+		"a user that it does not know": {nats: natsServer(t, server.Options{Users: []*server.User{{Username: "u", Password: "p"}}}), want: "refuses the credentials"},
+		"a user that may nothing": {nats: "u:p@" + natsServer(t, server.Options{JetStream: true, Users: []*server.User{mayNothing}}), want: "The broker does not let this user do that",
+			but: map[string]string{"doctor": "fail  JetStream", "health": "not ready"}},
+		"no JetStream": {nats: natsServer(t, server.Options{}), want: "no JetStream", but: map[string]string{
+			"doctor": "JetStream", "order place": "Nothing on this broker stores", "order cancel": "Nothing on this broker stores", "order return": "Nothing on this broker stores"}},
+		"no streams": {nats: bare, want: "No worker has run on this broker yet", but: map[string]string{
+			"doctor": "is not there", "health": "", "broker apply": ""}},
+	}
+}
+
+// A command that can't do its work says why and ends; while it waits it says for what.
+func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
+	var r root
+	k, err := parser(&r, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var commands []string
+	for _, n := range k.Model.Leaves(true) {
+		name := strings.TrimSpace(strings.TrimPrefix(n.FullPath(), "seqrflow"))
+		name, _, _ = strings.Cut(name, " <")
+		name, _, _ = strings.Cut(name, " [")
+		if slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == "nats" }) && !slices.Contains(staying, name) {
+			if _, known := visiting[name]; !known {
+				t.Errorf("%q goes to a broker and is not in this test", name)
+			}
+			commands = append(commands, name)
+		}
+	}
+	if len(commands) != len(visiting) {
+		t.Errorf("commands %q, of the test %d", commands, len(visiting))
+	}
+	for name, w := range worlds(t) {
+		for _, command := range commands {
+			t.Run(name+"/"+command, func(t *testing.T) {
+				t.Parallel()
+				w.meet(t, command)
+			})
+		}
+	}
+}
+
+// givesUp bounds a test; every command gives up long before.
+const givesUp = 90 * time.Second
+
+func (w world) meet(t *testing.T, command string) {
+	args := append(strings.Fields(command), visiting[command]...)
+	if command != "health" { // has no flags of its own for TLS
+		args = append(args, w.flags...)
+	}
+	args = append(args, "--nats", "nats://"+w.nats)
+	ctx, cancel := context.WithTimeout(t.Context(), givesUp)
+	defer cancel()
+	var out, errs bytes.Buffer
+	code := Run(ctx, args, strings.NewReader(""), &out, &errs)
+	said := out.String() + errs.String()
+	want := w.want
+	but, other := w.but[command]
+	if other {
+		want = but
+	}
+	switch {
+	case ctx.Err() != nil:
+		t.Errorf("did not give up: %s", said)
+	case want == "" && code != 0 || want != "" && code == 0, !strings.Contains(said, want):
+		t.Errorf("exit code %d, want %q:\n%s", code, want, said)
+	case w.silent && !strings.Contains(said, "waiting for the broker at nats://127.0.0.1:") && command != "health":
+		t.Errorf("does not say what it waits for: %s", said)
+	}
+}
