@@ -105,7 +105,7 @@ func (r Role) Account() string {
 // home is the account in which a subject is published for all: core subjects are the pollers' own.
 func home(subject string) string {
 	switch {
-	case subject == hintSubjects || subject == watchingSubjects:
+	case subject == hintSubjects || subject == watchingSubjects, bus.AboutStuck(subject):
 		return "POLLER"
 	case strings.HasPrefix(subject, bus.IncomingPrefix):
 		return "GATEWAY"

@@ -100,8 +100,8 @@ func worker(name, about string, publishes, reads []string) Role {
 		}
 	}
 	return Role{
-		Name: name, About: about, Consumes: consumes, Reads: reads, Watches: watched(), Subscribes: []string{watchingSubjects},
-		Publishes: append(publishes, "parked."+name+".*.*", "parked.foreign.*.*", "exchanges.*.*.*"),
+		Name: name, About: about, Consumes: consumes, Reads: reads, Watches: watched(), Subscribes: []string{watchingSubjects, bus.StuckSubjects},
+		Publishes: append(publishes, bus.ToldSubjectsOf(name), "parked."+name+".*.*", "parked.foreign.*.*", "exchanges.*.*.*"),
 	}
 }
 
@@ -136,12 +136,12 @@ func Roles() []Role {
 		{
 			Name: "reader", About: "watch, show, parked list, refunds list, doctor, and other programs that only look on",
 			Scans: history(), Reads: []string{events.OpenStream}, Watches: all,
-			Subscribes: []string{watchingSubjects, events.InvoicesSubjects},
+			Subscribes: []string{watchingSubjects, bus.ToldSubjects, events.InvoicesSubjects}, Publishes: []string{bus.StuckSubjects},
 		},
 		{
 			Name: "operator", About: "the same, and order place, cancel and return, parked replay, refunds resolve, close",
-			Scans: history(), Reads: []string{events.OpenStream}, Watches: all, Subscribes: []string{watchingSubjects},
-			Publishes: append(appends("operator", settles...), "orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned",
+			Scans: history(), Reads: []string{events.OpenStream}, Watches: all, Subscribes: []string{watchingSubjects, bus.ToldSubjects},
+			Publishes: append(appends("operator", settles...), bus.StuckSubjects, "orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned",
 				"periods.*.*.closing", events.ParkedSubjects),
 		},
 		{

@@ -24,7 +24,7 @@ func (w *work) notServed(l *Lease, why error) {
 		l.GiveBack(w.spec.Backoff.Most)
 		return
 	}
-	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)))
+	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)), "")
 }
 
 // anyOf is a half to one and a half of a pause. Of two messages that two copies give back in step, the broker would deal each

@@ -14,6 +14,8 @@ type metrics struct {
 	foreign   prometheus.Counter
 	skew      prometheus.Gauge
 
+	stuck *stuckGauge
+
 	refusedWrites prometheus.Counter
 	refusedOrders *prometheus.CounterVec
 	seconds       *prometheus.HistogramVec
@@ -24,8 +26,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "seqrflow", Name: name, Help: help}, labels)
 	}
 	m := &metrics{
+		stuck:     newStuckGauge(),
 		events:    counter("invoice_events_total", "Events recorded on INVOICES by this process.", "event"),
-		outcomes:  counter("deliveries_total", "Deliveries by what became of them: done, retry, snooze, unanswered (the provider gave no answer), dropped (another copy may have it), park.", "worker", "outcome"),
+		outcomes:  counter("deliveries_total", "Deliveries by what became of them: done, park, dropped (another copy may have it); and those that come again: waiting (for something else to happen, such as the payment: no fault), unanswered (the provider gave no answer), error (it answered with an error of its own), busy (it said to come later), broker (the broker failed).", "worker", "outcome"),
 		conflicts: counter("append_conflicts_total", "Appends that another event came before; each was decided anew.", "worker"),
 		parked:    counter("parked_total", "Messages parked by this process.", "worker"),
 		foreign: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "foreign_events_total",
@@ -41,12 +44,24 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"worker"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.refusedOrders, m.seconds)
+		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.refusedOrders, m.seconds, m.stuck)
 	}
 	return m
 }
 
-func (m *metrics) handled(worker string, k kind, d time.Duration) {
-	m.outcomes.WithLabelValues(worker, string(k)).Inc()
+func (m *metrics) handled(worker string, o Outcome, d time.Duration) {
+	m.outcomes.WithLabelValues(worker, o.label()).Inc()
 	m.seconds.WithLabelValues(worker).Observe(d.Seconds())
 }
+
+// begin makes the worker's counters, at 0: one that is only there after the first failure shows no rise. What it gives
+// remembers the deliveries that are not finished, until end.
+func (m *metrics) begin(worker string) *troubles {
+	for _, outcome := range append(Reasons(), string(done), string(park), string(dropped)) {
+		m.outcomes.WithLabelValues(worker, outcome)
+	}
+	m.seconds.WithLabelValues(worker)
+	return m.stuck.begin(worker)
+}
+
+func (m *metrics) end(t *troubles) { m.stuck.end(t) }

@@ -16,6 +16,7 @@ type metrics struct {
 	refused   *prometheus.CounterVec
 
 	unrecorded prometheus.Counter
+	reversed   prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -43,9 +44,11 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		refused:   counter("refused_credentials_total", "Polls that the provider refused because of who asks: nobody can poll with these credentials. Alert above 0.", "terminal"),
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "payments_unrecorded_total",
 			Help: "Payments that cannot be recorded because the stream has lost the invoice; each is parked with all that is known. Alert above 0."}),
+		reversed: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "possible_reversals_total",
+			Help: "Invoices found canceled after 19 s or more without an answer about them: a payment may have been made and reversed by the provider meanwhile. Alert above 0."}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.held, m.worst, m.left, m.underWay, m.limit, m.lateness, m.gap, m.polls, m.hints, m.notServed, m.refused, m.unrecorded)
+		reg.MustRegister(m.held, m.worst, m.left, m.underWay, m.limit, m.lateness, m.gap, m.polls, m.hints, m.notServed, m.refused, m.unrecorded, m.reversed)
 	}
 	return m
 }

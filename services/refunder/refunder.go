@@ -12,7 +12,6 @@ package refunder
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 	"time"
@@ -152,11 +151,11 @@ func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Ca
 	case err != nil:
 		return bus.Snooze(err)
 	case !inv.Known():
-		return bus.Snooze(errors.New("the canceler has not recorded the cancellation yet"))
+		return bus.Wait("the canceler has not recorded the cancellation yet")
 	case inv.OrderID != c.OrderID:
 		return bus.Done // the canceler parks it
 	case inv.State.Open():
-		return bus.Snooze(errors.New("the invoice is open: the canceler ends it, or it is paid"))
+		return bus.Wait("the invoice is open: the canceler ends it, or it is paid")
 	case !inv.State.WasPaid():
 		return bus.Done
 	}

@@ -48,7 +48,7 @@ func TestEachUserHasItsRights(t *testing.T) {
 
 // home is the account where a subject's publishers and subscribers meet.
 func home(subject string) string {
-	if strings.HasPrefix(subject, "hints.") || strings.HasPrefix(subject, "watching.") {
+	if strings.HasPrefix(subject, "hints.") || strings.HasPrefix(subject, "watching.") || bus.AboutStuck(subject) {
 		return "POLLER"
 	}
 	if strings.HasPrefix(subject, bus.IncomingPrefix) {
