@@ -14,13 +14,13 @@ const mayBeReversed = reversal - time.Second
 
 // settledAfter is how long a poller has to run before it knows that an entry that comes again was held by another copy until
 // AckWait ago. In the time before, it may be an entry that nobody has held since all pollers stopped.
-func settledAfter(b *bus.Bus) time.Duration { return 2 * b.AckWait() }
+const settledAfter = 2 * ackWait
 
 // silence is how long nobody may have asked about the invoice of an entry that has come to this copy now, at most.
 func (p *Worker) silence(entry *bus.Lease, age time.Duration) time.Duration {
-	held := time.Since(p.started) > settledAfter(p.Bus)
+	held := time.Since(p.started) > settledAfter
 	for _, other := range p.roll.Living(time.Now()) {
-		held = held || other.Up > settledAfter(p.Bus).Seconds()
+		held = held || other.Up > settledAfter.Seconds()
 	}
 	if entry.Redelivered && held {
 		return min(age, p.Bus.AckWait())
