@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 type metrics struct {
@@ -27,21 +29,27 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		stuck:     newStuckGauge(),
-		events:    counter("invoice_events_total", "Events recorded on INVOICES by this process.", "event"),
+		events:    counter("invoice_events_total", "Events that this process has recorded on INVOICES and PERIODS, by their names.", "event"),
 		outcomes:  counter("deliveries_total", "Deliveries by what became of them: done, park, dropped (another copy may have it); and those that come again: waiting (for something else to happen, such as the payment: no fault), unanswered (the provider gave no answer), error (it answered with an error of its own), busy (it said to come later), broker (the broker failed).", "worker", "outcome"),
-		conflicts: counter("append_conflicts_total", "Appends that another event came before; each was decided anew.", "worker"),
-		parked:    counter("parked_total", "Messages parked by this process.", "worker"),
+		conflicts: counter("append_conflicts_total", "Events that were not recorded because another event of the invoice or period came first; each was decided anew. Harmless.", "worker"),
+		parked:    counter("parked_total", "Messages that this process has parked: a person has to look at each.", "worker"),
 		foreign: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "foreign_events_total",
 			Help: "Messages on INVOICES that no worker has written; each is passed over and parked. Alert above 0."}),
 		skew: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seqrflow", Name: "clock_skew_seconds",
-			Help: "The broker's clock less this machine's. Beyond 2 s nothing expires here."}),
+			Help: "The broker's clock less this machine's, in seconds. Beyond 2 s nothing expires here."}),
 		refusedWrites: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "broker_refused_writes_total",
-			Help: "Writes that the broker refused for want of room."}),
+			Help: "Writes of this process that the broker refused for want of room. Alert above 0."}),
 		refusedOrders: counter("incoming_orders_refused_total", "Order events that a shop published to its own account and that were not stored: over its quota, or the broker failed. Its publisher was told.", "shop"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "seqrflow", Name: "handler_seconds", Help: "Time a worker took for one delivery, the provider's call included.",
+			Namespace: "seqrflow", Name: "handler_seconds", Help: "Seconds that a worker took to handle one delivery, the provider's call included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12),
 		}, []string{"worker"}),
+	}
+	for _, t := range events.Transitions() {
+		m.events.WithLabelValues(string(t.On))
+	}
+	for _, e := range events.PeriodEvents() {
+		m.events.WithLabelValues(string(e))
 	}
 	if reg != nil {
 		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.refusedOrders, m.seconds, m.stuck)
@@ -61,7 +69,14 @@ func (m *metrics) begin(worker string) *troubles {
 		m.outcomes.WithLabelValues(worker, outcome)
 	}
 	m.seconds.WithLabelValues(worker)
+	m.counts(worker)
 	return m.stuck.begin(worker)
+}
+
+// counts makes the counters at 0 that every worker has, also one that handles no deliveries by outcomes.
+func (m *metrics) counts(worker string) {
+	m.parked.WithLabelValues(worker)
+	m.conflicts.WithLabelValues(worker)
 }
 
 func (m *metrics) end(t *troubles) { m.stuck.end(t) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -201,10 +202,13 @@ func overdue(dueAt, now time.Time) action {
 }
 
 func label(s seqr.InvoiceStatus) string {
-	switch s {
-	case seqr.StatusIssued, seqr.StatusPaid, seqr.StatusPendingIssuerAcknowledge, seqr.StatusCanceled,
-		seqr.StatusFailed, seqr.StatusReserved, seqr.StatusExpired, seqr.StatusPartiallyPaid:
+	if slices.Contains(statuses(), s) {
 		return string(s)
 	}
 	return "other"
+}
+
+func statuses() []seqr.InvoiceStatus {
+	return []seqr.InvoiceStatus{seqr.StatusIssued, seqr.StatusPaid, seqr.StatusPendingIssuerAcknowledge, seqr.StatusCanceled,
+		seqr.StatusFailed, seqr.StatusReserved, seqr.StatusExpired, seqr.StatusPartiallyPaid}
 }
