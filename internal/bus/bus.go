@@ -71,6 +71,9 @@ type Bus struct {
 
 	room       room
 	history    history
+	bound      bound
+	refusals   refusals
+	refusing   atomic.Bool  // there is one
 	skew       atomic.Int64 // the broker's clock less ours, ns
 	sometimes  sometimes.Sometimes
 	foreigners sync.Map // sequences of messages on INVOICES that were parked as foreign
@@ -123,7 +126,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 		return nil, err
 	}
 	opts := append([]nats.Option{
-		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(requestTimeout),
+		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(lookFor),
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {
@@ -140,13 +143,13 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 			}
 		}),
 	}, cfg.Options...)
-	for try := 0; ; try++ {
+	for {
 		nc, err := nats.Connect(cfg.URL, opts...)
 		if err == nil {
 			return nc, nil
 		}
-		if try == 0 {
-			log.Warn().Err(err).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
+		if b.sometimes.OK("dial") {
+			log.Warn().Err(Explain(err)).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
 		}
 		if errors.Is(err, nats.ErrAuthorization) {
 			return nil, fmt.Errorf("the broker refused the credentials: %w", err)
@@ -170,11 +173,3 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
 // AckWait is how long a copy may be silent before another takes its messages.
 func (b *Bus) AckWait() time.Duration { return b.cfg.AckWait }
-
-// Ready says whether the broker answers now.
-func (b *Bus) Ready() error {
-	if s := b.nc.Status(); s != nats.CONNECTED {
-		return fmt.Errorf("broker: %s", s)
-	}
-	return nil
-}

@@ -14,6 +14,9 @@ import (
 // errDenied says that the broker's permissions do not allow what was asked.
 var errDenied = errors.New("the broker's permissions do not allow it")
 
+// IsDenied says that an error is of a right that this process's key lacks.
+func IsDenied(err error) bool { return errors.Is(err, errDenied) }
+
 // violation is the last thing that the broker did not allow.
 type violation struct {
 	what string

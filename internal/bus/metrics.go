@@ -19,6 +19,7 @@ type metrics struct {
 	stuck *stuckGauge
 
 	refusedWrites prometheus.Counter
+	refusing      prometheus.Gauge
 	refusedOrders *prometheus.CounterVec
 	seconds       *prometheus.HistogramVec
 }
@@ -39,6 +40,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "The broker's clock less this machine's, in seconds. Beyond 2 s nothing expires here."}),
 		refusedWrites: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "broker_refused_writes_total",
 			Help: "Writes of this process that the broker refused for want of room. Alert above 0."}),
+		refusing: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seqrflow", Name: "broker_refuses_writes",
+			Help: "1 while the broker has refused this process's last write to some stream for want of room, else 0. Alert above 0."}),
 		refusedOrders: counter("incoming_orders_refused_total", "Order events that a shop published to its own account and that were not stored: over its quota, or the broker failed. Its publisher was told.", "shop"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "seqrflow", Name: "handler_seconds", Help: "Seconds that a worker took to handle one delivery, the provider's call included.",
@@ -52,7 +55,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		m.events.WithLabelValues(string(e))
 	}
 	if reg != nil {
-		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.refusedOrders, m.seconds, m.stuck)
+		reg.MustRegister(m.events, m.outcomes, m.conflicts, m.parked, m.foreign, m.skew, m.refusedWrites, m.refusing, m.refusedOrders, m.seconds, m.stuck)
 	}
 	return m
 }

@@ -60,7 +60,7 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.Publis
 		once, cancel := context.WithTimeout(allowed, requestTimeout)
 		ack, err := b.js.PublishMsg(once, m, opts...)
 		cancel()
-		b.noteWrite(err)
+		b.noteWrite(m.Subject, err)
 		if err == nil {
 			b.history.saw(ack.Stream, ack.Sequence)
 		}

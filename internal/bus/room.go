@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -90,20 +88,5 @@ func (b *Bus) look(ctx context.Context, size int) error {
 
 // full says that a limit is used up to the reserve; a limit of 0 or less is none.
 func full(used uint64, limit int64) bool {
-	return limit > 0 && used >= uint64(limit)/100*(100-reserve)
-}
-
-// noteWrite remembers that the broker refused a write for want of room (10023, 10047, 10077: resources, store, limits).
-func (b *Bus) noteWrite(err error) {
-	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		return
-	}
-	switch api.ErrorCode {
-	case 10002, 10023, 10028, 10047, 10077:
-		b.room.mu.Lock()
-		defer b.room.mu.Unlock()
-		b.room.refused = time.Now()
-		b.metrics.refusedWrites.Inc()
-	}
+	return limit > 0 && float64(used) >= float64(limit)*(100-reserve)/100
 }

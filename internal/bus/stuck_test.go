@@ -120,8 +120,10 @@ func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
 		}
 		return outcomes[a.ID]()
 	})
-	if n := samples(t, reg, "seqrflow_stuck_messages"); len(n) != len(bus.Reasons()) {
-		t.Errorf("before anything is stuck: %v", n)
+	for deadline := time.Now().Add(30 * time.Second); len(samples(t, reg, "seqrflow_stuck_messages")) != len(bus.Reasons()); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no reason is counted before something is stuck")
+		}
 	}
 	for reason := range outcomes {
 		if err := b.PublishRaw(t.Context(), "orders.acme."+reason+".placed", "", []byte(`{}`)); err != nil {
