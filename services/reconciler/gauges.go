@@ -32,7 +32,7 @@ func newGauges() *gauges {
 	}
 	return &gauges{
 		doubts:     desc("refunds_in_doubt", "Refunds of all shops that may or may not have been paid, or that have been sending for over a minute. Told by the reconciler, every 10 s. Alert above 0."),
-		age:        desc("reconciled_period_age_seconds", "Time since a period of the terminal last agreed with the provider's report; only terminals that ever closed a period. Alert above 172800, two days.", "terminal"),
+		age:        desc("reconciled_period_age_seconds", "Seconds since a period of the terminal last agreed with the provider's report; only terminals that ever closed a period. Alert above 172800, two days.", "terminal"),
 		mismatched: desc("period_mismatched", "1 if the terminal's last compared period has differences, else 0. Alert above 0.", "terminal"),
 		agreed:     map[string]time.Time{}, compared: map[string]events.PeriodState{},
 	}
