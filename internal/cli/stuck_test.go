@@ -45,3 +45,13 @@ func TestShowSaysWhichWorkerDoesNotRun(t *testing.T) {
 	url, _ := longStreams(t)
 	has(t, good(t, "show", "acme/last", "--nats", url), "stuck", "no receipter has ever run on this broker; run one: seqrflow run receipter")
 }
+
+// Doctor reads what is at risk from the streams, and tries a write.
+func TestDoctorTellsOfRefundsInDoubt(t *testing.T) {
+	url, _ := longStreams(t)
+	code, out, _ := run(t, "", "doctor", "--nats", url, "--provider", "http://"+nobody(t)+"/")
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	has(t, out, "fail  1 refunds may or may not have been paid", "ok    the broker takes what is written", "no payment may have been reversed")
+}
