@@ -7,6 +7,8 @@
 //	work.go      a delivery's way: leased, scheduled, fetched, handled, settled by its outcome.go; giveback.go what goes back
 //	invoice.go   how an invoice is loaded and an event is appended to it; period.go the same for periods
 //	open.go      the index of open invoices; watching.go what pollers tell of it, and what nobody watches
+//	stuck.go     what workers tell of messages that they have not finished; ready.go whether a process's work can be done
+//	explain.go   what an error of the broker means; refusal.go whether it takes what is written
 //	publish.go   how a message is published; room.go whether there is room for it; park.go what nobody could handle
 //
 // Nothing is ever written to INVOICES or PERIODS without the sequence that was loaded before, so two writers can never
