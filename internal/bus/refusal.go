@@ -41,13 +41,13 @@ func (r *refusals) clear() {
 	clear(r.of)
 }
 
-func (r *refusals) last() (err error, at time.Time) {
+func (r *refusals) last() (at time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, err := range r.of {
-		return err, r.any
+		return r.any, err
 	}
-	return nil, r.any
+	return r.any, nil
 }
 
 // noteWrite remembers whether the broker refused a write for want of room.
@@ -95,7 +95,7 @@ const askAgainAfter = time.Second
 // writable gives the error of the last write that the broker refused. When no write was tried since, it finds out by a write
 // that nobody reads, and, if it may look at them, by the streams' limits.
 func (b *Bus) writable(ctx context.Context, who string, limits bool) error {
-	err, at := b.refusals.last()
+	at, err := b.refusals.last()
 	if err == nil || time.Since(at) < askAgainAfter {
 		return err
 	}
