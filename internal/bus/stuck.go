@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,24 +64,22 @@ func AboutStuck(subject string) bool {
 func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck, error) {
 	var mu sync.Mutex
 	var out []Stuck
-	for _, id := range ids {
-		sub, err := b.nc.Subscribe(toldPrefix+"*."+shop+"."+id, func(m *nats.Msg) {
-			var all []Stuck
-			if json.Unmarshal(m.Data, &all) != nil {
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, s := range all {
-				s.Worker = token(m.Subject, 1) // the subject is what the broker has checked
-				out = append(out, s)
-			}
-		})
-		if err != nil {
-			return nil, err
+	sub, err := b.nc.Subscribe(ToldSubjects, func(m *nats.Msg) {
+		var all []Stuck
+		if token(m.Subject, 2) != shop || !slices.Contains(ids, token(m.Subject, 3)) || json.Unmarshal(m.Data, &all) != nil {
+			return // somebody else has asked
 		}
-		defer func() { _ = sub.Unsubscribe() }()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, s := range all {
+			s.Worker = token(m.Subject, 1) // the subject is what the broker has checked
+			out = append(out, s)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
+	defer func() { _ = sub.Unsubscribe() }()
 	if err := b.nc.FlushWithContext(ctx); err != nil { // the answers must not be quicker than the subscriptions
 		return nil, err
 	}
