@@ -66,14 +66,19 @@ func TestStackIsReadyAndStopsAndLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{"/healthz": "alive", "/readyz": "ready", "/metrics": "seqrflow_parked_open 0"} {
-		res, err := http.Get(s.HTTPURL() + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(res.Body)
-		_ = res.Body.Close()
-		if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
-			t.Errorf("%s: HTTP %d, %v, without %q", path, res.StatusCode, err, want)
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			res, err := http.Get(s.HTTPURL() + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			_ = res.Body.Close()
+			if err == nil && res.StatusCode == http.StatusOK && strings.Contains(string(body), want) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: HTTP %d, %v, without %q: %s", path, res.StatusCode, err, want, body)
+			}
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/internal/natsd"
@@ -168,6 +170,7 @@ func startProvider(ctx context.Context, s *Stack) (func() error, error) {
 		Endpoint: s.ProviderURL(), AllowHTTP: s.opts.ProviderHTTP || s.SandboxURL() != "", ClientID: s.opts.ClientID,
 		ClientReference: s.opts.ClientReference, Timeout: s.opts.ProviderTimeout, Recorder: recorder,
 		MaxConns: max(leastConns, 2*s.opts.PollConcurrency), // the windows of terminals are the bound, not this
+		Observe:  countCalls(s.registry),
 	})
 	if err != nil {
 		closeRecorder()
@@ -175,6 +178,22 @@ func startProvider(ctx context.Context, s *Stack) (func() error, error) {
 	}
 	s.client = c
 	return func() error { c.CloseIdle(); closeRecorder(); return nil }, nil
+}
+
+// countCalls gives what counts the provider's calls, in a metric that has every operation and class at 0 from the start.
+func countCalls(reg prometheus.Registerer) func(string, seqr.Class, time.Duration) {
+	calls := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "seqrflow", Name: "provider_calls_total",
+		Help: "Calls to the provider that have ended, by operation and by what the end says: done, refused, try again, try later (these three: certainly not done), outcome unknown (no answer that can be relied on)."},
+		[]string{"operation", "outcome"})
+	for _, o := range seqr.Operations() {
+		for _, c := range seqr.Classes() {
+			calls.WithLabelValues(o, c.String())
+		}
+	}
+	reg.MustRegister(calls)
+	return func(operation string, class seqr.Class, _ time.Duration) {
+		calls.WithLabelValues(operation, class.String()).Inc()
+	}
 }
 
 // recorder is the one that the command brought, or the one that keeps exchanges on a stream.
@@ -243,5 +262,5 @@ func newRefunder(s *Stack) (runner, error) {
 }
 
 func newReconciler(s *Stack) (runner, error) {
-	return reconciler.New(reconciler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Log: s.log}), nil
+	return reconciler.New(reconciler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Metrics: s.registry, Log: s.log}), nil
 }

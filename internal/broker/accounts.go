@@ -81,6 +81,10 @@ func (c Config) accounts(keys map[string]string) []account {
 	}
 	for _, r := range c.roles() {
 		for _, right := range r.Rights() {
+			if bus.AboutStuck(right.Subject) {
+				c.hear(all, r, right)
+				continue
+			}
 			kind, to := "service", ""
 			if right.Kind == Subscribe {
 				kind = "stream"
@@ -101,6 +105,22 @@ func (c Config) accounts(keys map[string]string) []account {
 		out = append(out, *a)
 	}
 	return append(out, account{Name: "SYS", User: &user{Key: keys[systemUser], Unlimited: true}})
+}
+
+// hear lets a role hear what each of several others says in its own account. It is no service, because what goes into an
+// account as a service leaves it again as no stream.
+func (c Config) hear(all map[string]*account, r Role, right Right) {
+	if right.Kind != Subscribe {
+		return // it says it at home
+	}
+	for _, from := range c.roles() {
+		for _, said := range from.Rights() {
+			if said.Kind == Publish && Covers(right.Subject, said.Subject) {
+				all[r.Account()].Imports = append(all[r.Account()].Imports, export{Kind: "stream", Subject: said.Subject, Account: from.Account()})
+				all[from.Account()].export("stream", said, r.Account())
+			}
+		}
+	}
 }
 
 // inbox is where replies arrive. The account keeps those of others out, so all may have the usual prefix.

@@ -102,8 +102,9 @@ func worker(name, about string, publishes, reads []string) Role {
 	}
 	return Role{
 		Name: name, About: about, Consumes: consumes, Reads: reads, Watches: watched(),
-		Subscribes: []string{watchingSubjects, bus.ServingSubject(name)},
-		Publishes:  append(publishes, bus.ServingSubject(name), "parked."+name+".*.*", "parked.foreign.*.*", "exchanges.*.*.*"),
+		Subscribes: []string{watchingSubjects, bus.ServingSubject(name), bus.StuckSubjects},
+		Publishes: append(publishes, bus.ServingSubject(name), bus.ToldSubjectsOf(name), events.ProbeSubject(name), "parked."+name+".*.*",
+			"parked.foreign.*.*", "exchanges.*.*.*"),
 	}
 }
 
@@ -132,18 +133,18 @@ func Roles() []Role {
 		reconciler,
 		{
 			Name: "gateway", About: "seqrflow run gateway",
-			Publishes: []string{hintSubjects, events.OrdersSubjects}, Subscribes: []string{watchingSubjects, bus.IncomingSubjects}, Watches: watched(),
+			Publishes: []string{hintSubjects, events.OrdersSubjects, events.ProbeSubject("gateway")}, Subscribes: []string{watchingSubjects, bus.IncomingSubjects}, Watches: watched(),
 			Answers: true,
 		},
 		{
 			Name: "reader", About: "watch, show, parked list, refunds list, doctor, and other programs that only look on",
-			Scans: history(), Reads: []string{events.OpenStream}, Watches: all,
-			Subscribes: []string{watchingSubjects, events.InvoicesSubjects},
+			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Watches: all,
+			Subscribes: []string{watchingSubjects, bus.ToldSubjects, events.InvoicesSubjects}, Publishes: []string{bus.StuckSubjects},
 		},
 		{
 			Name: "operator", About: "the same, and order place, cancel and return, parked replay and dismiss, refunds resolve, close",
-			Scans: history(), Reads: []string{events.OpenStream}, Watches: all, Subscribes: []string{watchingSubjects},
-			Publishes: append(appends("operator", settles...), "orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned",
+			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Watches: all, Subscribes: []string{watchingSubjects, bus.ToldSubjects},
+			Publishes: append(appends("operator", settles...), bus.StuckSubjects, events.ProbeSubject("operator"), "orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned",
 				"periods.*.*.closing", events.ParkedSubjects),
 		},
 		{

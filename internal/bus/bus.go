@@ -7,6 +7,8 @@
 //	work.go      a delivery's way: leased, scheduled, fetched, handled, settled by its outcome.go; giveback.go what goes back
 //	invoice.go   how an invoice is loaded and an event is appended to it; period.go the same for periods
 //	open.go      the index of open invoices; watching.go what pollers tell of it, and what nobody watches
+//	stuck.go     what workers tell of messages that they have not finished; ready.go whether a process's work can be done
+//	explain.go   what an error of the broker means; refusal.go whether it takes what is written
 //	publish.go   how a message is published; room.go whether there is room for it; park.go what nobody could handle
 //
 // Nothing is ever written to INVOICES or PERIODS without the sequence that was loaded before, so two writers can never
@@ -71,6 +73,9 @@ type Bus struct {
 
 	room       room
 	history    history
+	bound      bound
+	refusals   refusals
+	refusing   atomic.Bool  // there is one
 	skew       atomic.Int64 // the broker's clock less ours, ns
 	measured   atomic.Bool  // skew is known
 	sometimes  sometimes.Sometimes
@@ -124,7 +129,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 		return nil, err
 	}
 	opts := append([]nats.Option{
-		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(requestTimeout),
+		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(lookFor),
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {
@@ -141,13 +146,13 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 			}
 		}),
 	}, cfg.Options...)
-	for try := 0; ; try++ {
+	for {
 		nc, err := nats.Connect(cfg.URL, opts...)
 		if err == nil {
 			return nc, nil
 		}
-		if try == 0 {
-			log.Warn().Err(err).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
+		if b.sometimes.OK("dial") {
+			log.Warn().Err(Explain(err)).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
 		}
 		if errors.Is(err, nats.ErrAuthorization) {
 			return nil, fmt.Errorf("the broker refused the credentials: %w", err)
@@ -171,11 +176,3 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
 // AckWait is how long a copy may be silent before another takes its messages.
 func (b *Bus) AckWait() time.Duration { return b.cfg.AckWait }
-
-// Ready says whether the broker answers now.
-func (b *Bus) Ready() error {
-	if s := b.nc.Status(); s != nats.CONNECTED {
-		return fmt.Errorf("broker: %s", s)
-	}
-	return nil
-}

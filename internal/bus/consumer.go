@@ -126,6 +126,8 @@ func (b *Bus) receiveOnce(ctx context.Context, c Consumer, take func(jetstream.M
 	if err != nil {
 		return err
 	}
+	b.bound.add(c.Name, 1)
+	defer b.bound.add(c.Name, -1)
 	for {
 		select {
 		case <-ctx.Done():

@@ -35,7 +35,7 @@ func (w *work) leave(l *Lease, shop, terminal string, why error) {
 		l.GiveBack(w.spec.Backoff.Most)
 		return
 	}
-	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)))
+	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)), "")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.strange.Forget(l.seq)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -125,6 +126,10 @@ func (b *Bus) last(ctx context.Context, stream, filter string) (*jetstream.RawSt
 	return raw, err
 }
 
+// GapHeader of an event says, in seconds, what its change's secondsWithoutAnswer does: whoever reads headers only sees which
+// payments may have been reversed.
+const GapHeader = "Seqrflow-Seconds-Without-Answer"
+
 // Decide gives the invoice after the event, or ErrNothing. It must be pure: it is asked again when
 // another event came in between.
 type Decide func(events.Invoice) (events.Invoice, error)
@@ -207,7 +212,11 @@ func (b *Bus) append(ctx context.Context, worker string, l Loaded, next events.I
 		return err
 	}
 	e.TraceParent = traceOf(ctx)
-	if err := b.publishAt(ctx, l.Key.Subject(c.Event), l.Key.All(), l.Seq, e); err != nil {
+	header := nats.Header{}
+	if c.SecondsWithoutAnswer > 0 {
+		header.Set(GapHeader, strconv.FormatFloat(c.SecondsWithoutAnswer, 'f', -1, 64))
+	}
+	if err := b.publishAt(ctx, l.Key.Subject(c.Event), l.Key.All(), l.Seq, e, header); err != nil {
 		return err
 	}
 	b.metrics.events.WithLabelValues(string(c.Event)).Inc()

@@ -221,6 +221,7 @@ func (l *Lease) Park(ctx context.Context, attempts int, reason error) error {
 // of the message that was parked. stop is called when no message comes any more; leases are kept alive until it returns.
 func (b *Bus) Lease(ctx context.Context, c Consumer, take func(*Lease), stop func()) error {
 	c = b.withDefaults(c)
+	b.metrics.counts(c.Worker)
 	return b.consume(ctx, c, func(ctx context.Context, k *keeper, spec Consumer, m jetstream.Msg) {
 		b.leaseOne(ctx, k, spec, m, take)
 	}, stop)

@@ -13,8 +13,10 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
+var errNoAnswerYet = errors.New("no answer yet")
+
 // lookFor is how long one question of a start may take before it is told what is waited for.
-const lookFor = 3 * time.Second
+const lookFor = 2500 * time.Millisecond
 
 // Look makes sure that the streams and durables of these consumers are there. Where something is missing it is made, if the
 // broker lets this process; else the error says what is missing and who makes it. A broker that does not answer is waited
@@ -44,26 +46,33 @@ func (b *Bus) Look(ctx context.Context, consumers []Consumer) error {
 	return nil
 }
 
-// patiently asks again while the broker gives no answer, and says so once.
+// patiently asks again while the broker gives no answer, and says so at once and then once a minute. What does not pass by
+// itself is an error, which says how to mend it.
 func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Context) error) error {
+	waiting := func(err error) {
+		if b.sometimes.OK("start " + what) {
+			b.log.Warn().Err(Explain(err)).Str("broker", Address(b.cfg.URL)).Msg("waiting for the broker: " + what)
+		}
+	}
 	for begun := time.Now(); ; {
-		once, cancel := context.WithTimeout(ctx, lookFor)
+		once, cancel := context.WithTimeout(ctx, 2*requestTimeout)
+		slow := time.AfterFunc(lookFor, func() { waiting(errNoAnswerYet) })
 		err := b.denied(ask(once))
+		slow.Stop()
 		cancel()
 		starting := time.Since(begun) < lookFor && !errors.Is(err, errDenied) // a broker that starts has no JetStream for a moment
+		lasting := refused(err) && !starting || !refused(err) && isAPIError(err) && !isCode(err, 503)
 		switch {
 		case err == nil:
 			return nil
-		case refused(err) && !starting || !refused(err) && isAPIError(err) && !isCode(err, 503):
-			return fmt.Errorf("%s: %w; make it with the provisioner's key: seqrflow broker apply", what, err)
-		case ctx.Err() != nil:
-			return fmt.Errorf("%s: %w", what, err)
+		case errors.Is(err, errDenied):
+			return fmt.Errorf("%s: %w; make it with the provisioner's key: seqrflow broker apply", what, Explain(err))
+		case lasting || ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", what, Explain(err))
 		}
-		if b.sometimes.OK("start " + what) {
-			b.log.Warn().Err(err).Msg("waiting for the broker: " + what)
-		}
+		waiting(err)
 		if !pause(ctx, reconnectWait) {
-			return fmt.Errorf("%s: %w", what, err)
+			return fmt.Errorf("%s: %w", what, Explain(err))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -14,6 +15,7 @@ type Outcome struct {
 	err   error
 	after time.Duration
 	asked bool // the provider was asked, and answered
+	waits bool // nothing failed: something else has to happen first
 
 	terminal string // whose credentials this copy lacks
 }
@@ -40,14 +42,17 @@ var Dropped = Outcome{kind: dropped}
 // Retry the delivery after the worker's backoff; after its last attempt it is parked with err.
 func Retry(err error) Outcome { return Outcome{kind: retry, err: err} }
 
-// Snooze the delivery until something else has happened: it comes again after a pause that grows with its age, any number
-// of times, and never parks. For an order that is not paid yet, and for a broker that fails.
-func Snooze(why error) Outcome { return Outcome{kind: snooze, err: why} }
+// Wait until something else has happened, such as the payment: nothing has failed. The delivery comes again after a pause
+// that grows with its age, any number of times, and never parks.
+func Wait(what string) Outcome { return SnoozeFor(0, errors.New(what)) }
 
-// SnoozeFor is Snooze with a pause of its own.
+// SnoozeFor is Wait with a pause of its own; 0 is the usual one.
 func SnoozeFor(d time.Duration, why error) Outcome {
-	return Outcome{kind: snooze, err: why, after: d}
+	return Outcome{kind: snooze, waits: true, err: why, after: d}
 }
+
+// Snooze the delivery because the broker failed, or, with Asked, because the provider is busy: it comes again as with Wait.
+func Snooze(why error) Outcome { return Outcome{kind: snooze, err: why} }
 
 // Elsewhere is the outcome of a delivery that needs the credentials of a terminal which this copy lacks: another copy gets it,
 // and it is parked with err when none has them.
@@ -77,6 +82,25 @@ func (o Outcome) And(p Outcome) Outcome {
 	}
 	o.asked = asked
 	return o
+}
+
+// label of the outcome in metrics and logs: done, park, dropped, or why the delivery comes again.
+func (o Outcome) label() string {
+	switch {
+	case o.kind == silent:
+		return ReasonUnanswered
+	case o.kind == retry:
+		return ReasonError
+	case o.kind == snooze && o.waits:
+		return ReasonWaiting
+	case o.kind == snooze && o.asked:
+		return ReasonBusy
+	case o.kind == snooze:
+		return ReasonBroker
+	case o.kind == elsewhere:
+		return ReasonElsewhere
+	}
+	return string(o.kind)
 }
 
 func (o Outcome) answer() answer {

@@ -27,7 +27,7 @@ func NewParkedGauge(b *Bus) *ParkedGauge {
 	return &ParkedGauge{
 		bus:    b,
 		count:  prometheus.NewDesc("seqrflow_parked_open", "Messages that are parked and were neither replayed nor dismissed, by all workers.", nil, nil),
-		oldest: prometheus.NewDesc("seqrflow_parked_oldest_seconds", "Age of the oldest of them; 0 when there is none.", nil, nil),
+		oldest: prometheus.NewDesc("seqrflow_parked_oldest_seconds", "Seconds since the oldest of the open parked messages was parked; 0 when there is none.", nil, nil),
 	}
 }
 

@@ -95,7 +95,7 @@ func (b *Bus) appendPeriod(ctx context.Context, worker string, l LoadedPeriod, n
 		return err
 	}
 	e.TraceParent = traceOf(ctx)
-	if err := b.publishAt(ctx, l.Key.Subject(string(c.Event)), l.Key.All(), l.Seq, e); err != nil {
+	if err := b.publishAt(ctx, l.Key.Subject(string(c.Event)), l.Key.All(), l.Seq, e, nats.Header{}); err != nil {
 		return err
 	}
 	b.metrics.events.WithLabelValues(string(c.Event)).Inc()

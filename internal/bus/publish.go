@@ -28,18 +28,24 @@ const headerRoom = 1 << 10
 
 // publishEvent publishes one CloudEvent under its own id.
 func (b *Bus) publishEvent(ctx context.Context, subject string, e events.Envelope, opts ...jetstream.PublishOpt) error {
+	return b.publishWith(ctx, subject, nats.Header{}, e, opts...)
+}
+
+// publishWith is publishEvent with more headers.
+func (b *Bus) publishWith(ctx context.Context, subject string, header nats.Header, e events.Envelope, opts ...jetstream.PublishOpt) error {
 	body, err := events.Encode(e)
 	if err != nil {
 		return err
 	}
-	m := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{"Content-Type": {"application/cloudevents+json"}}}
+	header.Set("Content-Type", "application/cloudevents+json")
+	m := &nats.Msg{Subject: subject, Data: body, Header: header}
 	return b.publish(ctx, m, append(opts, jetstream.WithMsgID(e.ID))...)
 }
 
 // publishAt publishes expecting that seq is the last sequence under the filter. While the broker does not answer it goes
 // on with the same id and the same expectation, so that the event is there at most once, until ctx ends.
-func (b *Bus) publishAt(ctx context.Context, subject, filter string, seq uint64, e events.Envelope) error {
-	return b.publishEvent(ctx, subject, e, jetstream.WithExpectLastSequenceForSubject(seq, filter))
+func (b *Bus) publishAt(ctx context.Context, subject, filter string, seq uint64, e events.Envelope, header nats.Header) error {
+	return b.publishWith(ctx, subject, header, e, jetstream.WithExpectLastSequenceForSubject(seq, filter))
 }
 
 // publish waits for the broker's acknowledgement and repeats a publish that was not answered.
@@ -55,7 +61,7 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.Publis
 		once, cancel := context.WithTimeout(allowed, requestTimeout)
 		ack, err := b.js.PublishMsg(once, m, opts...)
 		cancel()
-		b.noteWrite(err)
+		b.noteWrite(m.Subject, err)
 		if err == nil {
 			b.history.saw(ack.Stream, ack.Sequence)
 		}

@@ -160,18 +160,3 @@ func (b *Bus) lookAtAccount(ctx context.Context) error {
 func full(used uint64, limit int64) bool {
 	return limit > 0 && float64(used) >= float64(limit)*(100-reserve)/100
 }
-
-// noteWrite remembers that the broker refused a write for want of room (10023, 10047, 10077: resources, store, limits).
-func (b *Bus) noteWrite(err error) {
-	var api *jetstream.APIError
-	if !errors.As(err, &api) {
-		return
-	}
-	switch api.ErrorCode {
-	case 10002, 10023, 10028, 10047, 10077:
-		b.room.mu.Lock()
-		defer b.room.mu.Unlock()
-		b.room.refused = time.Now()
-		b.metrics.refusedWrites.Inc()
-	}
-}

@@ -41,12 +41,15 @@ func Streams(replicas int) []jetstream.StreamConfig {
 	open.Retention, open.DenyDelete, open.DenyPurge, open.MaxMsgsPerSubject, open.DiscardNewPerSubject = jetstream.WorkQueuePolicy, false, false, 1, true
 	invoices := stream(events.InvoicesStream, events.InvoicesSubjects, "The life of every invoice; the last event is the state")
 	invoices.RePublish = &jetstream.RePublish{Source: "invoices.>", Destination: StoredPrefix + "invoices.>"}
+	probes := stream(events.ProbesStream, events.ProbesSubjects, "Whether the broker takes what is written; nobody reads it")
+	probes.Discard, probes.DenyDelete, probes.DenyPurge, probes.MaxMsgsPerSubject, probes.MaxAge = jetstream.DiscardOld, false, false, 1, time.Hour
 	return []jetstream.StreamConfig{
 		orders,
 		invoices,
 		stream(events.PeriodsStream, events.PeriodsSubjects, "Closing and reconciling of periods"),
 		stream(events.ParkedStream, events.ParkedSubjects, "What a worker could not handle, with the reason"),
 		open,
+		probes,
 	}
 }
 
@@ -105,14 +108,17 @@ func (b *Bus) plan(ctx context.Context, cfg jetstream.StreamConfig) (StreamPlan,
 // An index of open invoices that is missing beside invoices is built from them.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
 	for _, cfg := range Streams(b.cfg.Replicas) {
-		for {
-			s, err := b.ensure(ctx, cfg)
-			if err == nil {
-				b.keep(cfg.Name, s)
-				if cfg.Name == events.OpenStream {
-					err = b.ensureIndex(ctx, s)
-				}
-			}
+		var s jetstream.Stream
+		err := b.patiently(ctx, "stream "+cfg.Name, func(ctx context.Context) (err error) {
+			s, err = b.ensure(ctx, cfg)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		b.keep(cfg.Name, s)
+		for cfg.Name == events.OpenStream {
+			err := b.ensureIndex(ctx, s)
 			if err == nil {
 				break
 			}
@@ -149,16 +155,12 @@ func (b *Bus) EnsureConsumers(ctx context.Context, all []Consumer) error {
 	for _, c := range all {
 		c = b.withDefaults(c)
 		for _, spec := range []Consumer{c, c.replays()} {
-			for {
-				once, cancel := context.WithTimeout(ctx, 2*requestTimeout)
-				_, err := b.ensureConsumer(once, spec)
-				cancel()
-				if err == nil {
-					break
-				}
-				if !transient(err) || !pause(ctx, reconnectWait) {
-					return fmt.Errorf("consumer %s of %s: %w", spec.Name, spec.Stream, b.denied(err))
-				}
+			err := b.patiently(ctx, "consumer "+spec.Name+" of "+spec.Stream, func(ctx context.Context) error {
+				_, err := b.ensureConsumer(ctx, spec)
+				return err
+			})
+			if err != nil {
+				return err
 			}
 		}
 	}

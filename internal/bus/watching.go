@@ -21,6 +21,7 @@ type Watching struct {
 	Held    int     `json:"held"`              // entries of the index that it has a lease of
 	Polls   float64 `json:"pollsPerSecond"`    // calls of getPaymentStatus that it makes
 	Oldest  float64 `json:"oldest"`            // seconds since the answer that is the longest ago
+	Up      float64 `json:"up,omitempty"`      // seconds that it has been running
 	Serves  string  `json:"serves,omitempty"`  // tells apart pollers that are set to serve different shops
 	Leaving bool    `json:"leaving,omitempty"` // it stops
 }

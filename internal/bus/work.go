@@ -25,6 +25,13 @@ func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	defer silence()
 	w.inHand, w.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	defer w.abandon()
+	w.troubles = b.metrics.begin(c.Worker)
+	defer b.metrics.end(w.troubles)
+	stop, err := b.AnswerStuck(c.Worker, w.stuck)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return b.consume(ctx, c, w.arrive, w.stop)
 }
 
@@ -36,6 +43,7 @@ type work struct {
 	inHand  context.Context
 	abandon context.CancelFunc
 
+	troubles *troubles
 	handlers sync.WaitGroup
 	served   *served
 
@@ -61,6 +69,7 @@ func (w *work) arrive(ctx context.Context, k *keeper, spec Consumer, m jetstream
 		j.shop = token(l.Subject, 1)
 	}
 	terminal, err := w.spec.Serves(j.shop)
+	w.troubles.saw(l.Delivery, time.Now())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && !w.stopped {
@@ -113,7 +122,11 @@ func (w *work) probe(t *terminal) {
 	ctx, cancel := context.WithTimeout(w.inHand, probeTimeout)
 	defer cancel()
 	err := w.spec.Probe(ctx, t.shop)
-	w.bus.log.Info().Err(err).Str("worker", w.spec.Worker).Str("terminal", t.name).Bool("answers", err == nil).Msg("probed a silent terminal")
+	log := w.bus.log.Debug()
+	if err == nil || w.bus.sometimes.OK("probe "+w.spec.Worker+" "+t.name) {
+		log = w.bus.log.Info()
+	}
+	log.Err(err).Str("worker", w.spec.Worker).Str("terminal", t.name).Bool("answers", err == nil).Msg("probed a silent terminal")
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t.probed(err == nil, time.Now())
@@ -137,7 +150,10 @@ func (w *work) one(j *job) {
 	}
 	w.dispatch(j.terminal)
 	w.mu.Unlock()
-	w.settle(j.lease, o)
+	if a == answered {
+		w.troubles.answered(j.terminal.name)
+	}
+	w.settle(j.lease, o, j.terminal.name)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.schedule.release(j)
@@ -165,7 +181,7 @@ func (w *work) outcome(j *job) Outcome {
 	d := l.Delivery
 	d.lease = l
 	o := w.handle(WithTrace(w.inHand, l.TraceParent()), d)
-	w.bus.metrics.handled(w.spec.Worker, o.kind, time.Since(begun))
+	w.bus.metrics.handled(w.spec.Worker, o, time.Since(begun))
 	return o
 }
 
@@ -191,12 +207,12 @@ func (w *work) fetch(l *Lease) (err error) {
 
 // settle does what the outcome says. A settlement that fails leaves the message unacknowledged: it comes again, and every
 // handler bears that.
-func (w *work) settle(l *Lease, o Outcome) {
+func (w *work) settle(l *Lease, o Outcome, terminal string) {
 	if o.kind != done && l.lost() {
 		o = Outcome{kind: dropped, err: o.err} // another copy may have it, and decides by itself
 	}
 	if o.kind == dropped {
-		w.report(l, o, 0)
+		w.report(l, o, 0, terminal)
 		l.Drop()
 		return
 	}
@@ -204,7 +220,7 @@ func (w *work) settle(l *Lease, o Outcome) {
 	if o.kind == retry && attempts >= w.spec.Attempts {
 		o.kind = park
 	}
-	w.report(l, o, attempts)
+	w.report(l, o, attempts, terminal)
 	switch o.kind {
 	case done:
 		l.Done(w.inHand)
@@ -225,18 +241,6 @@ func (w *work) settle(l *Lease, o Outcome) {
 		}
 		l.GiveBack(min(o.after, w.spec.Backoff.Most))
 	}
-}
-
-func (w *work) report(l *Lease, o Outcome, attempts int) {
-	log := w.bus.log.Debug()
-	switch {
-	case o.kind == retry || o.kind == park:
-		log = w.bus.log.Warn()
-	case o.kind == silent && w.bus.sometimes.OK("unanswered "+w.spec.Worker):
-		log = w.bus.log.Warn()
-	}
-	log.Str("worker", w.spec.Worker).Str("subject", l.Subject).Uint64("seq", l.Seq).Str("outcome", string(o.kind)).
-		Int("attempt", attempts).Err(o.err).Msg("handled")
 }
 
 // attempts counts failures of a message, and forgets it once it is settled. Only answers of the provider count, so it

@@ -30,14 +30,19 @@ func (d doctorCmd) atBroker(c *console) []finding {
 	ctx, cancel := context.WithTimeout(c.ctx, 4*patience)
 	defer cancel()
 	out := []finding{{ok, "broker " + bus.Address(b.Conn().ConnectedUrl()) + ", server " + b.Conn().ConnectedServerVersion(), ""}}
-	if _, err := b.JetStream().AccountInfo(ctx); err != nil {
+	account, err := b.JetStream().AccountInfo(ctx)
+	if err != nil {
 		return append(out, finding{fail, "JetStream: " + err.Error(), "start the broker with -js, and allow JetStream to this account"})
 	}
-	out = append(out, finding{ok, "JetStream is on", ""}, payloadFinding(b.Conn().MaxPayload()))
+	out = append(out, finding{ok, "JetStream is on", ""}, payloadFinding(b.Conn().MaxPayload()), storageFinding(account.Store, account.Limits.MaxStore))
 	for _, want := range bus.Streams(d.Replicas) {
 		out = append(out, streamFindings(ctx, b, want)...)
 	}
-	return append(out, openFinding(ctx, b), parkedFinding(ctx, b))
+	if _, err := b.JetStream().Stream(ctx, events.ProbesStream); err == nil { // else it was told
+		out = append(out, writeFinding(ctx, b))
+	}
+	out = append(out, openFinding(ctx, b), parkedFinding(ctx, b))
+	return append(out, moneyFindings(c.ctx, b)...)
 }
 
 // leastPayload takes the largest order with what later events add to it.
@@ -139,7 +144,7 @@ func limitFindings(info *jetstream.StreamInfo) []finding {
 			continue
 		}
 		what := fmt.Sprintf("stream %s has %d of at most %d %s", info.Config.Name, l.used, l.most, l.name)
-		if l.used >= uint64(l.most)/100*90 {
+		if float64(l.used) >= 0.9*float64(l.most) {
 			out = append(out, finding{fail, what, "raise the limit: orders are not invoiced until there is room"})
 		} else {
 			out = append(out, finding{ok, what, ""})
@@ -171,7 +176,15 @@ func parkedFinding(ctx context.Context, b *bus.Bus) finding {
 	if open == 0 {
 		return finding{ok, "nothing is parked", ""}
 	}
-	return finding{warn, fmt.Sprintf("%d messages are parked, the oldest for %s", open, time.Since(oldest).Round(time.Second)), "seqrflow parked list --open"}
+	return parkedFor(open, b.Now().Sub(oldest))
+}
+
+func parkedFor(n int, oldest time.Duration) finding {
+	f := finding{warn, fmt.Sprintf("%d messages are parked, the oldest for %s", n, oldest.Round(time.Second)), "seqrflow parked list --open"}
+	if oldest > parkedTooLong {
+		f.Level = fail
+	}
+	return f
 }
 
 // consumerFindings finds workers that have messages waiting and do not take them.
@@ -194,7 +207,7 @@ func consumerFindings(ctx context.Context, b *bus.Bus, stream string) []finding 
 		}
 		info := cons.CachedInfo()
 		if waiting := info.NumPending + uint64(info.NumAckPending); info.NumWaiting == 0 && waiting > 0 {
-			out = append(out, finding{warn, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", waiting, c.Name, c.Stream),
+			out = append(out, finding{fail, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", waiting, c.Name, c.Stream),
 				"run its worker: seqrflow run " + c.Worker})
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/reconciler"
 )
 
 func TestDoctorSeesEverySettingOfAStreamThatMatters(t *testing.T) {
@@ -84,5 +86,34 @@ func TestOnlyLoopbackIsThisMachine(t *testing.T) {
 		if got := loopback(endpoint); got != want {
 			t.Errorf("loopback(%q) = %v", endpoint, got)
 		}
+	}
+}
+
+func TestDoctorFailsWhenMoneyIsAtRisk(t *testing.T) {
+	now := time.Unix(1700000000, 0)
+	for name, c := range map[string]struct {
+		got  finding
+		want level
+	}{
+		"parked lately":                   {parkedFor(1, 10*time.Minute), warn},
+		"parked for over an hour":         {parkedFor(1, 61*time.Minute), fail},
+		"storage with room":               {storageFinding(89, 100), ok},
+		"storage without a limit":         {storageFinding(89, -1), ok},
+		"storage nearly full":             {storageFinding(90, 100), fail},
+		"no possible reversal":            {reversalFinding(nil, now), ok},
+		"a possible reversal":             {reversalFinding([]reconciler.Reversal{{At: now.Add(-time.Hour), Without: 25 * time.Second}}, now), fail},
+		"one that is older than a day":    {reversalFinding([]reconciler.Reversal{{At: now.Add(-25 * time.Hour)}}, now), ok},
+		"small limit of a stream, unused": {limitFindings(&jetstream.StreamInfo{Config: jetstream.StreamConfig{MaxMsgs: 50, MaxBytes: -1}})[0], ok},
+	} {
+		if c.got.Level != c.want {
+			t.Errorf("%s: %+v", name, c.got)
+		}
+	}
+	periods := &reconciler.Survey{Compared: map[string]events.Period{
+		"t1": {Shop: "acme", Period: "day 1", State: events.PeriodReconciled}, "t2": {Shop: "beta", Period: "day 2", State: events.PeriodMismatched, Comparison: events.Comparison{Differences: 3}},
+	}}
+	got := periodFindings(t.Context(), nil, periods)
+	if len(got) != 1 || got[0].Level != fail || !strings.Contains(got[0].What, "period beta/day 2, the last of terminal t2, differs from the provider's report in 3 lines") {
+		t.Errorf("%+v", got)
 	}
 }

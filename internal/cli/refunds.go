@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -27,28 +26,6 @@ type doubtful struct {
 	Reports      []string      `json:"reports"` // what the periods' comparisons say of it
 }
 
-// stuckAfter is how long a refund may be sending before it counts as one whose worker has lost it: no call to the
-// provider takes so long.
-const stuckAfter = time.Minute
-
-// waitsAfter is how long a refund may wait for another attempt before it is shown: its message may be gone or parked. While
-// the provider is down it waits for as long as that takes.
-const waitsAfter = 10 * time.Minute
-
-// unsettled says that a person may have to find out what became of the refund: it is in doubt, or has been sending or waiting
-// for too long.
-func unsettled(inv events.Invoice, r events.Refund, now time.Time) bool {
-	switch age := now.Sub(inv.Change.At); r.Status {
-	case events.RefundUnknown:
-		return true
-	case events.RefundSending:
-		return age > stuckAfter
-	case events.RefundWaiting:
-		return age > waitsAfter
-	}
-	return false
-}
-
 // refundsInDoubt finds every refund that is in doubt or stuck now, oldest first.
 func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]doubtful, error) {
 	invoices, err := reconciler.WithOpenRefunds(ctx, b, shop)
@@ -62,7 +39,7 @@ func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]doubtful, e
 			return nil, err
 		}
 		for _, r := range inv.Refunds {
-			if unsettled(inv.Invoice, r, b.Now()) {
+			if reconciler.Unsettled(inv.Invoice, r, b.Now()) {
 				out = append(out, doubtful{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r, []string{}})
 			}
 		}
@@ -183,8 +160,8 @@ func (r refundsResolveCmd) Run(c *console) error {
 		why += ": " + r.Note
 	}
 	inv, err := b.Update(c.ctx, "operator", k, func(i events.Invoice) (events.Invoice, error) {
-		if known, ok := i.Refund(r.Refund); ok && known.Status == events.RefundSending && !unsettled(i, known, b.Now()) {
-			return i, fmt.Errorf("refund %q is being sent; only after %s without an outcome may it be settled by hand", r.Refund, stuckAfter)
+		if known, ok := i.Refund(r.Refund); ok && known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()) {
+			return i, fmt.Errorf("refund %q is being sent; only after %s without an outcome may it be settled by hand", r.Refund, reconciler.StuckAfter)
 		}
 		return i.RefundSettled(r.Refund, r.Happened, r.ErsReference, events.Fact{At: b.Now(), Why: why, By: "operator"})
 	})

@@ -24,7 +24,7 @@ type showCmd struct {
 
 // Help shows examples.
 func (showCmd) Help() string {
-	return `Order events, invoice events and parked messages of one invoice in the order of time, with the provider calls they rest on; then the refunds and how things stand.
+	return `Order events, invoice events and parked messages of one invoice in the order of time, with the provider calls they rest on; then the refunds, how things stand, and which worker it waits for or fails in, as running workers tell.
 
 Examples:
 
@@ -38,6 +38,7 @@ type life struct {
 	Key     events.Key
 	Current *events.Invoice // nil when there is no event of it yet
 	History []bus.Entry
+	Stuck   []bus.Stuck // why it is where it is
 }
 
 // MarshalJSON writes the form of --json.
@@ -52,7 +53,8 @@ func (l life) MarshalJSON() ([]byte, error) {
 		State   events.State    `json:"state"`
 		Current *events.Invoice `json:"current"`
 		History []bus.Entry     `json:"history"`
-	}{l.Key.Shop, l.Key.Invoice, state, l.Current, l.History})
+		Stuck   []bus.Stuck     `json:"stuck,omitempty"`
+	}{l.Key.Shop, l.Key.Invoice, state, l.Current, l.History, l.Stuck})
 }
 
 // Run prints the life of the invoice.
@@ -75,6 +77,9 @@ func (s showCmd) Run(c *console) error {
 	}
 	if s.Reference {
 		return c.showReference(l)
+	}
+	if l.Stuck, err = stuckOf(c.ctx, b, l); err != nil {
+		return err
 	}
 	if s.JSON {
 		enc := json.NewEncoder(c.out)

@@ -23,6 +23,7 @@ func (c *console) showLife(l life) {
 	}
 	if l.Current == nil {
 		c.say("\n%s  %s: no worker has recorded anything of it yet", c.paint().In(term.Bold, term.Clean(term.ID(l.Key.Shop)+"/"+term.ID(l.Key.Invoice))), events.None)
+		c.showStuck(l.Stuck)
 		return
 	}
 	inv := *l.Current
@@ -37,6 +38,7 @@ func (c *console) showLife(l life) {
 			c.say("  %s %s", term.Pad(f[0], 18), term.Clean(f[1]))
 		}
 	}
+	c.showStuck(l.Stuck)
 }
 
 // step is one line of the history: when, what, from and to, by whom, why, and the call it rests on.

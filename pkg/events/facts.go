@@ -12,10 +12,12 @@ type Fact struct {
 	Why  string
 	Call *Call
 	By   string // who recorded it, when it is not the worker whose event it is
+
+	Gap time.Duration // the time without an answer in which a payment may have been reversed unseen; 0 is none
 }
 
 func (f Fact) change(e Name, by string) Change {
-	return Change{Event: e, At: f.At, By: or(f.By, by), Why: f.Why, Call: f.Call}
+	return Change{Event: e, At: f.At, By: or(f.By, by), Why: f.Why, Call: f.Call, SecondsWithoutAnswer: f.Gap.Round(time.Second / 10).Seconds()}
 }
 
 // Bill is what the provider answered to sendInvoice.

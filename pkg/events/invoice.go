@@ -47,6 +47,8 @@ type Change struct {
 	Why      string    `json:"why"`
 	RefundID string    `json:"refundId,omitempty"`
 	Call     *Call     `json:"call,omitempty"`
+
+	SecondsWithoutAnswer float64 `json:"secondsWithoutAnswer,omitempty" jsonschema:"description=The provider gave no answer about the invoice for so long before it was found canceled: a payment may have been made and reversed meanwhile. Only where that is so"`
 }
 
 // Call is the provider call that an event rests on.

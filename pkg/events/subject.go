@@ -14,13 +14,15 @@ const (
 	InvoicesStream = "INVOICES"
 	PeriodsStream  = "PERIODS"
 	ParkedStream   = "PARKED"
-	OpenStream     = "OPEN" // the index of open invoices that pollers work from
+	OpenStream     = "OPEN"   // the index of open invoices that pollers work from
+	ProbesStream   = "PROBES" // what is written only to find out whether the broker takes it
 
 	OrdersSubjects   = "orders.>"
 	InvoicesSubjects = "invoices.*.*.*"
 	PeriodsSubjects  = "periods.*.*.*"
 	ParkedSubjects   = "parked.*.*.*"
 	OpenSubjects     = "open.*.*"
+	ProbesSubjects   = "probes.*"
 )
 
 const maxToken = 64
@@ -114,6 +116,9 @@ func (k PeriodKey) All() string { return "periods." + k.Shop + "." + k.Period + 
 func (k PeriodKey) Subject(event string) string {
 	return "periods." + k.Shop + "." + k.Period + "." + event
 }
+
+// ProbeSubject is where one kind of process finds out whether the broker takes what it writes.
+func ProbeSubject(who string) string { return "probes." + fit(who) }
 
 // ParkedSubject is where what a worker could not handle is kept. Shop and id are the tokens of the
 // message's own subject; what is no token there is made one.

@@ -47,6 +47,9 @@ func (c *Client) do(ctx context.Context, k call) (answer, error) {
 	}
 	err := o.error(k)
 	c.record(ctx, k, started, o, err)
+	if c.config.Observe != nil {
+		c.config.Observe(k.operation, Classify(err), time.Since(started))
+	}
 	if reusable {
 		c.giveBack(in)
 	}

@@ -37,6 +37,8 @@ type Config struct {
 	// refunds get a connection of their own is its affair.
 	Transport http.RoundTripper
 	Recorder  Recorder // nil: none
+	// Observe is told the end of every call, by whichever goroutine made it, before the call returns; nil is nobody.
+	Observe func(operation string, c Class, took time.Duration)
 }
 
 func (c Config) withDefaults() Config {

@@ -46,6 +46,9 @@ const (
 	TryLater
 )
 
+// Classes are all of them.
+func Classes() []Class { return []Class{Done, Refused, TryAgain, TryLater, Unknown} }
+
 func (c Class) String() string {
 	switch c {
 	case Done:

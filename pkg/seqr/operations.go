@@ -13,6 +13,15 @@ type operation struct {
 	rules      []rule
 }
 
+// Operations are the names of all operations that the client has.
+func Operations() []string {
+	var out []string
+	for _, o := range operations {
+		out = append(out, o.name)
+	}
+	return out
+}
+
 // rule gives some codes a meaning.
 type rule struct {
 	class     Class

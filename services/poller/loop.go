@@ -18,7 +18,10 @@ type loop struct {
 	news     chan news
 	stopping chan struct{}
 	ended    chan struct{}
-	abandon  context.CancelFunc // ends the polls under way
+
+	questions chan question
+
+	abandon context.CancelFunc // ends the polls under way
 
 	held      map[events.Key]*watch
 	preparing map[events.Key]*watch  // those of which nothing is recorded yet
@@ -50,7 +53,7 @@ func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 	return &loop{
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
 		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), issued: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
-		stopping: make(chan struct{}), ended: make(chan struct{}),
+		stopping: make(chan struct{}), ended: make(chan struct{}), questions: make(chan question),
 		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{}, recorded: map[events.Key]instant{},
 		records: make(chan struct{}, p.Concurrency),
 	}
@@ -96,6 +99,8 @@ func (l *loop) run() {
 		case n := <-l.news:
 			l.settle(n)
 		case <-turn.C:
+		case q := <-l.questions:
+			q.answer <- l.tell(q.key)
 		case <-look.C:
 			l.lookAgain(l.now())
 		case <-survey.C:
@@ -147,6 +152,7 @@ func (l *loop) accept(a arrival) {
 		most = l.p.Bus.AckWait() // another copy held it, and can have been silent for so long
 	}
 	w.answered, w.asked = now-min(age, most), now
+	w.unheard = max(0, l.p.silence(entry, age)-min(age, most))
 	due := now
 	if age < l.p.Interval && !w.recorded && !(w.hinted && l.schedule.allow(now)) {
 		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
@@ -218,11 +224,12 @@ func (l *loop) follow(w *watch, lease *bus.Lease, a action) (gone, done bool) {
 func (l *loop) settle(n news) {
 	w, now := n.w, l.now()
 	if n.called {
+		w.said = n.answer.said
 		l.schedule.ended(w, n.answer.result, now)
 		switch {
 		case n.answer.status:
 			l.p.metrics.gap.Observe((w.asked - w.answered).Seconds())
-			w.answered, w.failures = w.asked, 0
+			w.answered, w.failures, w.unheard = w.asked, 0, 0
 		case n.answer.result != resultNothing:
 			w.failures++
 		}

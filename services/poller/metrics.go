@@ -16,6 +16,7 @@ type metrics struct {
 	refused   *prometheus.CounterVec
 
 	unrecorded prometheus.Counter
+	reversed   prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -30,12 +31,12 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	}
 	m := metrics{
 		held:     gauge("held_invoices", "Open invoices that this process holds: it polls them, or waits for them to be recorded."),
-		worst:    gauge("oldest_answer_seconds", "Time since the provider last answered about the invoice that has waited longest."),
-		left:     gauge("seconds_before_reversal", "20 s less the oldest answer, or less the time that an open invoice is watched by no poller: what is left before an unfetched payment is reversed. Alert below 10."),
+		worst:    gauge("oldest_answer_seconds", "Seconds since the provider last answered about the invoice that has waited longest."),
+		left:     gauge("seconds_before_reversal", "20 s less the age of the oldest answer, or less the time that an open invoice is watched by no poller: what is left before an unfetched payment is reversed. Alert below 10."),
 		underWay: gauge("calls", "Polls that wait for their answer."),
-		limit:    gauge("calls_limit", "How many may at once."),
-		lateness: histogram("lateness_seconds", "From when a poll was due to when it was made.", .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20),
-		gap: histogram("answer_gap_seconds", "Between two answered polls of one invoice; 20 s reverses a payment.",
+		limit:    gauge("calls_limit", "Polls that may wait for their answer at once (--poll-concurrency)."),
+		lateness: histogram("lateness_seconds", "Seconds from when a poll was due to when it was made.", .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20),
+		gap: histogram("answer_gap_seconds", "Seconds between two answered polls of one invoice; 20 s reverses a payment.",
 			.2, .5, 1, 1.2, 1.5, 2, 3, 5, 8, 10, 12, 15, 18, 20),
 		polls:     counter("polls_total", "Polls by the status that the provider gave, or error.", "status"),
 		hints:     counter("hints_total", "Hints about invoices that are held: taken, or over the budget, so that the invoice waits for its own turn.", "outcome"),
@@ -43,9 +44,17 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		refused:   counter("refused_credentials_total", "Polls that the provider refused because of who asks: nobody can poll with these credentials. Alert above 0.", "terminal"),
 		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "payments_unrecorded_total",
 			Help: "Payments that cannot be recorded because the stream has lost the invoice; each is parked with all that is known. Alert above 0."}),
+		reversed: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "possible_reversals_total",
+			Help: "Invoices found canceled after 19 s or more without an answer about them: a payment may have been made and reversed by the provider meanwhile. Alert above 0."}),
+	}
+	for _, s := range append(statuses(), "other", "error") {
+		m.polls.WithLabelValues(string(s))
+	}
+	for _, taken := range []bool{true, false} {
+		m.hints.WithLabelValues(hintLabel(taken))
 	}
 	if reg != nil {
-		reg.MustRegister(m.held, m.worst, m.left, m.underWay, m.limit, m.lateness, m.gap, m.polls, m.hints, m.notServed, m.refused, m.unrecorded)
+		reg.MustRegister(m.held, m.worst, m.left, m.underWay, m.limit, m.lateness, m.gap, m.polls, m.hints, m.notServed, m.refused, m.unrecorded, m.reversed)
 	}
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -19,6 +20,7 @@ type action struct {
 	commit  bool                // commitReservation comes next
 	ends    bool                // nothing more will happen to the invoice: its entry is removed
 	park    error               // it is given up for this reason
+	gap     time.Duration       // in which a payment may have been reversed; 0 is none
 }
 
 func (a action) nothing() bool { return a.record == nil && !a.ends && a.park == nil }
@@ -28,6 +30,7 @@ type answer struct {
 	action
 	result result
 	status bool // the provider said how the invoice stands
+	said   string
 }
 
 // ask asks once.
@@ -44,6 +47,7 @@ func (p *Worker) ask(w *watch) answer {
 		w.version = st.Version
 		p.metrics.polls.WithLabelValues(label(st.Status)).Inc()
 		fact.Why = "the provider says " + string(st.Status)
+		a.said = fact.Why
 	case w.ctx.Err() != nil:
 		return answer{result: resultNothing}
 	case seqr.IsUnanswered(err):
@@ -53,22 +57,23 @@ func (p *Worker) ask(w *watch) answer {
 		p.metrics.polls.WithLabelValues("error").Inc()
 		p.reportFailure(w, err)
 		fact.Why = "the provider says " + call.Description
+		a.said = err.Error()
 	}
-	a.action, a.status = follow(w, st, err, fact)
+	a.action, a.status = p.follow(w, st, err, fact)
 	return a
 }
 
 // follow gives what an answer asks for, and whether it says how the invoice stands.
-func follow(w *watch, st seqr.PaymentStatus, err error, fact events.Fact) (action, bool) {
+func (p *Worker) follow(w *watch, st seqr.PaymentStatus, err error, fact events.Fact) (action, bool) {
 	if err != nil {
-		return followError(w, err, fact)
+		return p.followError(w, err, fact)
 	}
 	w.unknown = 0
 	switch st.Status {
 	case seqr.StatusPaid:
 		return paid(w, st, fact), true
 	case seqr.StatusCanceled:
-		return action{record: canceled(fact), ends: true}, true
+		return p.canceled(w, fact), true
 	case seqr.StatusFailed:
 		return action{record: ended(events.EventFailed, fact), ends: true}, true
 	case seqr.StatusExpired:
@@ -81,13 +86,13 @@ func follow(w *watch, st seqr.PaymentStatus, err error, fact events.Fact) (actio
 
 // followError is follow for a result code. Only two of them are an end, and only a lasting denial is given up; after any
 // other the next poll may be answered.
-func followError(w *watch, err error, fact events.Fact) (action, bool) {
+func (p *Worker) followError(w *watch, err error, fact events.Fact) (action, bool) {
 	if !seqr.IsUnknownInvoice(err) {
 		w.unknown = 0
 	}
 	switch {
 	case seqr.IsAlreadyCanceled(err):
-		return action{record: canceled(fact), ends: true}, true
+		return p.canceled(w, fact), true
 	case seqr.IsExpired(err):
 		return action{record: ended(events.EventExpired, fact), ends: true}, true
 	case seqr.IsUnknownInvoice(err):
@@ -121,17 +126,16 @@ func ended(e events.Name, fact events.Fact) bus.Decide {
 
 // canceled after the buyer's time was over is how an invoice expires: the canceler has asked for it, and the poller may
 // hear of it first.
-func canceled(fact events.Fact) bus.Decide {
-	return func(inv events.Invoice) (events.Invoice, error) {
+func (p *Worker) canceled(w *watch, fact events.Fact) action {
+	fact = p.told(w, fact)
+	return action{ends: true, gap: fact.Gap, record: func(inv events.Invoice) (events.Invoice, error) {
 		if inv.OverdueAt == nil {
-			said := fact
-			said.Why += ": the buyer or the shop canceled it, or a payment was reversed"
-			return inv.EndedBy(events.EventCanceled, Name, said)
+			return inv.EndedBy(events.EventCanceled, Name, fact)
 		}
 		late := fact
 		late.Why += ", after the buyer's time was over"
 		return inv.EndedBy(events.EventExpired, Name, late)
-	}
+	}}
 }
 
 // execute does what follows from an answer. When that fails, the next poll gets the same answer and tries again. gone
@@ -186,6 +190,9 @@ func (p *Worker) append(ctx context.Context, w *watch, a action) error {
 		}
 		return inv, bus.ErrNothing
 	})
+	if err == nil && a.gap > 0 {
+		p.metrics.reversed.Inc()
+	}
 	return err
 }
 
@@ -197,10 +204,13 @@ func overdue(dueAt, now time.Time) action {
 }
 
 func label(s seqr.InvoiceStatus) string {
-	switch s {
-	case seqr.StatusIssued, seqr.StatusPaid, seqr.StatusPendingIssuerAcknowledge, seqr.StatusCanceled,
-		seqr.StatusFailed, seqr.StatusReserved, seqr.StatusExpired, seqr.StatusPartiallyPaid:
+	if slices.Contains(statuses(), s) {
 		return string(s)
 	}
 	return "other"
+}
+
+func statuses() []seqr.InvoiceStatus {
+	return []seqr.InvoiceStatus{seqr.StatusIssued, seqr.StatusPaid, seqr.StatusPendingIssuerAcknowledge, seqr.StatusCanceled,
+		seqr.StatusFailed, seqr.StatusReserved, seqr.StatusExpired, seqr.StatusPartiallyPaid}
 }

@@ -105,6 +105,11 @@ func (p *Worker) Run(ctx context.Context) error {
 	l := newLoop(p, abandon)
 	p.leases = newLeases(p, l.arrive)
 	go l.run()
+	stop, err := p.Bus.AnswerStuck(Name, l.ask)
+	if err != nil {
+		return err
+	}
+	defer stop()
 
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.take, l.stop) })
@@ -123,6 +128,7 @@ func (p *Worker) announce(ctx context.Context) {
 	before := p.polls.Load()
 	tell := func() {
 		n := p.polls.Load()
+		w.Up = time.Since(p.started).Seconds()
 		w.Held, w.Polls, w.Oldest = p.leases.size(), float64(n-before), time.Duration(p.oldest.Load()).Seconds()
 		before = n
 		if err := p.Bus.Announce(w); err != nil && p.sometimes.OK("announce") {

@@ -74,7 +74,7 @@ func (l *loop) warnOfLimit() {
 // lose finds the leases that are lost: this copy stood still, or was cut off from the broker. It goes on asking about such an
 // invoice, which is harmless and may fetch a payment in time, until another copy has it for certain.
 func (l *loop) lose(now instant) {
-	connected := l.p.Bus.Ready() == nil
+	connected := l.p.Bus.Conn().IsConnected()
 	for k, w := range l.preparing {
 		if w.lease.Lost() {
 			delete(l.preparing, k)

@@ -50,6 +50,10 @@ type watch struct {
 	nextTry   instant    // when recording that is tried again
 	nameless  int        // answers in a row that say PAID without the payment's ersReference
 	unknown   int        // answers in a row that the provider knows no such invoice
+
+	// for whoever asks what became of it
+	said    string        // what the last call came to
+	unheard time.Duration // how much longer than since answered it may be that nobody has asked
 }
 
 func (w *watch) at() *int { return &w.place }

@@ -18,9 +18,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/sometimes"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -45,7 +48,8 @@ type Config struct {
 	Bus      *bus.Bus
 	Provider Provider
 	Shops    Shops
-	Only     []string // takes only these shops' periods; empty takes all
+	Only     []string              // takes only these shops' periods; empty takes all
+	Metrics  prometheus.Registerer // nil keeps them unregistered, and then the streams are not read for them
 	Log      zerolog.Logger
 	Pauses   Pauses
 	Backoff  bus.Backoff // between failing attempts; zero is the bus's own
@@ -93,6 +97,9 @@ type Worker struct {
 	mu      sync.Mutex
 	reports chan struct{} // a place for each report that is being compared
 
+	gauges    *gauges
+	sometimes sometimes.Sometimes
+
 	looks map[uint64]int // how often a delivery was put off for rows that we have not recorded
 
 	surveying sync.Mutex
@@ -102,7 +109,11 @@ type Worker struct {
 // New worker.
 func New(c Config) *Worker {
 	c.Pauses = c.Pauses.withDefaults()
-	return &Worker{Config: c, looks: map[uint64]int{}, reports: make(chan struct{}, reports)}
+	w := &Worker{Config: c, looks: map[uint64]int{}, reports: make(chan struct{}, reports), gauges: newGauges()}
+	if err := register(c.Metrics, w.gauges); err != nil {
+		c.Log.Error().Err(err).Str("worker", Name).Msg("the figures of refunds in doubt and periods")
+	}
+	return w
 }
 
 // Consumers are the durables that the worker takes its messages from.
@@ -114,7 +125,12 @@ func Consumers() []bus.Consumer {
 func (w *Worker) Run(ctx context.Context) error {
 	c := Consumers()[0]
 	c.Serves, c.Concurrency, c.Attempts, c.Backoff = w.serves, concurrency, attempts, w.Backoff
-	return w.Bus.Work(ctx, c, w.handle)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.Bus.Work(gctx, c, w.handle) })
+	if w.Metrics != nil {
+		g.Go(func() error { return w.gauges.run(gctx, w) })
+	}
+	return g.Wait()
 }
 
 // serves the shops that the settings name, each with its terminal.

@@ -105,9 +105,9 @@ func due(inv bus.Loaded, age time.Duration) (o bus.Outcome, ready bool) {
 	case !inv.Known() && age > unheardOf:
 		return bus.Park(fmt.Errorf("orderId: no such order after %s", unheardOf)), false
 	case !inv.Known():
-		return bus.Snooze(errors.New("the order is not placed yet")), false
+		return bus.Wait("the order is not placed yet"), false
 	case inv.State.Open():
-		return bus.Snooze(errors.New("the invoice is not paid yet")), false
+		return bus.Wait("the invoice is not paid yet"), false
 	case !inv.State.WasPaid():
 		return bus.Park(fmt.Errorf("orderId: the invoice is %s and was never paid: there is nothing to pay back", inv.State)), false
 	}

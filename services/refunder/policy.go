@@ -146,6 +146,14 @@ func (w *Worker) second(ctx context.Context, inv bus.Loaded, seq uint64) (policy
 // errUndecided says that all that is left of an earlier payment may be paid back or not.
 var errUndecided = errors.New("the order was paid before, and whether that is paid back is not known yet")
 
+// undecided is the outcome of a delivery for which second gave the error.
+func undecided(err error) bus.Outcome {
+	if errors.Is(err, errUndecided) {
+		return bus.SnoozeFor(0, err)
+	}
+	return bus.Snooze(err)
+}
+
 // isFirst says whether the invoice was paid before seq for the order, and stays paid.
 func (w *Worker) isFirst(ctx context.Context, k events.Key, order string, seq uint64) (bool, error) {
 	inv, err := w.Bus.Load(ctx, k)

@@ -12,7 +12,6 @@ package refunder
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -122,11 +121,11 @@ func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Ca
 	case err != nil:
 		return bus.Snooze(err)
 	case !inv.Known():
-		return bus.Snooze(errors.New("the canceler has not recorded the cancellation yet"))
+		return bus.Wait("the canceler has not recorded the cancellation yet")
 	case inv.OrderID != c.OrderID:
 		return bus.Done // the canceler parks it
 	case inv.State.Open():
-		return bus.Snooze(errors.New("the invoice is open: the canceler ends it, or it is paid"))
+		return bus.Wait("the invoice is open: the canceler ends it, or it is paid")
 	case !inv.State.WasPaid():
 		return bus.Done
 	}
@@ -152,7 +151,7 @@ func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
 	case inv.State == events.Refunded: // whichever of the two was to be kept
 	default:
 		if why, err = w.second(ctx, inv, d.Seq); err != nil {
-			return bus.Snooze(err)
+			return undecided(err)
 		}
 	}
 	o := bus.Done
@@ -180,7 +179,7 @@ func (w *Worker) released(ctx context.Context, d bus.Delivery) bus.Outcome {
 	why := policyUnderWay(inv.Invoice)
 	if why.refundID == "" && inv.Remaining().Sign() > 0 {
 		if why, err = w.policyFor(ctx, inv); err != nil {
-			return bus.Snooze(err)
+			return undecided(err)
 		}
 	}
 	var since time.Time // a refusal of ours is final, but another refund that came to nothing is a new reason to ask

@@ -69,7 +69,8 @@ func (w *world) undecided(ctx context.Context) (n int) {
 		}
 		for _, id := range []string{o.ID, o.Of} {
 			inv, err := w.hub.Load(ctx, events.Key{Shop: o.shop(), Invoice: id})
-			if err == nil && (inv.State == events.Paid || inv.State == events.Receipted) && inv.Remaining().Sign() == 0 {
+			_, underWay := inv.InFlight()
+			if err == nil && (inv.State == events.Paid || inv.State == events.Receipted) && inv.Remaining().Sign() == 0 && !underWay {
 				n++
 			}
 		}

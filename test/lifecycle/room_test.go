@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
@@ -112,5 +115,80 @@ func TestInvoicesOfAReplacedTerminalGoOn(t *testing.T) {
 	pay(t, r, "1001")
 	if inv := r.Wait("1001", events.EventPaid); inv.Terminal != "demo-terminal" {
 		t.Errorf("%+v", inv)
+	}
+}
+
+// gauge is the sum over all labels of a metric.
+func gauge(t *testing.T, reg *prometheus.Registry, name string) (sum float64) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			sum += m.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
+
+// awaitGauge waits until a gauge fits.
+func awaitGauge(t *testing.T, reg *prometheus.Registry, name string, fits func(float64) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(rig.Patience); !fits(gauge(t, reg, name)); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is %v", name, gauge(t, reg, name))
+		}
+	}
+}
+
+// INVOICES is full to the last message while buyers pay. After there is room everything goes on without a restart, no payment
+// is lost, and every gauge says so.
+func TestSystemGoesOnByItselfWhenThereIsRoomAgain(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	reg := prometheus.NewRegistry()
+	b, err := bus.Connect(t.Context(), bus.Config{Name: "measured", Options: []nats.Option{r.NATS.InProcess()}, Log: r.Log, Metrics: reg,
+		Backoff: bus.Backoff{First: 20 * time.Millisecond, Most: time.Second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	r.Bus = b
+	for name, w := range workers(r, r.Client) {
+		if name == poller.Name {
+			w = poller.New(poller.Config{Bus: b, Provider: r.Client, Shops: rig.Shops{}, Interval: 100 * time.Millisecond, Metrics: reg, Log: r.Log})
+		}
+		r.Run(w)
+	}
+	for _, id := range []string{"0", "1", "2"} {
+		r.Place(rig.Order(id, "10"))
+	}
+	for _, id := range []string{"0", "1", "2"} {
+		r.Wait(id, events.EventIssued)
+	}
+	limit(t, r, 3)
+	pay(t, r, "0")
+	pay(t, r, "1")
+	awaitGauge(t, reg, "seqrflow_broker_refuses_writes", func(n float64) bool { return n == 1 })
+	r.Place(rig.Order("new", "10"))
+	awaitGauge(t, reg, "seqrflow_stuck_messages", func(n float64) bool { return n > 0 }) // the new order
+	awaitGauge(t, reg, "seqrflow_open_invoices", func(n float64) bool { return n == 3 }) // none is lost, none was begun
+	limit(t, r, -1)
+	for _, id := range []string{"0", "1"} {
+		r.Wait(id, events.EventReceipted)
+	}
+	for _, id := range []string{"2", "new"} {
+		pay(t, r, id)
+		r.Wait(id, events.EventReceipted)
+	}
+	for _, name := range []string{"seqrflow_broker_refuses_writes", "seqrflow_stuck_messages", "seqrflow_open_invoices", "seqrflow_unwatched_invoices", "seqrflow_poller_held_invoices"} {
+		awaitGauge(t, reg, name, func(n float64) bool { return n == 0 })
+	}
+	if l := r.Sandbox.Ledger(); len(l.Reversals) != 0 || len(l.Invoices) != 4 || r.Parked() != 0 {
+		t.Errorf("%d reversals, %d invoices at the provider, %d parked", len(l.Reversals), len(l.Invoices), r.Parked())
 	}
 }

@@ -1,0 +1,79 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// readyFor is how long one question of readiness may take; who asks waits for it.
+const readyFor = 2 * time.Second
+
+// Ready says whether the work of these consumers can be done now: the broker is reached, has JetStream and the streams, this
+// process receives each consumer's messages, and the broker takes what it writes. The error says what is wrong. Without
+// consumers, as for a process that keeps no stream, only the broker and JetStream are looked at.
+func (b *Bus) Ready(ctx context.Context, consumers []Consumer) error {
+	if s := b.nc.Status(); s != nats.CONNECTED {
+		return fmt.Errorf("broker: %s", s)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyFor)
+	defer cancel()
+	streams := []string{events.OpenStream} // its state everybody may ask for
+	if len(consumers) > 0 {
+		streams = []string{events.InvoicesStream, events.ParkedStream}
+	}
+	for _, c := range consumers {
+		streams = append(streams, c.Stream)
+	}
+	slices.Sort(streams)
+	for _, name := range slices.Compact(streams) {
+		if _, err := b.js.Stream(ctx, name); err != nil {
+			return fmt.Errorf("stream %s: %w", name, Explain(b.denied(err)))
+		}
+	}
+	for _, c := range consumers {
+		for _, name := range []string{c.Name, c.replays().Name} {
+			if !b.bound.has(name) {
+				return fmt.Errorf("consumer %s: this process does not receive its messages", name)
+			}
+		}
+		if _, err := b.js.Consumer(ctx, c.Stream, c.Name); err != nil {
+			return fmt.Errorf("consumer %s of %s: %w", c.Name, c.Stream, Explain(b.denied(err)))
+		}
+	}
+	who := "gateway"
+	if len(consumers) > 0 {
+		who = consumers[0].Worker
+	}
+	if err := b.writable(ctx, who, len(consumers) > 0); err != nil {
+		return fmt.Errorf("the broker refuses what is written: %w", err)
+	}
+	return nil
+}
+
+// bound is the consumers whose messages this process receives now.
+type bound struct {
+	mu    sync.Mutex
+	count map[string]int
+}
+
+func (s *bound) add(name string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.count == nil {
+		s.count = map[string]int{}
+	}
+	s.count[name] += n
+}
+
+func (s *bound) has(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count[name] > 0
+}

@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// askStuckFor is how long running workers have to tell why an invoice is stuck.
+const askStuckFor = 500 * time.Millisecond
+
+// What show adds to the reasons that workers tell.
+const (
+	reasonNotRunning = "not running" // no copy of the worker asks for messages
+	reasonQueued     = "queued"      // the worker has not come to it
+)
+
+// stuckOf says why an invoice is where it is: what running workers know of it, and which worker that has to act does not run.
+// It reads no stream.
+func stuckOf(ctx context.Context, b *bus.Bus, l life) ([]bus.Stuck, error) {
+	ids := []string{l.Key.Invoice}
+	if l.Current != nil && events.Token(l.Current.OrderID) != l.Key.Invoice {
+		ids = append(ids, events.Token(l.Current.OrderID))
+	}
+	asking, cancel := context.WithTimeout(ctx, askStuckFor)
+	defer cancel()
+	told, err := b.AskStuck(asking, l.Key.Shop, ids...)
+	if err != nil {
+		return nil, fmt.Errorf("asking workers: %w", err)
+	}
+	expected := l.expects()
+	byWorker := map[string]bus.Stuck{}
+	for _, s := range told {
+		if s.Terminal != "" && !slices.Contains(expected, s.Worker) || l.recordedBy(s.Worker, s.Last) {
+			continue
+		}
+		byWorker[s.Worker] = merge(byWorker[s.Worker], s)
+	}
+	var out []bus.Stuck
+	for _, worker := range workerOrder() {
+		s, known := byWorker[worker]
+		if !known && slices.Contains(expected, worker) {
+			s, known = idle(ctx, b, worker)
+		}
+		if known {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// merge is what two copies of a worker tell together: attempts are added, the last one's reason counts.
+func merge(a, b bus.Stuck) bus.Stuck {
+	if a.Worker == "" {
+		return b
+	}
+	if a.Last.After(b.Last) {
+		a, b = b, a
+	}
+	b.Attempts += a.Attempts
+	if a.Since.Before(b.Since) {
+		b.Since = a.Since
+	}
+	return b
+}
+
+// workerOrder is the workers in the order in which an invoice meets them.
+func workerOrder() []string {
+	var out []string
+	for _, c := range app.Consumers() {
+		if !slices.Contains(out, c.Worker) {
+			out = append(out, c.Worker)
+		}
+	}
+	return out
+}
+
+// expects gives the workers that have something to do for the invoice, as far as its history tells.
+func (l life) expects() []string {
+	var out []string
+	add := func(worker string, when bool) {
+		if when && !slices.Contains(out, worker) && !l.parkedBy(worker) {
+			out = append(out, worker)
+		}
+	}
+	var inv events.Invoice
+	if l.Current != nil {
+		inv = *l.Current
+	}
+	placed, canceled := false, false
+	for _, e := range l.History {
+		if e.Stream != events.OrdersStream {
+			continue
+		}
+		switch o := orderfile.Glance(e.Subject, e.Body); o.Name {
+		case events.Placed:
+			placed = true
+		case events.OrderCanceled:
+			canceled = true
+		case events.Returned:
+			_, known := inv.Refund(o.RefundID)
+			add("refunder", !known && !inv.State.Closed())
+		}
+	}
+	add("invoicer", placed && inv.State == "")
+	add("poller", inv.State.Open())
+	add("canceler", canceled && (inv.State == "" || inv.State.Open()) || inv.State.Open() && inv.OverdueAt != nil)
+	add("receipter", inv.State.WasPaid() && len(inv.Receipts) == 0)
+	add("refunder", (canceled || inv.Late) && inv.Remaining().Sign() > 0)
+	for _, r := range inv.Refunds {
+		add("refunder", r.Status == events.RefundSending || r.Status == events.RefundWaiting)
+	}
+	return out
+}
+
+// parkedBy says whether the worker has parked the message that it last took of the invoice: then a person has it.
+func (l life) parkedBy(worker string) (parked bool) {
+	for _, e := range l.History {
+		var record events.Envelope
+		if e.Stream == events.ParkedStream && strings.HasPrefix(e.Subject, "parked."+worker+".") && json.Unmarshal(e.Body, &record) == nil {
+			parked = record.Type != events.TypeOf("parked."+events.ParkedReplayed)
+		}
+	}
+	return parked
+}
+
+// recordedBy says whether the worker has recorded something since.
+func (l life) recordedBy(worker string, since time.Time) bool {
+	return slices.ContainsFunc(l.History, func(e bus.Entry) bool {
+		if e.Stream != events.InvoicesStream || e.Time.Before(since) {
+			return false
+		}
+		inv, err := bus.DecodeInvoice(e.Body)
+		return err == nil && inv.Change.By == worker
+	})
+}
+
+// idle says whether a worker that has to act, and tells nothing, runs at all.
+func idle(ctx context.Context, b *bus.Bus, worker string) (s bus.Stuck, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	s = bus.Stuck{Worker: worker, Reason: reasonNotRunning}
+	asking, waiting := 0, uint64(0)
+	for _, c := range app.Consumers() {
+		if c.Worker != worker {
+			continue
+		}
+		cons, err := b.JetStream().Consumer(ctx, c.Stream, c.Name)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			s.Why = "no " + worker + " has ever run on this broker; run one: seqrflow run " + worker
+			return s, true
+		}
+		if err != nil {
+			return s, false
+		}
+		info := cons.CachedInfo()
+		asking += info.NumWaiting
+		waiting += info.NumPending + uint64(info.NumAckPending)
+	}
+	switch {
+	case asking == 0:
+		s.Why = "no " + worker + " runs; run one: seqrflow run " + worker
+	case waiting > 0 && worker != "poller":
+		s.Reason, s.Why = reasonQueued, fmt.Sprintf("the %s has not come to it yet; %d messages wait for it", worker, waiting)
+	default:
+		return s, false
+	}
+	return s, true
+}
+
+// showStuck prints one line for each worker that the invoice waits for.
+func (c *console) showStuck(all []bus.Stuck) {
+	now := time.Now()
+	for _, s := range all {
+		name, colour := "stuck", term.Red
+		text := s.Worker + ": "
+		switch {
+		case s.Waiting(), s.Reason == reasonQueued:
+			name, colour = "waits", term.Yellow
+			text += s.Why
+		case s.Attempts > 0:
+			text += fmt.Sprintf("%d attempts since %s, the last %s ago: %s", s.Attempts, c.lines.Clock(s.Since), ago(now, s.Last), s.Why)
+		case s.Terminal != "":
+			text += fmt.Sprintf("terminal %s has not answered since %s; messages of it wait until it does: %s", s.Terminal, c.lines.Clock(s.Since), s.Why)
+		default:
+			text += s.Why
+		}
+		c.say("  %s %s", c.paint().In(colour, term.Pad(name, 18)), term.Clean(text))
+	}
+}
+
+// ago is a pause for people.
+func ago(now, at time.Time) time.Duration { return max(0, now.Sub(at)).Round(100 * time.Millisecond) }

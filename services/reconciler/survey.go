@@ -1,0 +1,170 @@
+package reconciler
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
+
+// Survey is what the streams tell of money that a person has to look after. Each Read goes on where the last one ended. It
+// reads INVOICES without bodies and without a filter, so it makes nobody wait. It is not safe for concurrent use.
+type Survey struct {
+	// Compared is each terminal's last period that was compared with the provider's report.
+	Compared map[string]events.Period
+	// Agreed is when each terminal's last period was compared that agreed with the report.
+	Agreed map[string]time.Time
+	// Reversals are the invoices found canceled after a gap of answers in which a payment may have been reversed, the
+	// newest last, at most mostReversals of them.
+	Reversals []Reversal
+	// Unclosed is each shop's newest payment among those that are older than ClosingDue at the time of Read.
+	Unclosed map[string]Payment
+
+	invoices, periods uint64 // read up to
+	unknown, sending  map[events.Key]struct{}
+}
+
+// Reversal names an invoice whose payment may have been reversed.
+type Reversal struct {
+	events.Key
+	At      time.Time
+	Without time.Duration // an answer
+}
+
+// Payment is the place of a payment on INVOICES.
+type Payment struct {
+	events.Key
+	Seq uint64
+}
+
+const (
+	mostReversals = 1000
+	// ClosingDue is how old a payment may become without being in a period that was compared.
+	ClosingDue = 48 * time.Hour
+)
+
+// Read on. The error is of the broker; what was read before it counts.
+func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
+	if s.unknown == nil {
+		s.unknown, s.sending = map[events.Key]struct{}{}, map[events.Key]struct{}{}
+		s.Compared, s.Agreed, s.Unclosed = map[string]events.Period{}, map[string]time.Time{}, map[string]Payment{}
+	}
+	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, From: s.periods + 1}, func(e bus.Entry) error {
+		if p, err := bus.DecodePeriod(e.Body); err == nil && p.State.Ended() {
+			s.Compared[p.Terminal] = p
+			if p.State == events.PeriodReconciled {
+				s.Agreed[p.Terminal] = e.Time
+			}
+		}
+		s.periods = e.Seq
+		return nil
+	})
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	due := b.Now().Add(-ClosingDue)
+	_, err = b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: s.invoices + 1, HeadersOnly: true}, func(e bus.Entry) error {
+		s.take(e, due)
+		s.invoices = e.Seq
+		return nil
+	})
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (s *Survey) take(e bus.Entry, due time.Time) {
+	a, err := events.ParseSubject(e.Subject)
+	if err != nil {
+		return
+	}
+	k := a.Key()
+	switch events.Name(a.Event) {
+	case events.EventPaid:
+		if e.Time.Before(due) {
+			s.Unclosed[k.Shop] = Payment{k, e.Seq}
+		}
+	case events.EventRefunding:
+		s.sending[k] = struct{}{}
+	case events.EventRefundUnknown:
+		s.unknown[k] = struct{}{}
+	case events.EventRefunded, events.EventRefundFailed:
+		delete(s.sending, k) // there is one refund in flight per invoice
+	}
+	if h := e.Header[bus.GapHeader]; len(h) > 0 {
+		seconds, _ := strconv.ParseFloat(h[0], 64)
+		s.Reversals = append(s.Reversals, Reversal{k, e.Time, time.Duration(seconds * float64(time.Second))})
+		if len(s.Reversals) > mostReversals {
+			s.Reversals = s.Reversals[1:]
+		}
+	}
+}
+
+// StuckAfter is how long a refund may be sending before it counts as one whose worker has lost it: no call to the provider
+// takes so long.
+const StuckAfter = time.Minute
+
+// WaitsAfter is how long a refund may wait for another attempt before it is shown: its message may be gone or parked. While the
+// provider is down it waits for as long as that takes.
+const WaitsAfter = 10 * time.Minute
+
+// Unsettled says that a person may have to find out what became of a refund: it is in doubt, or has been sending or waiting for
+// too long.
+func Unsettled(inv events.Invoice, r events.Refund, now time.Time) bool {
+	switch age := now.Sub(inv.Change.At); r.Status {
+	case events.RefundUnknown:
+		return true
+	case events.RefundSending:
+		return age > StuckAfter
+	case events.RefundWaiting:
+		return age > WaitsAfter
+	}
+	return false
+}
+
+// InDoubt counts the refunds that are in doubt now, as far as the streams were read.
+func (s *Survey) InDoubt(ctx context.Context, b *bus.Bus) (n int, err error) {
+	invoices := maps.Clone(s.unknown)
+	maps.Copy(invoices, s.sending)
+	for k := range invoices {
+		inv, err := b.Load(ctx, k)
+		if err != nil {
+			return 0, err
+		}
+		open := false
+		for _, r := range inv.Refunds {
+			open = open || r.Open()
+			if Unsettled(inv.Invoice, r, b.Now()) {
+				n++
+			}
+		}
+		if !open {
+			delete(s.unknown, k)
+			delete(s.sending, k)
+		}
+	}
+	return n, nil
+}
+
+// NotClosed gives the shops, by their tokens, that have payments older than ClosingDue in no compared period, each with the
+// terminal whose period has to be closed.
+func (s *Survey) NotClosed(ctx context.Context, b *bus.Bus) (map[string]string, error) {
+	out := map[string]string{}
+	for shop, last := range s.Unclosed {
+		inv, err := b.Load(ctx, last.Key)
+		if err != nil {
+			return nil, err
+		}
+		if s.Compared[inv.Terminal].LedgerBefore < last.Seq {
+			out[shop] = inv.Terminal
+		}
+	}
+	return out, nil
+}
