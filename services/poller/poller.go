@@ -104,12 +104,12 @@ func (p *Worker) Run(ctx context.Context) error {
 	p.id, p.inHand, p.roll = nuid.Next(), inHand, &bus.Roll{}
 	l := newLoop(p, abandon)
 	p.leases = newLeases(p, l.arrive)
-	go l.run()
 	stop, err := p.Bus.AnswerStuck(Name, l.ask)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	go l.run() // Lease ends it
 
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.take, l.stop) })

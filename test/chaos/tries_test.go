@@ -136,7 +136,8 @@ func (e *evidence) checkTries(o order, last events.Invoice) {
 				continue
 			}
 			excused = excused || !first.Late && !e.canceled(other, paid.at)
-			if h := e.histories[other.ID]; h[len(h)-1].State != events.Refunded {
+			// While all that is left of it is in doubt, the later payment waits for a person.
+			if h := e.histories[other.ID]; h[len(h)-1].State != events.Refunded && h[len(h)-1].Remaining().Sign() > 0 {
 				kept = other.ID
 			}
 		}
