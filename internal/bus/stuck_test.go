@@ -21,14 +21,42 @@ import (
 
 // lines collects log lines of level info and above.
 type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // closed at the next line
 }
 
 func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.written != nil {
+		close(l.written)
+		l.written = nil
+	}
 	return l.b.Write(b)
+}
+
+// wait for a line with that part.
+func (l *lines) wait(t *testing.T, part string) {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		l.mu.Lock()
+		if strings.Contains(l.b.String(), part) {
+			l.mu.Unlock()
+			return
+		}
+		if l.written == nil {
+			l.written = make(chan struct{})
+		}
+		more := l.written
+		l.mu.Unlock()
+		select {
+		case <-more:
+		case <-deadline:
+			t.Fatalf("no line with %q", part)
+		}
+	}
 }
 
 func (l *lines) with(part string) (n int) {

@@ -8,10 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/rs/zerolog"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/natsd"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -55,19 +52,7 @@ func (r apiRequest) walks() string {
 // the last time.
 func longStreams(t *testing.T) (url string, asked func() []apiRequest) {
 	t.Helper()
-	broker, err := natsd.Start(natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(broker.Close)
-	b, err := bus.Connect(t.Context(), bus.Config{Name: "test", Options: []nats.Option{broker.InProcess()}, Log: zerolog.Nop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	if err := b.EnsureStreams(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	broker, b := brokerWithStreams(t)
 	amount := func(text string) events.Amount {
 		a, err := events.ParseAmount(text)
 		if err != nil {

@@ -5,30 +5,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/rs/zerolog"
-
-	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/natsd"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // A refund that nobody sends any more is shown like one in doubt; one that is being sent now is left alone.
 func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
-	broker, err := natsd.Start(natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(broker.Close)
-	b, err := bus.Connect(t.Context(), bus.Config{Name: "test", Options: []nats.Option{broker.InProcess()}, Log: zerolog.Nop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	if err := b.EnsureStreams(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	broker, b := brokerWithStreams(t)
 	amount, err := events.ParseAmount("40")
 	if err != nil {
 		t.Fatal(err)

@@ -187,6 +187,10 @@ func TestEntryThatIsAboutToBeRemovedIsLookedAtOnceMore(t *testing.T) {
 	cfg := config(r, r.Client, rig.Shops{})
 	later := func() time.Time { return time.Now().Add(bus.ForgottenAfter - 10*time.Second) }
 	cfg.Bus = r.ConnectWith(bus.Config{Now: later, Backoff: bus.Backoff{First: 100 * time.Millisecond, Most: 500 * time.Millisecond}})
+	settled, err := r.Bus.Conn().SubscribeSync("$JS.ACK." + events.OrdersStream + "." + invoicer.Name + ".>")
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.Run(invoicer.New(cfg))
 	r.Place(rig.Order("1", "10")) // the first message of ORDERS
 	r.Wait("1", events.EventIssued)
@@ -194,7 +198,15 @@ func TestEntryThatIsAboutToBeRemovedIsLookedAtOnceMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond) // the invoicer has seen the entry; one that it sees missing is stored by the first look
+	for { // until the invoicer has seen the entry and left the order for later: one that it misses is stored by the first look
+		m, err := settled.NextMsg(10 * time.Second)
+		if err != nil {
+			t.Fatalf("the order is not left for later: %v", err)
+		}
+		if strings.HasPrefix(string(m.Data), "-NAK") {
+			break
+		}
+	}
 	if err := open.DeleteMsg(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}

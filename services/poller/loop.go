@@ -147,7 +147,7 @@ func (l *loop) accept(a arrival) {
 	l.held[w.key] = w
 	entry := w.lease
 	age := max(0, l.p.Bus.Now().Sub(entry.At))
-	most := reversal // after a start nobody knows when it was last asked about
+	most := reversal // after a start it is not known when it was last asked about
 	if entry.Redelivered {
 		most = l.p.Bus.AckWait() // another copy held it, and can have been silent for so long
 	}

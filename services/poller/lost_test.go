@@ -109,7 +109,7 @@ func TestCopyThatWasCutOffLeavesItsInvoicesToTheOther(t *testing.T) {
 	}
 }
 
-// Until the clock was compared with the broker's nobody knows how old an entry is: it is kept.
+// Until the clock was compared with the broker's it is not known how old an entry is: it is kept.
 func TestNothingIsForgottenBeforeTheClockIsKnown(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	if _, _, err := r.Bus.IndexOpen(t.Context(), events.KeyOf(rig.Shop, "1"), 1); err != nil {

@@ -41,7 +41,7 @@ func (e errUnreadable) Error() string {
 // entries that a comparison needs of INVOICES, as they were at one moment.
 type entries struct {
 	ledger   []events.LedgerEntry // payments and refunds since the previous period's ledgerBefore
-	doubts   []doubt              // refunds of which nobody knows whether they happened
+	doubts   []doubt              // refunds whose outcome is not known
 	underWay []events.LedgerEntry // refunds without an outcome that are not in doubt; only looked at where there are doubts
 	open     []events.InvoiceRef  // all invoices that have one of either
 }

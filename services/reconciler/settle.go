@@ -15,7 +15,7 @@ import (
 // report proves anything: until then the provider might still have been at work on the request.
 const settleAge = 10 * time.Minute
 
-// doubt is a refund of ours of which nobody knows whether it happened.
+// doubt is a refund of ours whose outcome is not known.
 type doubt struct {
 	events.LedgerEntry
 	AskedAt time.Time // when the intent was recorded

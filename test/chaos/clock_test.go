@@ -61,7 +61,7 @@ func (w *world) end(ctx context.Context) {
 	w.steps.Wait()
 	w.rest(ctx)
 	w.mu.Lock()
-	w.mercy, w.unreachable = true, nil
+	w.noMoreDeaths, w.unreachable = true, nil
 	w.mu.Unlock()
 	if err := w.sandbox.SetFaults(nil); err != nil {
 		w.fault("faults: %v", err)

@@ -47,34 +47,34 @@ type world struct {
 	client  *seqr.Client
 	calls   calls
 
-	active  atomic.Int64 // when something last happened
-	births  atomic.Int64
-	nanos   atomic.Int64
-	closing chan struct{}
-	graves  sync.WaitGroup // the dead whose Run has not returned
-	crew    sync.WaitGroup
-	steps   sync.WaitGroup // the shop's messages and the buyers
-	money   sync.Mutex     // nobody pays while time jumps
+	active      atomic.Int64 // when something last happened
+	births      atomic.Int64
+	nanos       atomic.Int64
+	closing     chan struct{}
+	deadWorkers sync.WaitGroup // the dead whose Run has not returned
+	liveWorkers sync.WaitGroup
+	steps       sync.WaitGroup // the shop's messages and the buyers
+	money       sync.Mutex     // nobody pays while time jumps
 
 	borrowing sync.Mutex
 	borrowed  time.Time // when the id that several messages have was used last
 
-	mu          sync.Mutex
-	visits      map[string]int
-	strokes     map[string]int    // the same by worker and boundary
-	polled      map[string]int64  // when a poller last had an answer about a bill
-	bills       map[string]string // that buyers were shown, by order
-	unreachable []fault
-	mercy       bool // nobody dies any more
-	gone, back  chan struct{}
-	replaced    bool                     // the first shop's terminal
-	renewed     chan struct{}            // closed when the settings change
-	silent      string                   // the terminal that does not answer
-	intruded    map[uint64]stranger      // what strangers wrote on INVOICES, by sequence
-	seen        map[string]chan struct{} // by order and event, closed when it was recorded
-	flush       chan struct{}
-	trace       []string
-	faults      []string // of the world itself
+	mu           sync.Mutex
+	visits       map[string]int
+	strokes      map[string]int    // the same by worker and boundary
+	polled       map[string]int64  // when a poller last had an answer about a bill
+	bills        map[string]string // that buyers were shown, by order
+	unreachable  []fault
+	noMoreDeaths bool // nobody dies any more
+	gone, back   chan struct{}
+	replaced     bool                     // the first shop's terminal
+	renewed      chan struct{}            // closed when the settings change
+	silent       string                   // the terminal that does not answer
+	intruded     map[uint64]stranger      // what strangers wrote on INVOICES, by sequence
+	seen         map[string]chan struct{} // by order and event, closed when it was recorded
+	flush        chan struct{}
+	trace        []string
+	faults       []string // of the world itself
 }
 
 func newWorld(s schedule, b nats.InProcessConnProvider, m makers, patience time.Duration) (*world, error) {
@@ -162,7 +162,7 @@ func (w *world) live(ctx context.Context) {
 			continue
 		}
 		for nth := range w.schedule.Copies {
-			w.crew.Go(func() { w.keep(name, nth) })
+			w.liveWorkers.Go(func() { w.keep(name, nth) })
 		}
 	}
 	for _, o := range w.schedule.Orders {
@@ -175,7 +175,7 @@ func (w *world) live(ctx context.Context) {
 	w.end(ctx)
 	cancel()
 	close(w.closing)
-	w.crew.Wait()
+	w.liveWorkers.Wait()
 	w.steps.Wait()
 	clock.Wait()
 }
@@ -205,7 +205,7 @@ func (w *world) disturb(ctx context.Context) {
 
 // close what the world was made of, once the dead are gone too.
 func (w *world) close() {
-	w.graves.Wait()
+	w.deadWorkers.Wait()
 	w.hub.Close()
 	w.client.CloseIdle()
 	w.server.CloseClientConnections()

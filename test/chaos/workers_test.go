@@ -143,13 +143,13 @@ func (w *world) keep(name string, nth int) {
 		i, over := w.begin(name, settings)
 		select {
 		case <-i.died:
-			w.graves.Go(func() { <-over })
+			w.deadWorkers.Go(func() { <-over })
 		case <-renewed:
 			i.die()
-			w.graves.Go(func() { <-over })
+			w.deadWorkers.Go(func() { <-over })
 		case <-w.absent(name):
 			i.die()
-			w.graves.Go(func() { <-over })
+			w.deadWorkers.Go(func() { <-over })
 		case err := <-over:
 			w.fault("%s stopped by itself: %v", i, err)
 			i.stop()
@@ -168,7 +168,7 @@ func (w *world) keep(name string, nth int) {
 func (w *world) doomed(name string, at boundary) (death, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.mercy {
+	if w.noMoreDeaths {
 		return death{}, false
 	}
 	k := name + " " + string(at)
