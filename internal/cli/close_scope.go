@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/app"
@@ -181,10 +182,18 @@ func periodsOf(ctx context.Context, b *bus.Bus, shop string) ([]events.Period, e
 	return all, err
 }
 
-// tellSlow says what is waited for, unless it is done within 2 s.
+// tellSlow says what is waited for, unless it is done within 2 s. Nothing is written once done has returned.
 func (c *console) tellSlow(what string) (done func()) {
-	t := time.AfterFunc(tellAfter, func() { fmt.Fprintln(c.err, what) })
-	return func() { t.Stop() }
+	told := make(chan struct{})
+	t := time.AfterFunc(tellAfter, func() {
+		defer close(told)
+		fmt.Fprintln(c.err, what)
+	})
+	return sync.OnceFunc(func() {
+		if !t.Stop() {
+			<-told
+		}
+	})
 }
 
 // tellAfter is how long a command may be silent.
