@@ -171,12 +171,20 @@ func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
 	if len(commands) != len(visiting) {
 		t.Errorf("commands %q, of the test %d", commands, len(visiting))
 	}
-	for name, w := range worlds(t) {
+	// All at once: most of their time they wait.
+	all := worlds(t)
+	met := map[string]map[string]chan meeting{}
+	for name, w := range all {
+		met[name] = map[string]chan meeting{}
 		for _, command := range commands {
-			t.Run(name+"/"+command, func(t *testing.T) {
-				t.Parallel()
-				w.meet(t, command)
-			})
+			m := make(chan meeting, 1)
+			met[name][command] = m
+			go func() { m <- w.meet(t.Context(), command) }()
+		}
+	}
+	for name, w := range all {
+		for _, command := range commands {
+			t.Run(name+"/"+command, func(t *testing.T) { w.judge(t, command, <-met[name][command]) })
 		}
 	}
 }
@@ -184,28 +192,37 @@ func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
 // givesUp bounds a test; every command gives up long before.
 const givesUp = 90 * time.Second
 
-func (w world) meet(t *testing.T, command string) {
+// meeting is what became of a command that went to a broker.
+type meeting struct {
+	code   int
+	said   string
+	gaveUp bool
+}
+
+func (w world) meet(ctx context.Context, command string) meeting {
 	args := append(strings.Fields(command), visiting[command]...)
 	if command != "health" { // has no flags of its own for TLS
 		args = append(args, w.flags...)
 	}
 	args = append(args, "--nats", "nats://"+w.nats)
-	ctx, cancel := context.WithTimeout(t.Context(), givesUp)
+	ctx, cancel := context.WithTimeout(ctx, givesUp)
 	defer cancel()
 	var out, errs bytes.Buffer
 	code := Run(ctx, args, strings.NewReader(""), &out, &errs)
-	said := out.String() + errs.String()
+	return meeting{code: code, said: out.String() + errs.String(), gaveUp: ctx.Err() == nil}
+}
+
+func (w world) judge(t *testing.T, command string, m meeting) {
 	want := w.want
-	but, other := w.but[command]
-	if other {
+	if but, other := w.but[command]; other {
 		want = but
 	}
 	switch {
-	case ctx.Err() != nil:
-		t.Errorf("did not give up: %s", said)
-	case want == "" && code != 0 || want != "" && code == 0, !strings.Contains(said, want):
-		t.Errorf("exit code %d, want %q:\n%s", code, want, said)
-	case w.silent && !strings.Contains(said, "waiting for the broker at nats://127.0.0.1:") && command != "health":
-		t.Errorf("does not say what it waits for: %s", said)
+	case !m.gaveUp:
+		t.Errorf("did not give up: %s", m.said)
+	case want == "" && m.code != 0 || want != "" && m.code == 0, !strings.Contains(m.said, want):
+		t.Errorf("exit code %d, want %q:\n%s", m.code, want, m.said)
+	case w.silent && !strings.Contains(m.said, "waiting for the broker at nats://127.0.0.1:") && command != "health":
+		t.Errorf("does not say what it waits for: %s", m.said)
 	}
 }
