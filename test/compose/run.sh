@@ -12,9 +12,15 @@ id=seqrflow-test-$$-$RANDOM
 work=$(mktemp -d)
 read -ra tool <<<"$("$here/compose-tool.sh")"
 
-compose() {
-	"${tool[@]}" --env-file "$work/env" -p "$id" -f "$root/deploy/compose.yaml" "$@"
-}
+# The older tool does not know the file's name: line, and takes a file without it.
+file=$root/deploy/compose.yaml
+if [[ ${tool[*]} == *docker-compose && $("${tool[@]}" version --short) == 1.* ]]; then
+	file=$work/compose.yaml
+	grep -v '^name:' "$root/deploy/compose.yaml" >"$file"
+fi
+on=(--env-file "$work/env" --project-name "$id" --project-directory "$root/deploy" --file "$file")
+
+compose() { "${tool[@]}" "${on[@]}" "$@"; }
 
 cleanup() {
 	local status=$?
@@ -65,4 +71,4 @@ docker rm --force "$id-earlier" >/dev/null
 
 compose up -d --no-build
 "$work/drive" -seqrflow "$seqrflow" -work "$work" -sandbox "http://$(compose port sandbox 8585)" \
-	-- "${tool[@]}" --env-file "$work/env" -p "$id" -f "$root/deploy/compose.yaml"
+	-- "${tool[@]}" "${on[@]}"
