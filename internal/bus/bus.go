@@ -131,6 +131,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 	opts := append([]nats.Option{
 		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(lookFor),
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
+		nats.IgnoreAuthErrorAbort(), // a mistake in the broker's users, once mended, needs no restart of workers
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {
 				log.Warn().Err(err).Msg("broker connection lost")
