@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/sandbox"
@@ -47,17 +49,22 @@ func (w *world) taken(ctx context.Context) bool {
 
 // settle waits until every message was acknowledged.
 func (w *world) settle(ctx context.Context) {
-	for {
-		busy := w.first(ctx, func(c consumer) bool {
-			return c.err != nil || c.waiting > 0 || c.inHand > 0 && (c.name != "refunder-paid" || c.inHand > w.undecided(ctx))
+	unsettled := func(c consumer) bool {
+		return c.err != nil || c.waiting > 0 || c.inHand > 0 && (c.name != "refunder-paid" || c.inHand > w.undecided(context.WithoutCancel(ctx)))
+	}
+	for w.first(ctx, unsettled) != nil {
+		if pause(ctx, lookEvery) {
+			continue
+		}
+		var busy []string
+		w.first(ctx, func(c consumer) bool {
+			if unsettled(c) {
+				busy = append(busy, fmt.Sprintf("%s has %d to take and %d in hand (%v)", c.name, c.waiting, c.inHand, c.err))
+			}
+			return false
 		})
-		if busy == nil {
-			return
-		}
-		if !pause(ctx, lookEvery) {
-			w.fault("messages were never settled: %s has %d to take and %d in hand (%v)", busy.name, busy.waiting, busy.inHand, busy.err)
-			return
-		}
+		w.fault("messages were never settled: %s", strings.Join(busy, "; "))
+		return
 	}
 }
 
