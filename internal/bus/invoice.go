@@ -204,8 +204,8 @@ func (b *Bus) UpdateFrom(ctx context.Context, worker string, l Loaded, decide De
 
 func (b *Bus) append(ctx context.Context, worker string, l Loaded, next events.Invoice, id string) error {
 	c := next.Change
-	if !events.MayRecord(c.Event, events.Actor(worker)) {
-		return fmt.Errorf("%s is not for %s to record", c.Event, worker)
+	if !slices.Contains(events.RecordersOf(l.State, c.Event), events.Actor(worker)) {
+		return fmt.Errorf("%s on %s is not for %s to record", c.Event, c.From, worker)
 	}
 	e, err := invoiceEvent(worker, next, id)
 	if err != nil {
