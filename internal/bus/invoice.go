@@ -170,7 +170,7 @@ func (l Loaded) version() version[events.Invoice] {
 
 func (b *Bus) append(ctx context.Context, worker string, k events.Key, expected uint64, next events.Invoice, id string) error {
 	c := next.Change
-	if !slices.Contains(events.RecordersOf(l.State, c.Event), events.Actor(worker)) {
+	if !slices.Contains(events.RecordersOf(c.From, c.Event), events.Actor(worker)) {
 		return fmt.Errorf("%s on %s is not for %s to record", c.Event, c.From, worker)
 	}
 	e, err := invoiceEvent(worker, next, id)
