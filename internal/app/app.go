@@ -104,7 +104,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	s := &Stack{opts: o, log: o.Log, registry: prometheus.NewRegistry(), urls: map[string]string{}, failed: make(chan error, len(chosen)), ctx: ctx}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric())
 	for _, c := range chosen {
 		s.consumers = append(s.consumers, c.Consumers...)
 	}
