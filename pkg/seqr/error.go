@@ -139,3 +139,13 @@ type Fault struct{ Code, Text string }
 func (f *Fault) Error() string {
 	return fmt.Sprintf("SOAP fault %s: %s", shorten(f.Code), shorten(f.Text))
 }
+
+const maxProse = 500
+
+// shorten keeps a provider's words to what a log line can bear.
+func shorten(text string) string {
+	if len(text) > maxProse {
+		return strings.ToValidUTF8(text[:maxProse], "") + "…"
+	}
+	return text
+}

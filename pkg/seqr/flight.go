@@ -79,6 +79,15 @@ func (f *flight) abort() SentState {
 	return MaybeSent
 }
 
+// released tells whether the transport is done with the request's memory.
+func (f *flight) released() bool {
+	if f.gate != nil {
+		f.gate.shut()
+		return true
+	}
+	return f.written.Load()
+}
+
 // gate is a body that knows whether any of it was taken. A request whose body was not touched is not whole,
 // so nobody can have acted on it.
 type gate struct {

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/govalues/decimal"
+	"golang.org/x/net/html/charset"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
 // ReportMeta is what a report says about itself.
@@ -44,7 +47,7 @@ const (
 func ParseTransactionDetails(r io.Reader, row func(ReportRow) error) (ReportMeta, error) {
 	p := reportParser{row: row, source: &rationed{r: r}}
 	p.xml = xml.NewDecoder(p.source)
-	p.xml.CharsetReader = reportCharset
+	p.xml.CharsetReader = charset.NewReaderLabel
 	if err := p.document(); err != nil {
 		return p.meta, fmt.Errorf("seqr: report: %w", err)
 	}
@@ -113,8 +116,8 @@ func (p *reportParser) end() error {
 
 // container looks for Meta and Row at any depth: some reports wrap their rows.
 func (p *reportParser) container(depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("more than %d elements inside one another", maxDepth)
+	if depth > soap.MaxDepth {
+		return fmt.Errorf("more than %d elements inside one another", soap.MaxDepth)
 	}
 	for {
 		t, err := p.token()
@@ -169,7 +172,7 @@ func (p *reportParser) readRow(depth int) error {
 			}
 		case "SalesAmount":
 			amounts++
-			r.SalesAmount, err = parseDecimal([]byte(value))
+			r.SalesAmount, err = soap.ParseDecimal(value)
 		case "ErsReference":
 			r.ErsReference = value
 		}
@@ -213,8 +216,8 @@ func (p *reportParser) fields(depth int, field func(name, value string) error) e
 
 // value reads the text of the current element, without what is in elements inside it.
 func (p *reportParser) value(depth int) (string, error) {
-	if depth > maxDepth {
-		return "", fmt.Errorf("more than %d elements inside one another", maxDepth)
+	if depth > soap.MaxDepth {
+		return "", fmt.Errorf("more than %d elements inside one another", soap.MaxDepth)
 	}
 	var text []byte
 	for {
@@ -259,35 +262,4 @@ func (r *rationed) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p[:min(len(p), r.left)])
 	r.left -= n
 	return n, err
-}
-
-func reportCharset(charset string, r io.Reader) (io.Reader, error) {
-	switch strings.ToLower(charset) {
-	case "utf-8", "utf8", "us-ascii", "ascii":
-		return r, nil
-	case "iso-8859-1", "latin1":
-		return &latin1{r: r}, nil
-	default:
-		return nil, fmt.Errorf("the report is in %.40q, which is not read here", charset)
-	}
-}
-
-// latin1 gives ISO-8859-1 as UTF-8.
-type latin1 struct{ r io.Reader }
-
-func (l *latin1) Read(p []byte) (int, error) {
-	raw := make([]byte, max(len(p)/2, 1))
-	if len(p) < 2 {
-		return 0, io.ErrShortBuffer
-	}
-	n, err := l.r.Read(raw)
-	out := p[:0]
-	for _, c := range raw[:n] {
-		if c < 0x80 {
-			out = append(out, c)
-		} else {
-			out = append(out, 0xC0|c>>6, 0x80|c&0x3F)
-		}
-	}
-	return len(out), err
 }

@@ -15,21 +15,6 @@ const (
 	StatusPartiallyPaid            InvoiceStatus = "PARTIALLY_PAID"
 )
 
-var statuses = [...]InvoiceStatus{
-	StatusIssued, StatusPaid, StatusPendingIssuerAcknowledge, StatusCanceled,
-	StatusFailed, StatusReserved, StatusExpired, StatusPartiallyPaid,
-}
-
-// statusOf spares the allocation of a string for every status that is polled.
-func statusOf(text []byte) InvoiceStatus {
-	for _, s := range statuses {
-		if string(text) == string(s) {
-			return s
-		}
-	}
-	return InvoiceStatus(text)
-}
-
 const (
 	invoiceCodeHost  = "SEQR.SE/R"
 	terminalCodeHost = "SEQR.SE/Q"

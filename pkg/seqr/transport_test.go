@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"testing"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
 // stubConn takes as many bytes as it is told, then fails.
@@ -112,8 +114,8 @@ func TestTLS(t *testing.T) {
 			t.Errorf("protocol %s, TLS %v", r.Proto, r.TLS != nil)
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, `<e:Envelope xmlns:e="`+envelopeNamespace+`"><e:Body><benchmarkingNopResponse xmlns="`+
-			serviceNamespace+`"><return><resultCode>0</resultCode></return></benchmarkingNopResponse></e:Body></e:Envelope>`)
+		_, _ = io.WriteString(w, `<e:Envelope xmlns:e="`+soap.EnvelopeNamespace+`"><e:Body><benchmarkingNopResponse xmlns="`+
+			soap.ServiceNamespace+`"><return><resultCode>0</resultCode></return></benchmarkingNopResponse></e:Body></e:Envelope>`)
 	}))
 	s.EnableHTTP2 = true
 	s.StartTLS()

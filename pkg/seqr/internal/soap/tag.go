@@ -1,9 +1,11 @@
-package seqr
+package soap
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
+	"unicode/utf8"
 )
 
 const schemaInstanceNamespace = "http://www.w3.org/2001/XMLSchema-instance"
@@ -15,12 +17,12 @@ var (
 )
 
 // startTag reads <name a="b"> or <name/>, and puts the element on the stack.
-func (s *scanner) startTag() error {
+func (s *Scanner) startTag() error {
 	if s.started && len(s.open) == 0 {
 		return errors.New("a second root element")
 	}
-	if len(s.open) >= maxDepth {
-		return fmt.Errorf("more than %d elements inside one another", maxDepth)
+	if len(s.open) >= MaxDepth {
+		return fmt.Errorf("more than %d elements inside one another", MaxDepth)
 	}
 	s.pos++
 	name, err := s.name()
@@ -35,14 +37,14 @@ func (s *scanner) startTag() error {
 		switch c := s.peek(); {
 		case c == '>':
 			s.pos++
-			return s.resolve(name)
+			return s.resolveNames(name)
 		case c == '/':
 			if s.pos++; s.peek() != '>' {
 				return errTag
 			}
 			s.pos++
 			s.pending = true
-			return s.resolve(name)
+			return s.resolveNames(name)
 		case !spaced:
 			return errTag
 		}
@@ -52,7 +54,7 @@ func (s *scanner) startTag() error {
 	}
 }
 
-func (s *scanner) attribute() error {
+func (s *Scanner) attribute() error {
 	name, err := s.name()
 	if err != nil {
 		return err
@@ -60,7 +62,6 @@ func (s *scanner) attribute() error {
 	if len(s.attributes) >= maxAttributes {
 		return fmt.Errorf("more than %d attributes in one tag", maxAttributes)
 	}
-	s.comparisons += len(s.attributes)
 	for _, a := range s.attributes {
 		if bytes.Equal(a.name, name) {
 			return errors.New("an attribute given twice")
@@ -86,20 +87,15 @@ func (s *scanner) attribute() error {
 	if bytes.IndexByte(value, '<') >= 0 {
 		return errAttribute
 	}
-	if bytes.IndexByte(value, '&') >= 0 {
-		if err := s.checkReferences(value); err != nil {
-			return err
-		}
-		if value, err = s.appendUnescaped(nil, value); err != nil {
-			return err
-		}
+	if value, err = unescape(value, "&"); err != nil {
+		return err
 	}
 	s.attributes = append(s.attributes, attribute{name, value})
 	return nil
 }
 
-// resolve finds the namespace of the element just read, and whether it is nil.
-func (s *scanner) resolve(name []byte) error {
+// resolveNames finds the namespace of the element just read, and whether it is nil.
+func (s *Scanner) resolveNames(name []byte) error {
 	for _, a := range s.attributes {
 		if prefix, local := split(a.name); string(prefix) == "xmlns" {
 			s.bindings = append(s.bindings, binding{local, a.value})
@@ -133,9 +129,8 @@ func (s *scanner) resolve(name []byte) error {
 	return nil
 }
 
-func (s *scanner) lookup(prefix []byte) ([]byte, bool) {
+func (s *Scanner) lookup(prefix []byte) ([]byte, bool) {
 	for i := len(s.bindings) - 1; i >= 0; i-- {
-		s.comparisons++
 		if bytes.Equal(s.bindings[i].prefix, prefix) {
 			return s.bindings[i].uri, len(s.bindings[i].uri) > 0 || prefix == nil
 		}
@@ -143,7 +138,7 @@ func (s *scanner) lookup(prefix []byte) ([]byte, bool) {
 	return nil, prefix == nil
 }
 
-func (s *scanner) endTag() error {
+func (s *Scanner) endTag() error {
 	s.pos += 2
 	name, err := s.name()
 	if err != nil {
@@ -161,13 +156,13 @@ func (s *scanner) endTag() error {
 	return nil
 }
 
-func (s *scanner) pop() {
+func (s *Scanner) pop() {
 	last := len(s.open) - 1
 	s.bindings = s.bindings[:s.open[last].bindings]
 	s.open = s.open[:last]
 }
 
-func (s *scanner) name() ([]byte, error) {
+func (s *Scanner) name() ([]byte, error) {
 	rest := s.data[s.pos:]
 	n := nameEnd(rest)
 	if n == 0 || bytes.Count(rest[:n], []byte(":")) > 1 || rest[0] == ':' || rest[n-1] == ':' {
@@ -189,7 +184,7 @@ func nameEnd(b []byte) int {
 	return len(b)
 }
 
-// split parts a name from its prefix, which is nil when there is none.
+// split divides a name into its prefix, which is nil when there is none, and the rest.
 func split(name []byte) (prefix, local []byte) {
 	if i := bytes.IndexByte(name, ':'); i >= 0 {
 		return name[:i], name[i+1:]
@@ -197,15 +192,40 @@ func split(name []byte) (prefix, local []byte) {
 	return nil, name
 }
 
-// peek gives the next byte, or 0 at the end: no document holds a 0.
-func (s *scanner) peek() byte {
+// resolve gives the character that a reference stands for, without its & and its semicolon.
+func resolve(reference []byte) (rune, error) {
+	switch string(reference) {
+	case "lt":
+		return '<', nil
+	case "gt":
+		return '>', nil
+	case "amp":
+		return '&', nil
+	case "quot":
+		return '"', nil
+	case "apos":
+		return '\'', nil
+	}
+	digits, numeric := bytes.CutPrefix(reference, []byte("#"))
+	base := 10
+	if hex, ok := bytes.CutPrefix(digits, []byte("x")); ok {
+		digits, base = hex, 16
+	}
+	if n, err := strconv.ParseUint(string(digits), base, 32); numeric && err == nil && n <= utf8.MaxRune && isCharacter(rune(n)) {
+		return rune(n), nil
+	}
+	return 0, errors.New("an unknown reference")
+}
+
+// peek gives the next byte, or 0 at the end: no document has a 0.
+func (s *Scanner) peek() byte {
 	if s.pos < len(s.data) {
 		return s.data[s.pos]
 	}
 	return 0
 }
 
-func (s *scanner) skipSpace() bool {
+func (s *Scanner) skipSpace() bool {
 	from := s.pos
 	for s.pos < len(s.data) && isSpace(s.data[s.pos]) {
 		s.pos++
@@ -215,5 +235,5 @@ func (s *scanner) skipSpace() bool {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// trim takes off what XML holds for white space, and nothing else.
+// trim takes off XML's white space, and nothing else.
 func trim(b []byte) []byte { return bytes.Trim(b, " \t\r\n") }
