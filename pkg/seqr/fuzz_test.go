@@ -41,7 +41,16 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(seed, "text/xml; charset=utf-8")
 	}
-	f.Add([]byte(`<?xml version="1.0" encoding='ISO-8859-1'?><a/>`), "text/xml")
+	for _, document := range []string{
+		`<?xml version="1.0" encoding='ISO-8859-1'?><a/>`, "<?xml encoding\"0\xfa", "<?>", "<A A=\"&\"", "<A A=  ", "<AA", "<0", "  ", "\xeb\xeb0", "\u3008\xe000",
+		`<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><n:getPaymentStatusResponse ` +
+			`xmlns:n="http://external.interfaces.ers.seamless.com/"><return><status>0<version></version>0`,
+	} {
+		f.Add([]byte(document), "text/xml")
+	}
+	for _, contentType := range []string{"", "0", "\u2000", "0;0=\"", "0  ", "A\xd0\xd0", "text/xml; charset=utf-16le", "text/xml; charset=koi8-r"} {
+		f.Add([]byte("<a/>"), contentType)
+	}
 	f.Fuzz(func(t *testing.T, data []byte, contentType string) {
 		text, _, err := toUTF8(data, contentType)
 		if err != nil {
@@ -101,6 +110,13 @@ func stricter(err error) bool {
 func FuzzReport(f *testing.F) {
 	f.Add([]byte(`<TransactionDetails><Meta><ResellerId>r</ResellerId></Meta><Row><SalesAmount>-1.5</SalesAmount><ErsReference>1</ErsReference></Row></TransactionDetails>`))
 	f.Add([]byte(`<?xml version="1.0" encoding="latin1"?><TransactionDetails><Row><CashierId>` + "\xc5" + `</CashierId></Row></TransactionDetails>`))
+	for _, document := range []string{
+		"", "0", "\n", "\r0\r0", "]]>", "&", "&#x", "&#A", "&#0", "&#000", "<\n", "<? ", "<?A????0", "<?xml?>", "<?xml encoding=\"\x8clatin1\"?>00",
+		"<!0", "<!--00", "<!---0-00", "<!----><!0", "<:: ", "<A A!", "<A\ue8e3 ", "<\u0494>",
+		"<TransactionDetails><Meta><ResellerId>0</ResellerId></Meta><Row><SalesAmount>unt>0000</SalesAmount><Aa>0</Aaa>",
+	} {
+		f.Add([]byte(document))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rows := 0
 		meta, err := ParseTransactionDetails(bytes.NewReader(data), func(r ReportRow) error {
