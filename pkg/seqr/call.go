@@ -86,8 +86,8 @@ func (c *Client) timeoutOf(k call) time.Duration {
 	return c.config.Timeout
 }
 
-// exchange writes the request and reads the answer. It reports whether nothing holds the request's memory
-// any longer: the transport may go on reading it when an answer came early.
+// exchange writes the request and reads the answer. It reports whether the request's memory may be used again: the
+// transport may still be reading it when an answer came early.
 func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome, bool) {
 	if err := ctx.Err(); err != nil {
 		return outcome{sent: NotSent, err: err}, true
@@ -99,7 +99,7 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	if k.alone {
 		transport = c.single
 	}
-	f := flight{ours: c.ours}
+	f := flight{counted: c.counted}
 	response, err := transport.RoundTrip(f.request(ctx, &c.target, in.b))
 	if err != nil {
 		return outcome{sent: f.abort(), err: because(ctx, err)}, f.released()
@@ -115,7 +115,7 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	return o, f.released()
 }
 
-// because names the deadline where it is the reason that the network gave up.
+// because adds the end of the context to an error of the network that it has caused.
 func because(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)

@@ -22,7 +22,7 @@ type PaymentStatus struct {
 	Status       InvoiceStatus
 	Version      int             // grows with every change of Status
 	ErsReference string          // names the payment in receipts and refunds; empty before StatusPaid
-	Receipt      *PaymentReceipt // nil before StatusPaid, or where the provider gives none
+	Receipt      *PaymentReceipt // nil where the provider gives none
 	Tokens       []CustomerToken // what the buyer's app showed; may be empty
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
-// maskedFrom is the length from which a secret is looked for in what the provider says. A shorter one is
-// no password to the provider, and would make holes in innocent text.
+// maskedFrom is how many bytes a secret must have to be looked for in an answer. The provider takes none that is shorter,
+// and masking one would damage other texts.
 const maskedFrom = 4
 
 // masker hides the secrets of one call in texts from outside.
@@ -142,8 +142,8 @@ func (m masker) hide(err error) error {
 	return err
 }
 
-// record hands the exchange to the recorder. The request is encoded anew with its secrets masked, so that
-// the text with the secrets never leaves the call.
+// record gives the exchange to the recorder. It encodes the request again with its secrets masked, so that the text with
+// the secrets never leaves the call.
 func (c *Client) record(ctx context.Context, k call, started time.Time, o outcome, err error) {
 	if c.config.Recorder == nil {
 		return

@@ -14,21 +14,21 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
-// ReportMeta is what a report says about itself.
+// ReportMeta is the head of a report that lists transactions.
 type ReportMeta struct {
 	ResellerID          string
 	TerminalID          string // only in a report on one terminal
 	TransactionPeriodID string
 	GeneratedAt         time.Time // to the minute, as UTC; zero when absent or unreadable
-	Rows                int       // how many there were
+	Rows                int       // the number of rows that were read
 }
 
 // ReportRow is one transaction: a payment, or a refund when its amount is negative.
 type ReportRow struct {
 	TerminalID   string
-	CashierID    string // empty when there was none
+	CashierID    string // empty when the report has none
 	SalesAmount  decimal.Decimal
-	ErsReference string
+	ErsReference string // of the payment or the refund; never empty
 }
 
 const (
@@ -40,10 +40,10 @@ const (
 	maxReportToken = 1 << 20
 )
 
-// ParseTransactionDetails reads the reports that list transactions (ReportTransactions and
-// ReportTerminalTransaction) row by row, in memory that does not grow with their number. It stops at the
-// first error that row returns. A row that can't be read exactly is an error: a sum over the rest would
-// be wrong. Elements that it does not know are passed over.
+// ParseTransactionDetails reads the reports that list transactions, ReportTransactions and ReportTerminalTransaction. It
+// calls row for each transaction, in memory that does not grow with their number, and stops at the first error that row
+// returns. A row that can't be read exactly is an error: a sum over the others would be wrong. Elements that it does not
+// know are skipped.
 func ParseTransactionDetails(r io.Reader, row func(ReportRow) error) (ReportMeta, error) {
 	p := reportParser{row: row, source: &rationed{r: r}}
 	p.xml = xml.NewDecoder(p.source)
@@ -61,7 +61,7 @@ type reportParser struct {
 	meta   ReportMeta
 }
 
-// token reads on, with a fresh ration of bytes for each token.
+// token reads the next token, of at most maxReportToken bytes.
 func (p *reportParser) token() (xml.Token, error) {
 	p.source.left = maxReportToken
 	t, err := p.xml.Token()
@@ -94,8 +94,7 @@ func (p *reportParser) document() error {
 	}
 }
 
-// end sees that nothing but white space and comments follows: a report cut in half and glued to another
-// would show here.
+// end checks that only white space and comments follow: a report that was cut and joined to another fails here.
 func (p *reportParser) end() error {
 	for {
 		switch t, err := p.token(); t := t.(type) {
@@ -153,7 +152,7 @@ func (p *reportParser) readMeta(depth int) error {
 		case "TransactionPeriodId":
 			p.meta.TransactionPeriodID = value
 		case "GeneratedAt":
-			p.meta.GeneratedAt, _ = time.Parse(reportMinute, value) // decoration
+			p.meta.GeneratedAt, _ = time.Parse(reportMinute, value) // nothing depends on it
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import "strconv"
 // [Classify] or by the functions whose names begin with Is.
 type ResultCode int
 
+// Result codes of the protocol. ResultCode.String gives the provider's name of each.
 const (
 	Success                            ResultCode = 0
 	PendingApproval                    ResultCode = 1

@@ -1,9 +1,9 @@
 // Package soap writes the requests of the SEQR merchant API and reads its answers: SOAP 1.1 documents in UTF-8.
 //
-// soap.go has both envelopes: an [Encoder] writes a request, element by element in the order of its caller, and
-// [ReadAnswer] opens an answer. values.go reads what is inside <return>: it takes what the answers to all operations
-// have, and gives every other element to the operation, which reads it with the methods of [Scanner]. Below that,
-// scan.go divides a document into starts, ends and texts, and tag.go reads names, attributes and namespaces.
+// soap.go knows both envelopes: an [Encoder] writes a request, element by element in the order of its caller, and
+// [ReadAnswer] opens an answer. values.go reads what is inside <return>: first what the answers to all operations have;
+// every other element is read by the operation, with the methods of [Scanner]. Below that, scan.go divides a document
+// into starts, ends and texts, and tag.go reads names, attributes and namespaces.
 //
 // # Why it is not encoding/xml
 //
@@ -12,7 +12,7 @@
 // here, 25 µs, 11 kB and 110 allocations there. A whole poll takes about 120 µs of processor time, so encoding/xml would
 // make each one a fifth more expensive.
 //
-// The other reason is what an answer may be believed for. encoding/xml takes the last of two result codes, accepts
+// The other reason is that an answer must not be believed too easily. encoding/xml takes the last of two result codes, accepts
 // prefixes that are not declared, and ignores xsi:nil, document type declarations and what follows the root element.
 // Here each of these makes the outcome of a call unknown, and the work on a document is in proportion to its length.
 package soap
