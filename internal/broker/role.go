@@ -14,14 +14,8 @@ import (
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
-)
-
-// Core subjects, which no stream keeps.
-const (
-	hintSubjects     = "hints.*.*"
-	issuedSubjects   = "issued.*.*" // a hint that only the invoicer may give
-	watchingSubjects = "watching.*"
 )
 
 // Role is one kind of process that connects to the broker.
@@ -102,7 +96,7 @@ func worker(name, about string, publishes, reads []string) Role {
 	}
 	return Role{
 		Name: name, About: about, Consumes: consumes, Reads: reads, Watches: watched(),
-		Subscribes: []string{watchingSubjects, bus.ServingSubject(name), bus.StuckSubjects},
+		Subscribes: []string{watching.Subjects, bus.ServingSubject(name), bus.StuckSubjects},
 		Publishes: append(publishes, bus.ServingSubject(name), bus.ToldSubjectsOf(name), events.ProbeSubject(name), "parked."+name+".*.*",
 			"parked.foreign.*.*", "exchanges.*.*.*"),
 	}
@@ -125,25 +119,25 @@ func Roles() []Role {
 	reconciler.Scans = []string{events.InvoicesStream, events.PeriodsStream}
 
 	return []Role{
-		worker("invoicer", "seqrflow run invoicer", append(appends("invoicer"), events.OpenSubjects, issuedSubjects), []string{events.InvoicesStream, events.OpenStream}),
-		withHints(worker("poller", "seqrflow run poller", append(appends("poller"), watchingSubjects), invoices)),
+		worker("invoicer", "seqrflow run invoicer", append(appends("invoicer"), events.OpenSubjects, bus.IssuedSubjects), []string{events.InvoicesStream, events.OpenStream}),
+		withHints(worker("poller", "seqrflow run poller", append(appends("poller"), watching.Subjects), invoices)),
 		worker("receipter", "seqrflow run receipter", appends("receipter"), invoices),
 		worker("canceler", "seqrflow run canceler", appends("canceler"), invoicesAndOrders),
 		worker("refunder", "seqrflow run refunder", appends("refunder"), invoicesAndOrders),
 		reconciler,
 		{
 			Name: "gateway", About: "seqrflow run gateway",
-			Publishes: []string{hintSubjects, events.OrdersSubjects, events.ProbeSubject("gateway")}, Subscribes: []string{watchingSubjects, bus.IncomingSubjects}, Watches: watched(),
+			Publishes: []string{bus.HintSubjects, events.OrdersSubjects, events.ProbeSubject("gateway")}, Subscribes: []string{watching.Subjects, bus.IncomingSubjects}, Watches: watched(),
 			Answers: true,
 		},
 		{
 			Name: "reader", About: "watch, show, parked list, refunds list, doctor, and other programs that only look on",
 			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Watches: all,
-			Subscribes: []string{watchingSubjects, bus.ToldSubjects, events.InvoicesSubjects}, Publishes: []string{bus.StuckSubjects},
+			Subscribes: []string{watching.Subjects, bus.ToldSubjects, events.InvoicesSubjects}, Publishes: []string{bus.StuckSubjects},
 		},
 		{
 			Name: "operator", About: "the same, and order place, cancel and return, parked replay and dismiss, refunds resolve, close",
-			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Watches: all, Subscribes: []string{watchingSubjects, bus.ToldSubjects},
+			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Watches: all, Subscribes: []string{watching.Subjects, bus.ToldSubjects},
 			Publishes: append(appends("operator", settles...), bus.StuckSubjects, events.ProbeSubject("operator"), "orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned",
 				"periods.*.*.closing", events.ParkedSubjects),
 		},
@@ -156,7 +150,7 @@ func Roles() []Role {
 
 // withHints lets the poller hear the hints.
 func withHints(r Role) Role {
-	r.Subscribes = append(r.Subscribes, hintSubjects, issuedSubjects)
+	r.Subscribes = append(r.Subscribes, bus.HintSubjects, bus.IssuedSubjects)
 	return r
 }
 

@@ -125,9 +125,9 @@ func IfAllowed(next Decide) Decide {
 	}
 }
 
-// EventSize is how many bytes the event of an invoice has.
-func EventSize(next events.Invoice) (int, error) {
-	e, err := invoiceEvent("operator", next, nuid.Next())
+// EventSize is how many bytes the event of an invoice has when the worker records it.
+func EventSize(worker string, next events.Invoice) (int, error) {
+	e, err := invoiceEvent(worker, next, nuid.Next())
 	if err != nil {
 		return 0, err
 	}
@@ -137,7 +137,7 @@ func EventSize(next events.Invoice) (int, error) {
 
 func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelope, error) {
 	c := next.Change
-	return events.NewEnvelope(id, "/seqrflow/"+worker, "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
+	return events.NewEnvelope(id, sourceOf(worker), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
 }
 
 // Update records one event of an invoice: load, decide, append, and again on a conflict. It returns

@@ -102,6 +102,17 @@ func (b *Bus) ParkedAt(ctx context.Context, seq uint64) (ParkedMessage, error) {
 	return m, nil
 }
 
+// LastParked gives what the worker has parked of a shop's invoice, order or period, all by their subject tokens, if that is the
+// last record of it: ok is false when there is none, or when a person has replayed or dismissed something of it since.
+func (b *Bus) LastParked(ctx context.Context, worker, shop, id string) (p events.Parked, ok bool, err error) {
+	last, err := b.last(ctx, events.ParkedStream, events.ParkedSubject(worker, shop, id))
+	if err != nil || last.Seq == 0 {
+		return p, false, err
+	}
+	p, event, err := DecodeParked(last.Body)
+	return p, err == nil && event == events.ParkedParked, err
+}
+
 // parkedJoin joins parked messages with what became of them.
 type parkedJoin struct {
 	list []ParkedMessage

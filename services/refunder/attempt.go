@@ -178,7 +178,7 @@ func (w *Worker) outcomeFits(ctx context.Context, inv events.Invoice, r events.R
 	if err != nil {
 		return nil //nolint:nilerr // what is not allowed is not recorded either
 	}
-	size, err := bus.EventSize(intended)
+	size, err := bus.EventSize(Name, intended)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (f *fixture) forward(admit func(string, int) error) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	stop, err := b.ForwardOrders(admit)
+	stop, err := b.ForwardOrders("gateway", admit)
 	if err != nil {
 		f.Fatal(err)
 	}
