@@ -134,17 +134,17 @@ func clockFinding(ahead, took time.Duration) finding {
 }
 
 func parkedFinding(ctx context.Context, b *bus.Bus) finding {
-	open, oldest, err := b.OpenParked(ctx)
+	open, err := b.OpenParked(ctx)
 	if err != nil {
 		if bus.IsMissing(err) {
 			return finding{ok, "nothing is parked", ""}
 		}
 		return finding{fail, "parked messages: " + err.Error(), "see the broker's log"}
 	}
-	if open == 0 {
+	if len(open) == 0 {
 		return finding{ok, "nothing is parked", ""}
 	}
-	return parkedFor(open, b.Now().Sub(oldest))
+	return parkedFor(len(open), b.Now().Sub(open[0].Stored))
 }
 
 func parkedFor(n int, oldest time.Duration) finding {
