@@ -170,8 +170,8 @@ func (l Loaded) version() version[events.Invoice] {
 
 func (b *Bus) append(ctx context.Context, worker string, k events.Key, expected uint64, next events.Invoice, id string) error {
 	c := next.Change
-	if !events.MayRecord(c.Event, events.Actor(worker)) {
-		return fmt.Errorf("%s is not for %s to record", c.Event, worker)
+	if !slices.Contains(events.RecordersOf(c.From, c.Event), events.Actor(worker)) {
+		return fmt.Errorf("%s on %s is not for %s to record", c.Event, c.From, worker)
 	}
 	e, err := invoiceEvent(worker, next, id)
 	if err != nil {

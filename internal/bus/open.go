@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -132,9 +131,9 @@ func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]s
 		}
 		k := keyOf(m.Subject)
 		switch name := events.Name(strings.TrimPrefix(m.Subject, k+".")); {
-		case name == events.EventIssued:
+		case name.Opens():
 			issued[k] = struct{}{}
-		case closes()[name]:
+		case name.Closes():
 			if _, here := issued[k]; here {
 				delete(issued, k)
 			} else {
@@ -158,14 +157,3 @@ func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]s
 }
 
 var errEnough = errors.New("enough")
-
-// closes says of every event whether after it the buyer can no longer pay: the table of states knows.
-var closes = sync.OnceValue(func() map[events.Name]bool {
-	out := map[events.Name]bool{}
-	for _, t := range events.Transitions() {
-		for _, from := range t.From {
-			out[t.On] = out[t.On] || from.Open() && t.To != "" && !t.To.Open()
-		}
-	}
-	return out
-})

@@ -155,13 +155,13 @@ func TestForeignMessagesStopNoWorker(t *testing.T) {
 func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
 	g := newGuarded(t)
 	g.apply()
-	for _, worker := range []string{"invoicer", "poller", "receipter", "canceler", "refunder", "reconciler", "gateway"} {
+	for _, p := range app.Processes() {
 		begun := time.Now()
-		s, err := g.start(t.Context(), worker)
+		s, err := g.start(t.Context(), p.Name)
 		if err != nil {
-			t.Fatalf("%s: %v", worker, err)
+			t.Fatalf("%s: %v", p.Name, err)
 		}
-		t.Logf("%s is ready after %s", worker, time.Since(begun).Round(time.Millisecond))
+		t.Logf("%s is ready after %s", p.Name, time.Since(begun).Round(time.Millisecond))
 		t.Cleanup(func() {
 			if err := s.Stop(); err != nil {
 				t.Error(err)

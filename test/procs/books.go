@@ -73,7 +73,7 @@ func (b *Books) differ(format string, args ...any) {
 func (b *Books) bill(k events.Key, inv events.Invoice, bill sandbox.Invoice) {
 	want := string(bill.Status)
 	got := string(inv.State)
-	if inv.State.WasPaid() {
+	if inv.State.Paid() {
 		got = "PAID"
 	}
 	if inv.State == events.Expired && bill.Status == sandbox.Canceled {
@@ -142,7 +142,7 @@ func (b *Books) receipts(k events.Key, inv events.Invoice) {
 			n++
 		}
 	}
-	if inv.State.WasPaid() && (n == 0 || len(inv.Receipts) == 0) || n < len(inv.Receipts) {
+	if inv.State.Paid() && (n == 0 || len(inv.Receipts) == 0) || n < len(inv.Receipts) {
 		b.differ("%s: is %s, the provider has %d receipts, we have %d", k, inv.State, n, len(inv.Receipts))
 	}
 }
