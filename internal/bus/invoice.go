@@ -86,7 +86,7 @@ func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
 		case errors.Is(err, events.ErrNewerVersion):
 			return err
 		default:
-			_ = b.foreign(ctx, Delivery{Message: m.Message(), Stream: m.Stream, Seq: m.Seq}, err)
+			_ = b.foreign(ctx, Delivery{Entry: m}, err)
 		}
 		return nil
 	})

@@ -41,7 +41,7 @@ func (b *Bus) Tries(ctx context.Context, shop, order string, before uint64) ([]T
 	}
 	tries := []Try{{shop, order}}
 	for _, m := range placed {
-		o, err := events.DecodeOrder(m.Message())
+		o, err := events.DecodeOrder(m.Message)
 		if err != nil || m.Seq >= before || o.InvoiceID == "" {
 			continue
 		}

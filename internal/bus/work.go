@@ -237,7 +237,7 @@ func (w *work) settle(l *Lease, o Outcome, terminal string) {
 		l.GiveBack(w.spec.Backoff.after(attempts))
 	case snooze, silent:
 		if o.after == 0 {
-			o.after = w.spec.Backoff.atAge(w.bus.now().Sub(l.At))
+			o.after = w.spec.Backoff.atAge(w.bus.now().Sub(l.Time))
 		}
 		l.GiveBack(min(o.after, w.spec.Backoff.Most))
 	}
