@@ -15,8 +15,8 @@ import (
 type LoadedPeriod struct {
 	events.Period
 	Key     events.PeriodKey
-	Seq     uint64
-	EventID string
+	Seq     uint64 // of the last message under the period's subjects
+	eventID string // of that message
 }
 
 // ErrPeriodUnreadable says that the last event of a period is none that can be read.
@@ -29,7 +29,7 @@ func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod,
 	if err != nil || last.Seq == 0 {
 		return l, err
 	}
-	l.Seq, l.EventID = last.Seq, last.eventID()
+	l.Seq, l.eventID = last.Seq, last.eventID()
 	l.Period, err = DecodePeriod(last.Body)
 	return l, err
 }
@@ -55,7 +55,7 @@ type DecidePeriod func(events.Period) (events.Period, error)
 func (b *Bus) UpdatePeriod(ctx context.Context, worker string, k events.PeriodKey, decide DecidePeriod) (events.Period, error) {
 	load := func(ctx context.Context) (version[events.Period], error) {
 		l, err := b.LoadPeriod(ctx, k)
-		return version[events.Period]{l.Period, l.Seq, l.EventID}, err
+		return version[events.Period]{l.Period, l.Seq, l.eventID}, err
 	}
 	at, err := load(ctx)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -75,8 +76,8 @@ func newGuarded(t *testing.T) *guarded {
 	return g
 }
 
-func (g *guarded) credentials(user string) bus.Credentials {
-	return bus.Credentials{NATSNKey: filepath.Join(g.dir, "keys", user+".nk")}
+func (g *guarded) credentials(user string) natsauth.Credentials {
+	return natsauth.Credentials{NATSNKey: filepath.Join(g.dir, "keys", user+".nk")}
 }
 
 // as connects as the user.
