@@ -102,7 +102,7 @@ func (inv Invoice) check(a Address, source string) error {
 var mostAmount = decimal.MustNew(1_000_000_000_000, 0)
 
 func (inv Invoice) checkAmounts() error {
-	path, amounts := "data.total, refunded, held", []Amount{inv.Total, inv.Refunded, inv.Held}
+	path, amounts := "data.total, refunded, held", []Amount{inv.Total, inv.Refunded, inv.ReservedForRefunds}
 	for _, r := range inv.Refunds {
 		amounts = append(amounts, r.Amount)
 	}

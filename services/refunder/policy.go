@@ -48,15 +48,11 @@ func nextRefund(inv events.Invoice, first string, since time.Time) string {
 			return id
 		case !asked:
 			return ""
-		case underWay(r):
+		case r.UnderWay():
 			return id
 		}
 		refused = refusedByProvider(r) && (since.IsZero() || r.AskedAt.After(since))
 	}
-}
-
-func underWay(r events.Refund) bool {
-	return r.Status == events.RefundSending || r.Status == events.RefundWaiting
 }
 
 // refusedByProvider tells a refusal, which is final, from what a person or a report has found not to have happened.
@@ -67,7 +63,7 @@ func refusedByProvider(r events.Refund) bool {
 // policyUnderWay is the policy whose refund is being asked for.
 func policyUnderWay(inv events.Invoice) policy {
 	for _, r := range inv.Refunds {
-		if first := events.ReservedRefund(r.RefundID); first != "" && underWay(r) {
+		if first := events.ReservedRefund(r.RefundID); first != "" && r.UnderWay() {
 			return policy{first, r.Reason}
 		}
 	}
