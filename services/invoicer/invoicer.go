@@ -186,7 +186,7 @@ func (w *Worker) sendInvoice(ctx context.Context, d bus.Delivery, inv bus.Loaded
 		return o.Asked()
 	case seqr.IsCredentialError(err):
 		return bus.Park(err).Asked()
-	case seqr.Classify(err) == seqr.Refused:
+	case seqr.IsRefused(err):
 		fact.Why = "the provider refused the order: " + fact.Call.Description
 		_, err := w.appendFrom(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RejectedFor(order, fact) })
 		return bus.Recorded(err).Asked()

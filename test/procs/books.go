@@ -149,9 +149,9 @@ func (b *Books) receipts(k events.Key, inv events.Invoice) {
 
 // Idle says who has work left: every worker's consumer that has not had and acknowledged everything. Each is asked for by
 // its name: a cluster's list leaves out, without a word, a consumer whose leader does not answer.
-func Idle(ctx context.Context, b *bus.Bus) (busy string) {
+func Idle(ctx context.Context, js jetstream.JetStream) (busy string) {
 	for _, stream := range []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream, events.OpenStream} {
-		s, err := b.JetStream().Stream(ctx, stream)
+		s, err := js.Stream(ctx, stream)
 		if err != nil {
 			return fmt.Sprintf("stream %s: %v", stream, err)
 		}
