@@ -28,6 +28,14 @@ type recorded struct {
 	} `json:"data"`
 }
 
+// invoice is what is needed of the invoice after the event.
+func (r recorded) invoice() events.Invoice {
+	d := r.Data
+	inv := events.Invoice{Shop: d.Shop, InvoiceID: d.InvoiceID, Terminal: d.Terminal, Currency: d.Currency, Refunds: d.Refunds}
+	inv.Change.At = d.Change.At
+	return inv
+}
+
 // errUnreadable is an event of INVOICES that cannot be summed: waiting does not mend it.
 type errUnreadable struct {
 	seq uint64
@@ -41,7 +49,7 @@ func (e errUnreadable) Error() string {
 // entries that a comparison needs of INVOICES, as they were at one moment.
 type entries struct {
 	ledger   []events.LedgerEntry // payments and refunds since the previous period's ledgerBefore
-	doubts   []doubt              // refunds whose outcome is not known
+	doubts   []openRefund         // refunds whose outcome is not known
 	underWay []events.LedgerEntry // refunds without an outcome that are not in doubt; only looked at where there are doubts
 	open     []events.InvoiceRef  // all invoices that have one of either
 }
@@ -59,17 +67,17 @@ func (w *Worker) entriesOf(ctx context.Context, p events.Period) (entries, error
 		if err != nil {
 			return entries{}, err
 		}
-		open.keep(inv.Invoice, inv.Seq)
+		open.update(inv.Invoice, inv.Seq)
 	}
 	var out entries
 	var strange error // is no refund in doubt, where there is none
-	_, err = w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: after + 1, Filters: filtersOf(
-		events.EventPaid, events.EventRefunding, events.EventRefundUnknown, events.EventRefunded, events.EventRefundFailed,
-	)}, func(m bus.Entry) error {
+	_, err = w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: after + 1, Filters: filtersOf(func(e events.Name) bool {
+		return e == events.EventPaid || e.AboutRefund()
+	})}, func(m bus.Entry) error {
 		var r recorded
 		err := json.Unmarshal(m.Body, &r)
 		if err == nil && r.Data.Change.Event != events.EventPaid {
-			open.take(r, m.Seq)
+			open.update(r.invoice(), m.Seq)
 		}
 		if !inLedger(m.Subject) || m.Seq <= p.LedgerAfter {
 			if err != nil && strange == nil {
@@ -97,10 +105,13 @@ func (w *Worker) entriesOf(ctx context.Context, p events.Period) (entries, error
 	return out, strange
 }
 
-func filtersOf(names ...events.Name) []string {
+// filtersOf gives the filters of the events that are wanted.
+func filtersOf(wanted func(events.Name) bool) []string {
 	var out []string
-	for _, n := range names {
-		out = append(out, "invoices.*.*."+string(n))
+	for _, e := range events.Names() {
+		if wanted(e) {
+			out = append(out, "invoices.*.*."+string(e))
+		}
 	}
 	return out
 }

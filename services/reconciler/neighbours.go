@@ -43,8 +43,8 @@ type periods struct {
 	marks  []*place                    // those that have, in the order of their marks
 }
 
-// surveys is how often neighbours looks again when another closing got further meanwhile.
-const surveys = 5
+// maxLooks is how often neighbours looks again when another closing got further meanwhile.
+const maxLooks = 5
 
 // errStale says that a period got further between the two looks at it: what was seen of the others is
 // no picture of one moment.
@@ -52,8 +52,8 @@ var errStale = errors.New("another closing of the same terminal is getting furth
 
 // neighbours sees all closings as they were at one moment.
 func (w *Worker) neighbours(ctx context.Context, own events.PeriodKey, terminal string) (neighbours, error) {
-	for range surveys {
-		n, err := w.survey(ctx, own, terminal)
+	for range maxLooks {
+		n, err := w.look(ctx, own, terminal)
 		if !errors.Is(err, errStale) {
 			return n, err
 		}
@@ -61,10 +61,10 @@ func (w *Worker) neighbours(ctx context.Context, own events.PeriodKey, terminal 
 	return neighbours{busy: errStale}, nil
 }
 
-// survey reads the subjects that are new on PERIODS, and the bodies only of the few periods that matter.
-func (w *Worker) survey(ctx context.Context, own events.PeriodKey, terminal string) (neighbours, error) {
-	w.surveying.Lock()
-	defer w.surveying.Unlock()
+// look reads the subjects that are new on PERIODS, and the bodies only of the few periods that matter.
+func (w *Worker) look(ctx context.Context, own events.PeriodKey, terminal string) (neighbours, error) {
+	w.closings.Lock()
+	defer w.closings.Unlock()
 	if err := w.readPeriods(ctx); err != nil {
 		return neighbours{}, err
 	}
@@ -115,7 +115,7 @@ func (w *Worker) readPeriods(ctx context.Context) error {
 		w.periods = periods{places: map[events.PeriodKey]*place{}, open: map[events.PeriodKey]*place{}}
 	}
 	last, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, From: w.periods.read + 1, HeadersOnly: true}, func(m bus.Entry) error {
-		w.periods.take(m)
+		w.periods.add(m)
 		return nil
 	})
 	if err == nil && last < w.periods.read { // the stream is another one, restored or made anew
@@ -125,7 +125,8 @@ func (w *Worker) readPeriods(ctx context.Context) error {
 	return err
 }
 
-func (p *periods) take(m bus.Entry) {
+// add notes one event of PERIODS.
+func (p *periods) add(m bus.Entry) {
 	p.read = m.Seq
 	a, err := events.ParseSubject(m.Subject)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package reconciler closes periods and holds the provider's report against our own ledger.
+// Package reconciler closes periods and compares the provider's report with our own ledger.
 //
 //	consumes  periods.*.*.closing, periods.*.*.marked
 //	calls     markTransactionPeriod (repeated, it ends another and shorter period: every attempt is recorded before it is made)
@@ -37,8 +37,8 @@ type Provider interface {
 	ExecuteReport(context.Context, seqr.ExecuteReport) (seqr.Report, error)
 }
 
-// Shops gives who closes a shop's periods, a reseller's user or the terminal itself, and the terminal
-// whose periods they are.
+// Shops gives the credentials that a shop's periods are closed with, a reseller's user or the terminal itself, and the
+// terminal whose periods they are.
 type Shops interface {
 	Credentials(shop string) (as seqr.Principal, terminal string, ok bool)
 }
@@ -62,7 +62,7 @@ type Pauses struct {
 	Previous time.Duration // while another closing of the terminal is on: 1 s
 
 	// LookAgain are the pauses before looking once more for rows that we have not recorded: 2 s for a
-	// poller that is about to, then 20 s, after which the provider has taken back what nobody fetched.
+	// poller that is about to, then 20 s, after which the provider has reversed a payment that was not fetched.
 	LookAgain []time.Duration
 }
 
@@ -102,8 +102,8 @@ type Worker struct {
 
 	looks map[uint64]int // how often a delivery was put off for rows that we have not recorded
 
-	surveying sync.Mutex
-	periods   periods
+	closings sync.Mutex // guards periods
+	periods  periods
 }
 
 // New worker.
@@ -156,12 +156,12 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 		return bus.Park(fmt.Errorf("data: expected shop and period of the subject %s, got %q and %q", d.Subject, p.Shop, p.Period))
 	}
 	if events.PeriodEvent(a.Event) == events.EventMarked {
-		return w.marked(ctx, d, k)
+		return w.handleMarked(ctx, d, k)
 	}
 	if p.Change.From != events.PeriodNone {
 		return bus.Done // an attempt, recorded by a reconciler
 	}
-	return w.closing(ctx, p)
+	return w.handleClosing(ctx, p)
 }
 
 func (w *Worker) accounts(shop string) (seqr.Principal, string, error) {

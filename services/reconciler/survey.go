@@ -11,7 +11,7 @@ import (
 )
 
 // Survey is what the streams tell of money that a person has to look after. Each Read goes on where the last one ended. It
-// reads INVOICES without bodies and without a filter, so it makes nobody wait. It is not safe for concurrent use.
+// reads INVOICES without bodies and without a filter, so no publisher waits for it. It is not safe for concurrent use.
 type Survey struct {
 	// Compared is each terminal's last period that was compared with the provider's report.
 	Compared map[string]events.Period
@@ -67,7 +67,7 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 	}
 	due := b.Now().Add(-ClosingDue)
 	_, err = b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: s.invoices + 1, HeadersOnly: true}, func(e bus.Entry) error {
-		s.take(e, due)
+		s.add(e, due)
 		s.invoices = e.Seq
 		return nil
 	})
@@ -77,7 +77,8 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 	return err
 }
 
-func (s *Survey) take(e bus.Entry, due time.Time) {
+// add notes one event of INVOICES.
+func (s *Survey) add(e bus.Entry, due time.Time) {
 	a, err := events.ParseSubject(e.Subject)
 	if err != nil {
 		return
