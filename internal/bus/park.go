@@ -26,7 +26,7 @@ func (b *Bus) park(ctx context.Context, c Consumer, d Delivery, attempts int, re
 	}
 	p.Original, p.Encoding, p.Truncated = excerpt(d.Body)
 	b.metrics.parked.WithLabelValues(c.Worker).Inc()
-	return b.publishParked(ctx, events.ParkedSubject(c.Worker, shop, id), "/seqrflow/"+c.Worker, events.ParkedParked, p, opts...)
+	return b.publishParked(ctx, events.ParkedSubject(c.Worker, shop, id), events.SourceOf(events.Actor(c.Worker)), events.ParkedParked, p, opts...)
 }
 
 // NotOurs is the outcome of a delivery from INVOICES that is no event of ours: it is parked, once, and passed over; one of a

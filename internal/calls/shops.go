@@ -2,7 +2,6 @@ package calls
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -87,10 +86,4 @@ type NoCredentials struct{ Shop, Terminal string }
 
 func (e *NoCredentials) Error() string {
 	return fmt.Sprintf("shop: no credentials for terminal %s of %q in the settings: expected it as the shop's terminal or under its earlier_terminals", e.Terminal, e.Shop)
-}
-
-// IsNoCredentials says that the settings lack a terminal's credentials.
-func IsNoCredentials(err error) bool {
-	var e *NoCredentials
-	return errors.As(err, &e)
 }

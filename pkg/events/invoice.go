@@ -40,7 +40,7 @@ type Invoice struct {
 	Unknown UnknownFields `json:"-"`
 }
 
-// Change is what is particular to one event: what happened, who recorded it and why.
+// Change is what is particular to one event of an invoice: what happened, what recorded it and why.
 type Change struct {
 	Event    Name      `json:"event"`
 	From     State     `json:"from"`
