@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -53,15 +51,10 @@ func Consumers() []bus.Consumer {
 	}
 }
 
-// Run until ctx ends.
+// Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for i, handle := range []bus.Handler{w.handleCanceled, w.handleOverdue} {
-		c := Consumers()[i]
-		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
-		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
-	}
-	return g.Wait()
+	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
+	return access.Consume(ctx, w.Bus, Consumers(), w.handleCanceled, w.handleOverdue)
 }
 
 // handleCanceled ends the invoice that the cancellation names, or every one that the order was to be paid by.

@@ -12,6 +12,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -67,14 +68,7 @@ type Pauses struct {
 }
 
 func (p Pauses) withDefaults() Pauses {
-	for _, d := range []struct {
-		of *time.Duration
-		is time.Duration
-	}{{&p.Report, 3 * time.Second}, {&p.NotReady, 3 * time.Second}, {&p.Previous, time.Second}} {
-		if *d.of == 0 {
-			*d.of = d.is
-		}
-	}
+	p.Report, p.NotReady, p.Previous = cmp.Or(p.Report, 3*time.Second), cmp.Or(p.NotReady, 3*time.Second), cmp.Or(p.Previous, time.Second)
 	if p.LookAgain == nil {
 		p.LookAgain = []time.Duration{2 * time.Second, 20 * time.Second}
 	}
@@ -97,7 +91,7 @@ type Worker struct {
 	mu      sync.Mutex
 	reports chan struct{} // a place for each report that is being compared
 
-	gauges    *gauges
+	gauges    gauges
 	sometimes sometimes.Sometimes
 
 	looks map[uint64]int // how often a delivery was put off for rows that we have not recorded
@@ -110,8 +104,8 @@ type Worker struct {
 func New(c Config) *Worker {
 	c.Pauses = c.Pauses.withDefaults()
 	w := &Worker{Config: c, looks: map[uint64]int{}, reports: make(chan struct{}, reports), gauges: newGauges()}
-	if err := register(c.Metrics, w.gauges); err != nil {
-		c.Log.Error().Err(err).Str("worker", Name).Msg("the figures of refunds in doubt and periods")
+	if c.Metrics != nil {
+		c.Metrics.MustRegister(w.gauges.inDoubt, w.gauges.age, w.gauges.mismatched)
 	}
 	return w
 }
@@ -128,7 +122,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Bus.Work(gctx, c, w.handle) })
 	if w.Metrics != nil {
-		g.Go(func() error { return w.gauges.run(gctx, w) })
+		g.Go(func() error { return w.gauges.follow(gctx, w) })
 	}
 	return g.Wait()
 }

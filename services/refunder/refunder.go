@@ -17,7 +17,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
@@ -78,15 +77,10 @@ func Consumers() []bus.Consumer {
 	}
 }
 
-// Run until ctx ends.
+// Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for i, handle := range []bus.Handler{w.handleReturned, w.handleCanceled, w.handlePaid, w.handleRefundFailed} {
-		c := Consumers()[i]
-		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
-		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
-	}
-	return g.Wait()
+	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
+	return access.Consume(ctx, w.Bus, Consumers(), w.handleReturned, w.handleCanceled, w.handlePaid, w.handleRefundFailed)
 }
 
 // handleReturned pays back what the shop asks for.
