@@ -10,7 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// What one period's event keeps for the next.
+// What one period's event may hold for the next period: so many entries, and so many bytes of them.
 const (
 	maxEarly            = 5000
 	maxEarlyBytes       = 300 << 10
@@ -21,19 +21,19 @@ const (
 	maxOpenRefundsBytes = 40 << 10
 )
 
-// conclude ends the comparison once all rows are taken. The doubts are refunds of ours that may or may
-// not have happened. An error means that the sums are beyond what an exact decimal holds.
+// conclude gives the result once all rows were added. The doubts are refunds of ours that may or may
+// not have happened. An error means that a sum is beyond what an exact decimal holds.
 func (c *comparison) conclude(doubts []events.LedgerEntry) (events.Comparison, error) {
 	early, left := c.explain(doubts)
 	for _, r := range left {
 		c.missingHere(r)
 		early = append(early, openRow(r))
 	}
-	early = append(early, c.ahead()...)
+	early = append(early, c.recordedAfterMark()...)
 	outstanding := c.missingThere()
 	out := events.Comparison{Rows: c.rows, Matched: c.matched}
 	out.Differences, out.Kinds, out.Lines = c.lines.total, c.lines.counts(), c.lines.first()
-	out.Early, out.EarlyOmitted = atMost(append(early, c.stillEarly()...), maxEarly, maxEarlyBytes, c.ledger.EarlyOmitted)
+	out.Early, out.EarlyOmitted = atMost(append(early, c.notRecordedYet()...), maxEarly, maxEarlyBytes, c.ledger.EarlyOmitted)
 	out.Outstanding, out.OutstandingOmitted = atMost(outstanding, maxOutstanding, maxOutstandingBytes, c.ledger.OutstandingOmitted)
 	out.Notes = c.notes(out)
 	var err error
@@ -217,9 +217,9 @@ func (c *comparison) absence(it *item) string {
 	return text
 }
 
-// ahead are the entries of this report that we recorded after the mark was asked for: the next report
+// recordedAfterMark gives the entries of this report that we recorded after the mark was asked for: the next report
 // will not have them.
-func (c *comparison) ahead() []events.EarlyRow {
+func (c *comparison) recordedAfterMark() []events.EarlyRow {
 	var out []events.EarlyRow
 	for _, it := range c.items {
 		if it.found && !it.before && it.Seq > c.ledger.LedgerBefore && it.ErsReference != "" {
@@ -229,8 +229,8 @@ func (c *comparison) ahead() []events.EarlyRow {
 	return out
 }
 
-// stillEarly are the rows of earlier reports that we have yet to record.
-func (c *comparison) stillEarly() []events.EarlyRow {
+// notRecordedYet gives the rows of earlier reports that our ledger still lacks.
+func (c *comparison) notRecordedYet() []events.EarlyRow {
 	var out []events.EarlyRow
 	for _, e := range c.ledger.Early {
 		if known := c.early[e.ErsReference]; !known.recorded {

@@ -93,7 +93,7 @@ func (w *Worker) openingLedger(ctx context.Context, p events.Period) (l ledger, 
 
 // compare compares the report with our ledger as it is by now, and records the outcome.
 func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, l ledger, report seqr.Report, call *events.Call) bus.Outcome {
-	recorded, err := w.entriesOf(ctx, p)
+	recorded, err := w.readLedger(ctx, p)
 	if err != nil {
 		return unlessUnreadable(err)
 	}
@@ -156,7 +156,7 @@ func verdict(c events.Comparison) string {
 	return fmt.Sprintf("%d differences, %d of %d rows agree with our ledger", c.Differences, c.Matched, c.Rows)
 }
 
-// unlessUnreadable waits for the broker, and parks for a person what waiting does not mend.
+// unlessUnreadable lets the delivery come again, and parks it for a person when an event cannot be read.
 func unlessUnreadable(err error) bus.Outcome {
 	var event errUnreadable
 	if errors.As(err, &event) || unreadable(err) {

@@ -127,7 +127,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// serves the shops that the settings name, each with its terminal.
+// serves gives the terminal of a shop that the settings name.
 func (w *Worker) serves(shop string) (terminal string, err error) {
 	if len(w.Only) > 0 && !slices.ContainsFunc(w.Only, func(s string) bool { return events.Token(s) == shop }) {
 		return "", bus.ErrOtherCopy
@@ -158,6 +158,7 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 	return w.handleClosing(ctx, p)
 }
 
+// accounts gives the credentials that the shop's periods are closed with, and the terminal that they are of.
 func (w *Worker) accounts(shop string) (seqr.Principal, string, error) {
 	as, terminal, ok := w.Shops.Credentials(shop)
 	if !ok {
@@ -178,7 +179,7 @@ func (w *Worker) lookAgain(seq uint64) (time.Duration, bool) {
 	return w.Pauses.LookAgain[n], true
 }
 
-// looked forgets the count: the comparison is made as things are.
+// looked forgets the count once the comparison is made.
 func (w *Worker) looked(seq uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Survey is what the streams tell of money that a person has to look after. Each Read goes on where the last one ended. It
+// Survey is what the streams tell of money that a person has to look at. Each Read goes on where the last one ended. It
 // reads INVOICES without bodies and without a filter, so no publisher waits for it. It is not safe for concurrent use.
 type Survey struct {
 	// Compared is each terminal's last period that was compared with the provider's report.
@@ -23,7 +23,7 @@ type Survey struct {
 	// Unclosed is each shop's newest payment among those that are older than ClosingDue at the time of Read.
 	Unclosed map[string]Payment
 
-	invoices, periods uint64 // read up to
+	invoices, periods uint64 // the last sequences that were read
 	unknown, sending  map[events.Key]struct{}
 }
 
@@ -46,7 +46,7 @@ const (
 	ClosingDue = 48 * time.Hour
 )
 
-// Read on. The error is of the broker; what was read before it counts.
+// Read reads what is new. The error is of the broker; what was read before it counts.
 func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 	if s.unknown == nil {
 		s.unknown, s.sending = map[events.Key]struct{}{}, map[events.Key]struct{}{}
