@@ -27,11 +27,12 @@ import (
 const Name = "invoicer"
 
 const (
-	// holderFor is how long another message of the same order may be at the provider before this one takes over: longer
+	// takeOverAfter is how long another message of the same order may be at the provider before this one takes over: longer
 	// than its call can take.
-	holderFor = 30 * time.Second
-	soon      = time.Second
-	// lookAgain is longer than a poller takes to remove an entry.
+	takeOverAfter = 30 * time.Second
+	// soon is the pause before looking whether that message has led to an invoice.
+	soon = time.Second
+	// lookAgain is the pause before an entry is looked at once more: longer than a poller takes to remove one.
 	lookAgain = 30 * time.Second
 )
 
@@ -141,7 +142,7 @@ func (w *Worker) prepare(ctx context.Context, d bus.Delivery, inv bus.Loaded, or
 	if err != nil {
 		return bus.Snooze(err)
 	}
-	if !mine && w.Bus.Now().Sub(entry.At) < holderFor {
+	if !mine && w.Bus.Now().Sub(entry.At) < takeOverAfter {
 		return bus.SnoozeFor(soon, errors.New("another message of the same order is being handled"))
 	}
 	return w.sendInvoice(ctx, d, inv, order, as)

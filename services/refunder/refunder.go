@@ -125,7 +125,7 @@ func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Ca
 	case !inv.State.Paid():
 		return bus.Done
 	}
-	return w.payBack(ctx, d, inv.Invoice, wasCanceled, time.Time{})
+	return w.payBack(ctx, d, inv.Invoice, policyCanceled, time.Time{})
 }
 
 // handlePaid pays back what was paid after the invoice had ended, and a second payment of an order.
@@ -143,10 +143,10 @@ func (w *Worker) handlePaid(ctx context.Context, d bus.Delivery) bus.Outcome {
 	case begun.refundID == events.RefundSecond:
 		why = begun // whatever became of the first payment meanwhile
 	case paid.Late:
-		why = wasLate(paid)
-	case inv.State == events.Refunded: // whichever of the two was to be kept
+		why = policyLate(paid)
+	case !inv.Can(events.EventRefunding): // all is paid back, whichever of the two payments was to be kept
 	default:
-		if why, err = w.second(ctx, inv, d.Seq); err != nil {
+		if why, err = w.policyOfSecond(ctx, inv, d.Seq); err != nil {
 			return undecided(err)
 		}
 	}
