@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,14 +40,17 @@ var (
 	functions = regexp.MustCompile("`([^`\\s]+\\.go)`((?:,? `[A-Za-z]\\w*`)+)")
 )
 
-// Every path of the repository that a map of it names exists, and so does every function that is named behind its file.
+// Every path of the repository that a document names exists, and so does every function that is named behind its file.
 func TestNamedFilesExist(t *testing.T) {
 	documents := pages(t)
-	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md"} {
+	for page, body := range documents {
 		named := 0
-		for _, span := range codeSpan.FindAllStringSubmatch(documents[page], -1) {
+		if page == "docs/operations.md" {
+			continue // it names what an operator makes
+		}
+		for _, span := range codeSpan.FindAllStringSubmatch(body, -1) {
 			first, _, nested := strings.Cut(span[1], "/")
-			if _, err := os.Stat(filepath.Join(root, first)); err != nil || !nested || strings.ContainsAny(span[1], "<…") {
+			if _, err := os.Stat(filepath.Join(root, first)); err != nil || first == "" || !nested || strings.ContainsAny(span[1], "<…") {
 				continue // a subject, a command or the like
 			}
 			named++
@@ -54,7 +58,7 @@ func TestNamedFilesExist(t *testing.T) {
 				t.Errorf("%s names %s, which does not exist", page, span[1])
 			}
 		}
-		if named < 3 {
+		if slices.Contains([]string{"README.md", "CONTRIBUTING.md", "docs/architecture.md"}, page) && named < 3 {
 			t.Errorf("%s names only %d paths", page, named)
 		}
 	}
