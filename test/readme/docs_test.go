@@ -75,6 +75,22 @@ func TestNamedFilesExist(t *testing.T) {
 	}
 }
 
+// Every package folder has a row in the map of docs/architecture.md.
+func TestMapNamesEveryPackage(t *testing.T) {
+	page := pages(t)["docs/architecture.md"]
+	for _, pattern := range []string{"internal/*", "pkg/*"} {
+		folders, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, folder := range folders {
+			if name := strings.TrimPrefix(filepath.ToSlash(folder), root+"/"); !strings.Contains(page, "`"+name+"`") {
+				t.Errorf("docs/architecture.md does not name %s", name)
+			}
+		}
+	}
+}
+
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]*)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
