@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// soapFault is what the service answers instead of a result: the message is not one it can act on.
+// soapFault is the answer to a message that is no call of the service.
 type soapFault struct{ code, reason string }
 
 func clientFault(format string, args ...any) *soapFault {

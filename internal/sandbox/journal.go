@@ -14,21 +14,21 @@ import (
 
 const journalName = "effects.jsonl"
 
-// journal is the written memory: one effect a line, appended under the books' lock, made durable after it. Whoever
-// waits first writes and syncs for all who have appended by then.
+// journal is the file of all effects, one a line as JSON. append is called while Sandbox.mu is locked and only takes the
+// effect; wait writes and syncs, for all effects that were taken by then, when mu is unlocked. A nil journal keeps nothing.
 type journal struct {
 	file *os.File
 
 	mu       sync.Mutex
-	turn     *sync.Cond
+	written  *sync.Cond
 	pending  []byte
 	appended int64
 	durable  int64
 	writing  bool
-	err      error // for good: after a failed write nothing more can be promised
+	err      error // of a write; nothing is durable from then on
 }
 
-// openJournal replays what is written. A last line that is torn was never answered for, and is cut off.
+// openJournal replays what is written. A last line without an end was never answered for, and is cut off.
 func openJournal(folder string, replay func(*effect)) (*journal, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox data: %w", err)
@@ -44,7 +44,7 @@ func openJournal(folder string, replay func(*effect)) (*journal, error) {
 		return nil, errors.Join(fmt.Errorf("sandbox data: %w", err), file.Close())
 	}
 	j := &journal{file: file}
-	j.turn = sync.NewCond(&j.mu)
+	j.written = sync.NewCond(&j.mu)
 	return j, nil
 }
 
@@ -69,14 +69,14 @@ func recoverJournal(file *os.File, folder string, replay func(*effect)) error {
 	return errors.Join(dir.Sync(), dir.Close()) // so that the file itself is found after a power cut
 }
 
-// readJournal gives the length of what is whole.
+// readJournal gives the length of all whole lines.
 func readJournal(file io.Reader, replay func(*effect)) (int64, error) {
 	var good int64
 	r := bufio.NewReaderSize(file, 1<<16)
 	for number := 1; ; number++ {
 		line, err := r.ReadBytes('\n')
 		if err == io.EOF {
-			return good, nil // whatever is in line has no end: torn
+			return good, nil // the line has no end
 		}
 		if err != nil {
 			return 0, err
@@ -93,7 +93,7 @@ func readJournal(file io.Reader, replay func(*effect)) (int64, error) {
 	}
 }
 
-// append takes an effect and gives the number to wait for.
+// append takes an effect and gives its number, for wait.
 func (j *journal) append(e *effect) int64 {
 	line, err := json.Marshal(e)
 	j.mu.Lock()
@@ -106,7 +106,7 @@ func (j *journal) append(e *effect) int64 {
 	return j.appended
 }
 
-// wait returns when that effect would survive a power cut.
+// wait returns when the effect of that number survives a power cut; 0 is none.
 func (j *journal) wait(number int64) error {
 	if j == nil || number == 0 {
 		return nil
@@ -115,7 +115,7 @@ func (j *journal) wait(number int64) error {
 	defer j.mu.Unlock()
 	for j.durable < number && j.err == nil {
 		if j.writing {
-			j.turn.Wait()
+			j.written.Wait()
 			continue
 		}
 		j.flush()
@@ -126,7 +126,7 @@ func (j *journal) wait(number int64) error {
 	return j.err
 }
 
-// flush is called with the lock, and lets go of it while it writes.
+// flush writes and syncs. mu is locked when it is called, and unlocked while it writes.
 func (j *journal) flush() {
 	batch, upTo := j.pending, j.appended
 	j.pending, j.writing = nil, true
@@ -142,7 +142,7 @@ func (j *journal) flush() {
 	} else {
 		j.durable = upTo
 	}
-	j.turn.Broadcast()
+	j.written.Broadcast()
 }
 
 func (j *journal) close() error {

@@ -1,5 +1,7 @@
 package sandbox
 
+import "slices"
+
 // operation is a row of the table: one operation of the merchant interface. The fields that the WSDL is written from are
 // exported for its template.
 type operation struct {
@@ -39,7 +41,7 @@ func texts(names ...string) []parameter {
 	return all
 }
 
-// Elements are the children of the operation's element: a context, unless nobody needs to say who calls, and the parameters.
+// Elements are the children of the operation's element: the context, if it has one, and the parameters.
 func (o operation) Elements() []parameter {
 	if o.allowed == anonymous {
 		return o.parameters
@@ -47,22 +49,21 @@ func (o operation) Elements() []parameter {
 	return append([]parameter{contextParam}, o.parameters...)
 }
 
-// call is one request being performed. While perform runs, the books are locked and brought up to now.
+// call is one request. While its operation performs it, mu is locked, and what was due has been done.
 type call struct {
 	*Sandbox
 	principal
-	op  *element
-	ext *writer // what the response has after the base fields
+	op *element
 }
 
-// reply is the outcome of a call.
+// reply is what an operation answers.
 type reply struct {
 	code    code
-	note    string
-	ers     string
-	written int64         // effect to be durable before the answer
-	after   func()        // once it is durable, and the books are unlocked; nil: nothing
-	late    func(*writer) // more of the response, too large to be made under the lock
+	note    string        // more about the code; empty: nothing
+	ers     string        // the answer's ersReference, if any
+	written int64         // the effect that has to be durable before the answer
+	after   func()        // called when it is durable, and mu unlocked; nil: nothing
+	fields  func(*writer) // writes what the answer of this operation has of its own; called when mu is unlocked
 }
 
 func refuse(c code, note string) reply { return reply{code: c, note: note} }
@@ -95,26 +96,22 @@ func unsupported(*call) reply {
 	return refuse(unsupportedOperation, "consumer banking is not part of this service")
 }
 
+// findOperation gives the row of an operation; nil if there is none.
 func findOperation(name string) *operation {
-	for i := range operations {
-		if operations[i].Name == name {
-			return &operations[i]
-		}
+	if at := slices.IndexFunc(operations, func(o operation) bool { return o.Name == name }); at >= 0 {
+		return &operations[at]
 	}
 	return nil
 }
 
-// perform carries out one operation, and returns when its effect is durable.
-func (s *Sandbox) perform(o *operation, op *element, ext *writer) reply {
+// perform performs one operation, and returns when its effect is durable.
+func (s *Sandbox) perform(o *operation, op *element) reply {
 	s.mu.Lock()
 	s.catchUp()
-	c := call{Sandbox: s, op: op, ext: ext}
+	c := call{Sandbox: s, op: op}
 	var r reply
 	if o.allowed&(terminals|resellers) != 0 {
-		var refused code
-		if c.principal, refused, r.note = s.st.authenticate(op, o.allowed); refused != success {
-			r.code = refused
-		}
+		c.principal, r.code, r.note = s.st.authenticate(op, o.allowed)
 	}
 	if r.code == success {
 		r = o.perform(&c)
@@ -127,7 +124,7 @@ func (s *Sandbox) perform(o *operation, op *element, ext *writer) reply {
 	return r
 }
 
-// own finds the terminal's invoice that the call names; 54 if it is unknown or another's.
+// own finds the invoice that the call names; the reply is 54 if the terminal has none of that reference.
 func (c *call) own() (*invoice, reply) {
 	ref := c.op.word("invoiceReference")
 	inv := c.st.invoices[ref]
@@ -146,8 +143,8 @@ func (c *call) ownRefund() *Refund {
 	return &c.st.refunds[at]
 }
 
-// ownPayment finds the terminal's payment that the call names. One that is not fetched yet may still go back to the
-// buyer, so nothing can be done with it.
+// ownPayment finds the terminal's payment that the call names; the reply is 23 if there is none. A payment that was not
+// fetched yet may still go back to the buyer, so nothing can be done with it.
 func (c *call) ownPayment() (*Payment, reply) {
 	p := c.st.payments[c.op.word("ersReference")]
 	switch {

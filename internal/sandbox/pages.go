@@ -29,7 +29,7 @@ func parsePages() (*pages, error) {
 	return &p, nil
 }
 
-// page is what every template is given.
+// page is the data of every template.
 type page struct {
 	Nonce    string
 	Title    string
@@ -43,7 +43,7 @@ type page struct {
 	Manual   bool
 }
 
-// show writes a page that may load nothing, and run nothing but its own script.
+// show writes a page. Its Content-Security-Policy lets it load nothing and run only its own script.
 func show(w http.ResponseWriter, status int, t *template.Template, p page) {
 	p.Nonce = rand.Text()
 	var body bytes.Buffer
@@ -71,7 +71,7 @@ func (s *Sandbox) serveInvoicePage(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, s.pages.invoice, page{Title: v.Shop, Invoice: v})
 }
 
-// serveTerminalPage is the page of a terminal's own code: it leads to the live invoice, or to waiting for one.
+// serveTerminalPage answers for a terminal's static code: it redirects to the live invoice, or shows a page that waits for one.
 func (s *Sandbox) serveTerminalPage(w http.ResponseWriter, r *http.Request) {
 	shop, ref, known := s.showing(strings.TrimPrefix(r.URL.Path, "/Q"))
 	switch {
@@ -85,7 +85,7 @@ func (s *Sandbox) serveTerminalPage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveIndex tells a newcomer what this is. It shows the demo credentials, which are no secret, and no others.
+// serveIndex is the start page. It shows the demo credentials, which are no secret, and no others.
 func (s *Sandbox) serveIndex(w http.ResponseWriter, r *http.Request) {
 	p := page{Title: "SEQR sandbox", Manual: s.cfg.ManualClock, Base: strings.TrimSuffix(s.cfg.BaseURL, "/")}
 	if p.Base == "" {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unique"
 
 	"github.com/govalues/decimal"
 
@@ -23,9 +22,9 @@ const (
 // maxAmount bounds amounts so that no sum of them can overflow.
 var maxAmount = decimal.MustParse("999999999999")
 
-// readBill checks an invoice element as sendInvoice, updateInvoice and refundPayment do: 64 for the address to notify,
-// 49 for everything else.
-func readBill(e *element, now time.Time) (*invoice, code, string) {
+// readInvoice checks an invoice element as sendInvoice, updateInvoice and refundPayment do. The code is 64 if the address to
+// notify is wrong, 49 for everything else. An invoice without an issueDate has that of now.
+func readInvoice(e *element, now time.Time) (*invoice, code, string) {
 	if e == nil {
 		return nil, invalidInvoiceData, "there is no invoice"
 	}
@@ -48,10 +47,7 @@ func readBill(e *element, now time.Time) (*invoice, code, string) {
 	return inv, success, ""
 }
 
-// shared keeps one copy of a word that most bills repeat.
-func shared(word string) string { return unique.Make(word).Value() }
-
-// notifiable says whether the address may stand in an invoice: none at all, or an absolute web address.
+// notifiable tells whether an invoice may have the notificationUrl: none, or an absolute web address.
 func notifiable(address string) bool {
 	if address == "" {
 		return true
@@ -61,7 +57,7 @@ func notifiable(address string) bool {
 }
 
 func readModes(inv *invoice, e *element) error {
-	inv.PaymentMode, inv.Acknowledgment = shared(e.word("paymentMode")), shared(e.word("acknowledgmentMode"))
+	inv.PaymentMode, inv.Acknowledgment = e.word("paymentMode"), e.word("acknowledgmentMode")
 	switch inv.PaymentMode {
 	case "", immediateDebit, "RESERVATION_DESIRED", "RESERVATION_REQUIRED", "RESERVATION_REQUIRED_PRELIMINARY_AMOUNT":
 	default:
@@ -77,7 +73,7 @@ func readModes(inv *invoice, e *element) error {
 
 func readTotal(inv *invoice, e *element) error {
 	total := e.child("totalAmount")
-	inv.Currency = shared(total.word("currency"))
+	inv.Currency = total.word("currency")
 	value, err := amountOf(total, inv.Currency)
 	switch {
 	case err != nil:
@@ -94,14 +90,13 @@ func readTotal(inv *invoice, e *element) error {
 	return nil
 }
 
-// readRows accepts an invoice without rows; rows that are there sum to the total, one without an amount counting nothing.
+// readRows accepts an invoice without rows. Rows have to sum to the total; one without an amount counts nothing.
 func readRows(inv *invoice, e *element) error {
 	items := e.child("invoiceRows").children("invoiceRow")
 	if len(items) == 0 {
 		return nil
 	}
 	var sum decimal.Decimal
-	rows := make([]row, 0, len(items))
 	for i, item := range items {
 		r, err := readRow(item, inv.Currency)
 		if err != nil {
@@ -112,14 +107,12 @@ func readRows(inv *invoice, e *element) error {
 				return fmt.Errorf("invoiceRow %d: the rows' sum is out of range", i+1)
 			}
 		}
-		rows = append(rows, r)
+		inv.Rows = append(inv.Rows, r)
 	}
 	if sum.Cmp(inv.Total) != 0 {
 		return fmt.Errorf("the rows sum to %s, but totalAmount is %s", inCurrency(sum, inv.Currency), inv.Total)
 	}
-	var err error
-	inv.Rows, err = packRows(rows)
-	return err
+	return nil
 }
 
 func readRow(e *element, currency string) (row, error) {
@@ -205,7 +198,7 @@ func number(text string) (decimal.Decimal, error) {
 	return value.Trim(0), nil
 }
 
-// digitsOf is how many decimals an amount may have; of a currency that nobody knows, two.
+// digitsOf is how many decimals an amount may have: two if ISO 4217 does not have the currency.
 func digitsOf(currency string) int {
 	if digits, known := events.CurrencyDigits(currency); known {
 		return digits
