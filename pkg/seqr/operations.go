@@ -146,6 +146,21 @@ func (o operation) meaning(code ResultCode) (Class, condition) {
 // others, each repetition has an effect of its own or fails in a way that tells nothing.
 func SafeToRepeat(operation string) bool { return operationOf(operation).repeatable }
 
+// IsRefused tells whether the provider refused the call: it has done nothing, and will refuse the same request again.
+func IsRefused(err error) bool { return Classify(err) == Refused }
+
+// IsOutcomeUnknown tells whether the provider may have done what was asked, or not. Repeat the call only where
+// SafeToRepeat holds.
+func IsOutcomeUnknown(err error) bool { return Classify(err) == Unknown }
+
+// IsProviderFailure tells whether the provider answered, and the outcome is unknown all the same: a SOAP fault,
+// SystemError, or a result code that the operation is not known to give.
+func IsProviderFailure(err error) bool {
+	var fault *Fault
+	_, coded := CodeOf(err)
+	return IsOutcomeUnknown(err) && (coded || errors.As(err, &fault))
+}
+
 // IsCredentialError tells whether the provider refused who asks rather than what is asked: the password, the
 // principal or its licence. The same request will do once a person has mended the settings.
 func IsCredentialError(err error) bool { return answeredWith(err, badCredentials) }

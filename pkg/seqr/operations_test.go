@@ -170,6 +170,39 @@ func TestVerdictsWithoutACode(t *testing.T) {
 	}
 }
 
+// TestQuestionsAboutTheOutcome: each error has one of three outcomes, and a failure inside the provider is one that it
+// answered with.
+func TestQuestionsAboutTheOutcome(t *testing.T) {
+	answered := func(code seqr.ResultCode) error {
+		return &seqr.Error{Operation: "cancelInvoice", Sent: seqr.Answered, Code: code}
+	}
+	for name, c := range map[string]struct {
+		err                       error
+		refused, unknown, failure bool
+	}{
+		"no error":                   {},
+		"a refusal":                  {err: answered(seqr.InvoiceAlreadyCanceled), refused: true},
+		"wrong credentials":          {err: answered(seqr.AuthenticationFailed), refused: true},
+		"busy":                       {err: answered(seqr.SystemBusy)},
+		"not sent":                   {err: &seqr.Error{Sent: seqr.NotSent, Err: errors.New("connection refused")}},
+		"no answer":                  {err: &seqr.Error{Err: context.DeadlineExceeded}, unknown: true},
+		"an error of another origin": {err: errors.New("x"), unknown: true},
+		"SystemError":                {err: answered(seqr.SystemError), unknown: true, failure: true},
+		"a code never heard of":      {err: answered(123), unknown: true, failure: true},
+		"a SOAP fault":               {err: fmt.Errorf("x: %w", &seqr.Error{HTTPStatus: 500, Err: &seqr.Fault{Code: "Server"}}), unknown: true, failure: true},
+	} {
+		if got := seqr.IsRefused(c.err); got != c.refused {
+			t.Errorf("%s: IsRefused %v", name, got)
+		}
+		if got := seqr.IsOutcomeUnknown(c.err); got != c.unknown {
+			t.Errorf("%s: IsOutcomeUnknown %v", name, got)
+		}
+		if got := seqr.IsProviderFailure(c.err); got != c.failure {
+			t.Errorf("%s: IsProviderFailure %v", name, got)
+		}
+	}
+}
+
 func TestSafeToRepeat(t *testing.T) {
 	safe := map[string]bool{
 		"getPaymentStatus": true, "cancelInvoice": true, "executeReport": true, "submitPaymentReceipt": true, "benchmarkingNop": true,
