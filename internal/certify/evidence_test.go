@@ -18,7 +18,7 @@ func expectNumbers(t *testing.T, rep Report) {
 				got = append(got, s.Number+" "+s.Name)
 			}
 		}
-		for _, name := range procedure[test.Name] {
+		for _, name := range procedureSteps[test.Name] {
 			want = append(want, test.number(name)+" "+name)
 		}
 		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
