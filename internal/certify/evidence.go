@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Where the parts of the evidence are in its folder.
@@ -97,7 +98,12 @@ func removeExchanges(folder string) error {
 }
 
 //go:embed report.html
-var page string
+var pageText string
+
+// page parses the template of the report when the first is written.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{"lines": lines, "numbers": numbers}).Parse(pageText))
+})
 
 // section is a test with the messages that it rests on.
 type section struct {
@@ -114,10 +120,6 @@ type text struct {
 
 // html renders the report as one page that needs no other file.
 func (r Report) html() ([]byte, error) {
-	t, err := template.New("report").Funcs(template.FuncMap{"lines": lines, "numbers": numbers}).Parse(page)
-	if err != nil {
-		return nil, err
-	}
 	data := struct {
 		Report
 		Sections []section
@@ -125,9 +127,9 @@ func (r Report) html() ([]byte, error) {
 	for _, test := range r.Tests {
 		data.Sections = append(data.Sections, r.section(test))
 	}
-	var b strings.Builder
-	err = t.Execute(&b, data)
-	return []byte(b.String()), err
+	var b bytes.Buffer
+	err := page().Execute(&b, data)
+	return b.Bytes(), err
 }
 
 // section gathers the exchanges of a test's steps, each once, and of those that are alike only the first.

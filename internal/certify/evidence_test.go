@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// expectNumbers holds a run that passed against the procedure's own steps: each is there once, in its order.
+// expectNumbers checks that a run that passed has each of the procedure's own steps once, in its order.
 func expectNumbers(t *testing.T, rep Report) {
 	t.Helper()
 	for _, test := range rep.Tests {

@@ -73,7 +73,7 @@ func TestWebshopPassesAndLeavesEvidence(t *testing.T) {
 	expectPage(t, folder, rep)
 }
 
-// expectFiles holds report.json and the exchanges' files against the report.
+// expectFiles compares report.json and the exchanges' files with the report.
 func expectFiles(t *testing.T, folder string, rep Report) {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join(folder, "report.json"))

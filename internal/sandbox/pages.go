@@ -7,27 +7,15 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed pages
 var pageFiles embed.FS
 
-type pages struct{ invoice, terminal, index, missing *template.Template }
-
-func parsePages() (*pages, error) {
-	var p pages
-	for name, to := range map[string]**template.Template{
-		"invoice.html": &p.invoice, "terminal.html": &p.terminal, "index.html": &p.index, "missing.html": &p.missing,
-	} {
-		t, err := template.ParseFS(pageFiles, "pages/"+name, "pages/style.html")
-		if err != nil {
-			return nil, err
-		}
-		*to = t
-	}
-	return &p, nil
-}
+// pages parses the templates when the first page is shown.
+var pages = sync.OnceValue(func() *template.Template { return template.Must(template.ParseFS(pageFiles, "pages/*.html")) })
 
 // page is the data of every template.
 type page struct {
@@ -44,10 +32,10 @@ type page struct {
 }
 
 // show writes a page. Its Content-Security-Policy lets it load nothing and run only its own script.
-func show(w http.ResponseWriter, status int, t *template.Template, p page) {
+func show(w http.ResponseWriter, status int, name string, p page) {
 	p.Nonce = rand.Text()
 	var body bytes.Buffer
-	if err := t.Execute(&body, p); err != nil {
+	if err := pages().ExecuteTemplate(&body, name, p); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -65,10 +53,10 @@ func show(w http.ResponseWriter, status int, t *template.Template, p page) {
 func (s *Sandbox) serveInvoicePage(w http.ResponseWriter, r *http.Request) {
 	v, known := s.view(strings.TrimPrefix(r.URL.Path, "/R"))
 	if !known {
-		show(w, http.StatusNotFound, s.pages.missing, page{Title: "No such invoice"})
+		show(w, http.StatusNotFound, "missing.html", page{Title: "No such invoice"})
 		return
 	}
-	show(w, http.StatusOK, s.pages.invoice, page{Title: v.Shop, Invoice: v})
+	show(w, http.StatusOK, "invoice.html", page{Title: v.Shop, Invoice: v})
 }
 
 // serveTerminalPage answers for a terminal's static code: it redirects to the live invoice, or shows a page that waits for one.
@@ -76,12 +64,12 @@ func (s *Sandbox) serveTerminalPage(w http.ResponseWriter, r *http.Request) {
 	shop, ref, known := s.showing(strings.TrimPrefix(r.URL.Path, "/Q"))
 	switch {
 	case !known:
-		show(w, http.StatusNotFound, s.pages.missing, page{Title: "No such terminal"})
+		show(w, http.StatusNotFound, "missing.html", page{Title: "No such terminal"})
 	case ref != "":
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, "/R"+ref, http.StatusFound)
 	default:
-		show(w, http.StatusOK, s.pages.terminal, page{Title: shop, Shop: shop})
+		show(w, http.StatusOK, "terminal.html", page{Title: shop, Shop: shop})
 	}
 }
 
@@ -102,5 +90,5 @@ func (s *Sandbox) serveIndex(w http.ResponseWriter, r *http.Request) {
 			p.Reseller = append(p.Reseller, r)
 		}
 	}
-	show(w, http.StatusOK, s.pages.index, p)
+	show(w, http.StatusOK, "index.html", p)
 }

@@ -16,8 +16,6 @@ type Sandbox struct {
 	log      zerolog.Logger
 	faults   *faults
 	notifier *notifier
-	pages    *pages
-	wsdl     wsdl
 	journal  *journal // nil without Config.Data
 
 	earlier   chan struct{} // receives when an alarm was set that is earlier than all others
@@ -40,21 +38,14 @@ func New(cfg Config) (*Sandbox, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, fmt.Errorf("sandbox settings: %w", err)
 	}
-	pages, err := parsePages()
-	if err != nil {
-		return nil, err
-	}
-	wsdl, err := parseWSDL()
-	if err != nil {
-		return nil, err
-	}
 	s := &Sandbox{
-		cfg: cfg, log: cfg.Log, pages: pages, wsdl: wsdl, faults: newFaults(cfg.Seed), notifier: newNotifier(cfg.Log),
+		cfg: cfg, log: cfg.Log, faults: newFaults(cfg.Seed), notifier: newNotifier(cfg.Log),
 		clock: newClock(cfg.ManualClock, cfg.Start), st: newStore(&cfg),
 		advancing: make(chan struct{}, 1), queued: make(chan struct{}),
 		earlier: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	if cfg.Data != "" {
+		var err error
 		if s.journal, err = openJournal(cfg.Data, s.replay); err != nil {
 			return nil, err
 		}

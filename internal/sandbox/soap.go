@@ -13,7 +13,7 @@ func (s *Sandbox) serveService(w http.ResponseWriter, r *http.Request) {
 		s.serveCall(w, r)
 	case http.MethodGet, http.MethodHead:
 		if doc, asked := wsdlOf(r); asked {
-			s.wsdl.serve(w, r, doc)
+			serveWSDL(w, r, doc)
 			return
 		}
 		writeProblem(w, http.StatusBadRequest, "POST SOAP messages here; the description is at "+r.URL.Path+"?wsdl")
