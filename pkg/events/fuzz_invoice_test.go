@@ -17,6 +17,10 @@ import (
 func FuzzInvoiceEvent(f *testing.F) {
 	f.Add(`{"shop":"acme","invoiceId":"1","state":"PAID","total":"10","refunds":[{"refundId":"r","amount":"1","status":"done"}],"change":{"event":"paid"}}`)
 	f.Add(newer)
+	f.Add("{\"shop\":\"018\x8a2\",\"invoiceId\":\"2\",\"refunds\":[{\"210\":\"\"}],\"Ch@nge\":{}}")
+	for _, body := range notQuiteJSON {
+		f.Add(body)
+	}
 	f.Fuzz(func(t *testing.T, body string) {
 		var inv events.Invoice
 		if json.Unmarshal([]byte(body), &inv) != nil {
