@@ -123,6 +123,11 @@ func (e *exam) event(ctx context.Context, k events.Key, names ...events.Name) (e
 	return found, err
 }
 
+// accepted waits for an exchange that fits and was answered with success, as call does.
+func (e *exam) accepted(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
+	return e.call(ctx, func(x *recorded) bool { return fits(x) && x.answered(seqr.Success) }, giveUp)
+}
+
 // call waits for an exchange that fits, until giveUp, if any, gives an error.
 func (e *exam) call(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
 	var found *recorded
@@ -155,22 +160,24 @@ func (e *exam) because(err error, operation string) error {
 }
 
 // polls gives the getPaymentStatus calls of an invoice so far.
-func (e *exam) polls(placed placedOrder) []*recorded {
-	return e.transcript.list(func(x *recorded) bool { return isPoll(x, placed) })
+func (e *exam) polls(placed placedOrder) []*recorded { return e.transcript.list(pollOf(placed)) }
+
+func pollOf(placed placedOrder) func(*recorded) bool {
+	return requestWith("getPaymentStatus", "invoiceReference", placed.inv.InvoiceReference)
 }
 
-func isPoll(x *recorded, placed placedOrder) bool {
-	return x.Operation == "getPaymentStatus" && x.request.word("invoiceReference") == placed.inv.InvoiceReference
+// requestWith fits the calls of an operation whose request has an element with that text.
+func requestWith(operation, element, text string) func(*recorded) bool {
+	return func(x *recorded) bool { return x.Operation == operation && x.request.word(element) == text }
 }
 
 // unscanned waits for the status of an invoice whose code is not scanned yet.
 func (e *exam) unscanned(ctx context.Context, placed placedOrder) bool {
-	x, err := e.call(ctx, func(x *recorded) bool { return isPoll(x, placed) && x.answered(seqr.Success) }, nil)
+	x, err := e.accepted(ctx, pollOf(placed), nil)
 	if err != nil {
 		return e.did(stepUnscanned, e.because(err, "getPaymentStatus"), "")
 	}
-	status := x.response.word("status")
-	return e.step(stepUnscanned, status == string(seqr.StatusIssued), status, x)
+	return e.step(stepUnscanned, x.Status == seqr.StatusIssued, string(x.Status), x)
 }
 
 // reversal is how long the provider waits until PAID is fetched.
@@ -183,9 +190,8 @@ func (e *exam) scannedAndPaid(ctx context.Context, placed *placedOrder, inTime b
 		return nil, false
 	}
 	e.waits("waiting for the payment of %s %s", placed.inv.Total, placed.inv.Currency)
-	paid := func(x *recorded) bool {
-		return isPoll(x, *placed) && x.answered(seqr.Success) && x.response.word("status") == string(seqr.StatusPaid)
-	}
+	poll := pollOf(*placed)
+	paid := func(x *recorded) bool { return poll(x) && x.Status == seqr.StatusPaid }
 	late := ""
 	if inTime && e.own != nil {
 		window := reversal / pollEvery * e.interval
@@ -232,7 +238,8 @@ func noTerminal(e *exam, _ context.Context) {
 	e.step("a terminal to test with", false, "not run: registerTerminal has given none")
 }
 
-func list(xs []*recorded) string {
+// outcomes describes how the calls ended.
+func outcomes(xs []*recorded) string {
 	var out []string
 	for _, x := range xs {
 		out = append(out, x.outcome())

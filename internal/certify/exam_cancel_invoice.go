@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
-	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 // cancelInvoice tests that an invoice is canceled after its status was asked for.
@@ -16,13 +15,11 @@ func cancelInvoice(e *exam, ctx context.Context) {
 	if !e.did("the shop cancels the order", e.cancel(ctx, placed.key), "") {
 		return
 	}
-	about := func(x *recorded) bool {
-		return x.Operation == "cancelInvoice" && x.request.word("invoiceReference") == placed.inv.InvoiceReference
-	}
-	_, err := e.call(ctx, func(x *recorded) bool { return about(x) && x.answered(seqr.Success) },
+	cancel := requestWith("cancelInvoice", "invoiceReference", placed.inv.InvoiceReference)
+	_, err := e.accepted(ctx, cancel,
 		func() error { return e.transcript.parkedError("orders", placed.key.Shop, placed.key.Invoice) })
-	calls := e.transcript.list(about)
-	if !e.did("cancelInvoice is accepted", e.because(err, "cancelInvoice"), list(calls), calls...) {
+	calls := e.transcript.list(cancel)
+	if !e.did("cancelInvoice is accepted", e.because(err, "cancelInvoice"), outcomes(calls), calls...) {
 		return
 	}
 	e.rules(contextRules(calls), calls...)

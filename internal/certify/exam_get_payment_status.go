@@ -3,6 +3,7 @@ package certify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -38,7 +39,7 @@ func getPaymentStatus(e *exam, ctx context.Context) {
 func (e *exam) fetchedInTime(placed placedOrder, paid *recorded) {
 	var before *recorded
 	for _, x := range e.polls(placed) {
-		if x.n < paid.n && x.answered(seqr.Success) && x.response.word("status") != string(seqr.StatusPaid) {
+		if x.n < paid.n && x.Status != "" && x.Status != seqr.StatusPaid {
 			before = x
 		}
 	}
@@ -48,7 +49,7 @@ func (e *exam) fetchedInTime(placed placedOrder, paid *recorded) {
 	}
 	took := e.polled(before.At, paid.ended())
 	e.step("PAID is fetched within 20 s of the payment", took <= reversal,
-		fmt.Sprintf("%.1f s after the last answer that said %s", took.Seconds(), before.response.word("status")), before, paid)
+		fmt.Sprintf("%.1f s after the last answer that said %s", took.Seconds(), before.Status), before, paid)
 }
 
 // polled gives the time between two instants, scaled to a poller that polls every second: where polls are made more often,
@@ -70,9 +71,8 @@ func (e *exam) later(ctx context.Context, placed placedOrder) {
 	if !e.did(stepWait, e.wait(ctx, due.Sub(e.time.of(time.Now()))), how) {
 		return
 	}
-	x, err := e.call(ctx, func(x *recorded) bool {
-		return isPoll(x, placed) && x.answered(seqr.Success) && !e.time.of(x.At).Before(due)
-	}, func() error {
+	poll := pollOf(placed)
+	x, err := e.accepted(ctx, func(x *recorded) bool { return poll(x) && !e.time.of(x.At).Before(due) }, func() error {
 		if inv, known := e.last(placed.key); known && !inv.State.Open() {
 			return fmt.Errorf("the invoice was %s before the wait was over", inv.State)
 		}
@@ -82,10 +82,9 @@ func (e *exam) later(ctx context.Context, placed placedOrder) {
 		e.did(stepLater, e.because(err, "getPaymentStatus"), "", placed.sent)
 		return
 	}
-	status := x.response.word("status")
 	after := e.time.of(x.At).Sub(e.time.of(placed.sent.ended()))
-	expected := status == string(seqr.StatusIssued) || status == string(seqr.StatusPaid) || status == string(seqr.StatusFailed) || status == string(seqr.StatusReserved)
-	e.step(stepLater, expected, fmt.Sprintf("%s, asked %.1f s after", status, after.Seconds()), placed.sent, x)
+	expected := []seqr.InvoiceStatus{seqr.StatusIssued, seqr.StatusPaid, seqr.StatusFailed, seqr.StatusReserved}
+	e.step(stepLater, slices.Contains(expected, x.Status), fmt.Sprintf("%s, asked %.1f s after", x.Status, after.Seconds()), placed.sent, x)
 	polls := e.polls(placed)
 	e.rules([]verdict{versionRule(polls)}, polls[0], polls[len(polls)-1])
 }

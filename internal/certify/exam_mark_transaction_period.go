@@ -26,7 +26,7 @@ func markTransactionPeriod(e *exam, ctx context.Context) {
 		return
 	}
 	parked := func() error { return e.transcript.parkedError("periods", k.Shop, k.Period) }
-	mark, err := e.call(ctx, func(x *recorded) bool { return x.Operation == "markTransactionPeriod" && x.answered(seqr.Success) }, parked)
+	mark, err := e.accepted(ctx, func(x *recorded) bool { return x.Operation == "markTransactionPeriod" }, parked)
 	if !e.did("markTransactionPeriod is accepted", e.because(err, "markTransactionPeriod"), "", mark) {
 		return
 	}
@@ -48,10 +48,10 @@ func (e *exam) report(ctx context.Context, mark *recorded, id string, parked fun
 	}
 	var done *recorded
 	if err == nil {
-		done, err = e.call(ctx, func(x *recorded) bool { return about(x) && x.answered(seqr.Success) }, parked)
+		done, err = e.accepted(ctx, about, parked)
 	}
 	calls := e.transcript.list(about)
-	if !e.did("executeReport is asked until the report is ready", e.because(err, "executeReport"), list(calls), append([]*recorded{mark}, calls...)...) {
+	if !e.did("executeReport is asked until the report is ready", e.because(err, "executeReport"), outcomes(calls), append([]*recorded{mark}, calls...)...) {
 		return
 	}
 	named := done.request.parameter(seqr.ParamTransactionPeriodID)

@@ -24,9 +24,7 @@ func refundPayment(e *exam, ctx context.Context) {
 		return
 	}
 	inv, err := e.event(ctx, placed.key, events.EventRefunded, events.EventRefundFailed, events.EventRefundUnknown)
-	calls := e.transcript.list(func(x *recorded) bool {
-		return x.Operation == "refundPayment" && x.request.word("ersReference") == placed.inv.ErsReference
-	})
+	calls := e.transcript.list(requestWith("refundPayment", "ersReference", placed.inv.ErsReference))
 	if err == nil && inv.Change.Event != events.EventRefunded {
 		err = fmt.Errorf("%s: %s", inv.Change.Event, inv.Change.Why)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
-	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 // submitPaymentReceipt tests that a receipt is sent after PAID, with a mimeType that fits its content.
@@ -17,9 +16,8 @@ func submitPaymentReceipt(e *exam, ctx context.Context) {
 	if !ok {
 		return
 	}
-	x, err := e.call(ctx, func(x *recorded) bool {
-		return x.Operation == "submitPaymentReceipt" && x.request.word("ersReference") == placed.inv.ErsReference && x.answered(seqr.Success)
-	}, func() error { return e.transcript.parkedError("invoices", placed.key.Shop, placed.key.Invoice) })
+	x, err := e.accepted(ctx, requestWith("submitPaymentReceipt", "ersReference", placed.inv.ErsReference),
+		func() error { return e.transcript.parkedError("invoices", placed.key.Shop, placed.key.Invoice) })
 	if !e.did("submitPaymentReceipt is accepted", e.because(err, "submitPaymentReceipt"), "", x) {
 		return
 	}

@@ -156,7 +156,7 @@ func (c *Client) record(ctx context.Context, k call, started time.Time, o outcom
 		HTTPStatus: o.status,
 		Sent:       o.sent,
 	}
-	if k.status != nil && o.sent == Answered {
+	if k.status != nil && err == nil {
 		x.Status = *k.status
 	}
 	x.Request = k.encode(&c.config, nil, true)

@@ -20,7 +20,7 @@ type Exchange struct {
 	Response   []byte // as far as it was read, decompressed and in UTF-8
 	HTTPStatus int    // 0 without an answer of HTTP
 	Sent       SentState
-	Status     InvoiceStatus // what getPaymentStatus was answered; empty for other operations and without an answer
+	Status     InvoiceStatus // of the invoice, in a successful answer to getPaymentStatus; else empty
 	Code       *ResultCode   // nil unless Sent is Answered
 	Err        string        // the text of the error; empty on success
 }
