@@ -6,18 +6,14 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// BuyerError is why a buyer's act is refused.
-type BuyerError struct {
-	Unknown     bool // there is no such invoice; otherwise its state does not allow the act
-	Explanation string
-}
+// refusal says why the state of an invoice does not allow an act of the buyer.
+type refusal string
 
-// Error gives the explanation.
-func (e *BuyerError) Error() string { return e.Explanation }
+func (r refusal) Error() string { return string(r) }
 
 // Scan is the buyer's app reading the QR code. Unless the invoice says NO_ACKNOWLEDGMENT, the app presents the buyer's
-// loyalty card, and waits for the shop's updateInvoice. Like every act of the buyer it returns when its effect is durable;
-// the error is a *BuyerError if it is refused.
+// loyalty card, and waits for the shop's updateInvoice. Like every act of the buyer it returns when its effect is durable.
+// The error says why the invoice does not allow the act, or that the journal cannot be written.
 func (s *Sandbox) Scan(ref string) error {
 	return s.act(ref, func(inv *invoice) (reply, error) {
 		next := *inv
@@ -109,33 +105,33 @@ func (s *Sandbox) liveInvoice(ref string) (*invoice, error) {
 	inv := s.st.invoices[ref]
 	switch {
 	case inv == nil:
-		return nil, &BuyerError{Unknown: true, Explanation: "there is no invoice " + ref}
+		return nil, refusal("there is no invoice " + ref)
 	case !inv.Status.live():
 		return nil, wrongState(inv)
 	}
 	return inv, nil
 }
 
-func wrongState(inv *invoice) *BuyerError {
+func wrongState(inv *invoice) error {
 	text := "the invoice is " + string(inv.Status)
 	if inv.Reason != "" {
 		text += ": " + inv.Reason
 	}
-	return &BuyerError{Explanation: text}
+	return refusal(text)
 }
 
 // payable says why the buyer cannot confirm; nil if the buyer can.
-func (inv *invoice) payable() *BuyerError {
+func (inv *invoice) payable() error {
 	switch {
 	case inv.Status == Reserved:
-		return &BuyerError{Explanation: "the buyer has confirmed already; the shop has yet to commit the reservation"}
+		return refusal("the buyer has confirmed already; the shop has yet to commit the reservation")
 	case inv.Status == Pending:
-		return &BuyerError{Explanation: "the buyer's app waits for the shop's updateInvoice: the invoice was sent without acknowledgmentMode" +
-			" NO_ACKNOWLEDGMENT, which is to be sent unless loyalty cards are wanted"}
-	case !inv.asksShop():
-		return nil
+		return refusal("the buyer's app waits for the shop's updateInvoice: the invoice was sent without acknowledgmentMode" +
+			" NO_ACKNOWLEDGMENT, which is to be sent unless loyalty cards are wanted")
+	case inv.asksShop():
+		return refusal("the buyer has to scan first: the invoice was sent without acknowledgmentMode NO_ACKNOWLEDGMENT")
 	}
-	return &BuyerError{Explanation: "the buyer has to scan first: the invoice was sent without acknowledgmentMode NO_ACKNOWLEDGMENT"}
+	return nil
 }
 
 func (s *Sandbox) reserve(inv *invoice) int64 {

@@ -10,21 +10,17 @@ import (
 
 // Config is the settings of a sandbox. Its zero value gives a sandbox in memory, in real time, with the demo credentials.
 type Config struct {
-	ManualClock bool          // time moves only by Advance and POST /clock/advance
-	Start       time.Time     // first instant of a manual clock; zero means now
-	BaseURL     string        // how wallets reach the sandbox, e.g. http://127.0.0.1:8585, for links; may be empty
-	Data        string        // folder that keeps the state over restarts; empty means memory only
-	Terminals   []Terminal    // nil means DemoTerminals
-	Resellers   []Reseller    // nil means DemoResellers
-	Reversal    time.Duration // how long the shop may take to fetch a payment; 0 means 20 s
-	Lifetime    time.Duration // how long an invoice can be paid before it is EXPIRED; 0 means without end
-
-	// FirstVersion is the version of a new invoice, as getPaymentStatus answers it. The provider begins with 0, which a
-	// client that ignores versions sends too; any other number tells the two apart.
-	FirstVersion int
-
-	Seed uint64 // of fault probabilities and of registered terminals' ids
-	Log  zerolog.Logger
+	ManualClock  bool          // time moves only by Advance and POST /clock/advance
+	Start        time.Time     // first instant of a manual clock; zero means now
+	BaseURL      string        // how wallets reach the sandbox, e.g. http://127.0.0.1:8585, for links; may be empty
+	Data         string        // folder that keeps the state over restarts; empty means memory only
+	Terminals    []Terminal    // nil means DemoTerminals
+	Resellers    []Reseller    // nil means DemoResellers
+	Reversal     time.Duration // how long the shop may take to fetch a payment; 0 means 20 s
+	Lifetime     time.Duration // how long an invoice can be paid before it is EXPIRED; 0 means without end
+	FirstVersion int           // version of a new invoice; the provider begins with 0, which a client that ignores versions sends too
+	Seed         uint64        // of fault probabilities and of registered terminals' ids
+	Log          zerolog.Logger
 
 	// OnInvoice is called for each accepted sendInvoice, after it is durable and before it is answered, on the goroutine of
 	// the call, so possibly several times at once. It may scan, pay or decline at once. It should not take long, nor wait

@@ -31,8 +31,8 @@ type plan struct {
 }
 
 // pick takes every delay that hits the call, and the first failure. Faults behind that are left for later calls.
-func (b *faults) pick(operation string) (p plan) {
-	b.spend(operation, func(f *Fault) bool { return f.Kind != FaultDuplicateNotification && p.failure == "" }, func(f *Fault) {
+func (fs *faults) pick(operation string) (p plan) {
+	fs.spend(operation, func(f *Fault) bool { return f.Kind != FaultDuplicateNotification && p.failure == "" }, func(f *Fault) {
 		if f.Kind == FaultDelay {
 			p.delay += f.Delay
 		} else {
@@ -43,34 +43,34 @@ func (b *faults) pick(operation string) (p plan) {
 }
 
 // duplicateNotification tells whether this notification is sent twice.
-func (b *faults) duplicateNotification() (twice bool) {
-	b.spend("sendInvoice", func(f *Fault) bool { return f.Kind == FaultDuplicateNotification && !twice }, func(*Fault) { twice = true })
+func (fs *faults) duplicateNotification() (twice bool) {
+	fs.spend("sendInvoice", func(f *Fault) bool { return f.Kind == FaultDuplicateNotification && !twice }, func(*Fault) { twice = true })
 	return twice
 }
 
 // spend offers a call to each fault of the operation that concerns it, and then to those of all operations. Faults that are
 // used up are removed.
-func (b *faults) spend(operation string, concerns func(*Fault) bool, hit func(*Fault)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (fs *faults) spend(operation string, concerns func(*Fault) bool, hit func(*Fault)) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
 	for _, key := range []string{operation, "*"} {
-		left := b.spendList(b.lists[key], concerns, hit)
+		left := fs.spendList(fs.lists[key], concerns, hit)
 		if len(left) == 0 {
-			delete(b.lists, key)
+			delete(fs.lists, key)
 		} else {
-			b.lists[key] = left
+			fs.lists[key] = left
 		}
 	}
 }
 
-func (b *faults) spendList(list []Fault, concerns func(*Fault) bool, hit func(*Fault)) []Fault {
+func (fs *faults) spendList(list []Fault, concerns func(*Fault) bool, hit func(*Fault)) []Fault {
 	var left []Fault
 	for _, f := range list {
 		switch {
 		case !concerns(&f):
 		case f.Skip > 0:
 			f.Skip--
-		case f.Probability > 0 && b.random.Float64() >= f.Probability:
+		case f.Probability > 0 && fs.random.Float64() >= f.Probability:
 		default:
 			hit(&f)
 			if f.Count == 1 {

@@ -135,8 +135,3 @@ func (s *Sandbox) newSerial() string {
 	at := strings.Replace(s.clock.now().Format("20060102150405.000"), ".", "", 1)
 	return at + fmt.Sprintf("%08d", s.st.serial%1e8)
 }
-
-// WalletURL is the page where the buyer finds the invoice.
-func (s *Sandbox) WalletURL(invoiceReference string) string {
-	return strings.TrimSuffix(s.cfg.BaseURL, "/") + "/R" + invoiceReference
-}

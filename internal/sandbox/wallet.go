@@ -64,7 +64,7 @@ func (s *Sandbox) view(ref string) (v walletView, ok bool) {
 		refused := inv.payable()
 		v.Payable = refused == nil
 		if refused != nil {
-			v.Waiting = refused.Explanation
+			v.Waiting = refused.Error()
 		}
 	}
 	for _, r := range inv.Rows {
@@ -121,13 +121,13 @@ func goodPIN(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *Sandbox) answerBuyer(w http.ResponseWriter, ref string, err error) {
-	var refused *BuyerError
+	var refused refusal
 	v, known := s.view(ref)
 	switch {
 	case !known:
 		writeProblem(w, http.StatusNotFound, "there is no invoice "+ref)
 	case errors.As(err, &refused):
-		writeJSON(w, http.StatusConflict, map[string]any{"error": refused.Explanation, "invoice": v})
+		writeJSON(w, http.StatusConflict, map[string]any{"error": err.Error(), "invoice": v})
 	case err != nil:
 		writeProblem(w, http.StatusInternalServerError, err.Error())
 	default:
