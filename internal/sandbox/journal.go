@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,15 +16,15 @@ const journalName = "effects.jsonl"
 // journal is the file of all effects, one a line as JSON. append is called while Sandbox.mu is locked and only takes the
 // effect; wait writes and syncs, for all effects that were taken by then, when mu is unlocked. A nil journal keeps nothing.
 type journal struct {
-	file *os.File
-
-	mu       sync.Mutex
-	written  *sync.Cond
+	mu       sync.Mutex // guards the next three
 	pending  []byte
 	appended int64
-	durable  int64
-	writing  bool
-	err      error // of a write; nothing is durable from then on
+	invalid  error // of encoding an effect; nothing is written from then on
+
+	writing sync.Mutex // guards the next three; locked before mu
+	file    *os.File
+	durable int64
+	err     error // of a write; nothing is durable from then on
 }
 
 // openJournal replays what is written. A last line without an end was never answered for, and is cut off.
@@ -43,9 +42,7 @@ func openJournal(folder string, replay func(*effect)) (*journal, error) {
 	if err := recoverJournal(file, folder, replay); err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox data: %w", err), file.Close())
 	}
-	j := &journal{file: file}
-	j.written = sync.NewCond(&j.mu)
-	return j, nil
+	return &journal{file: file}, nil
 }
 
 func recoverJournal(file *os.File, folder string, replay func(*effect)) error {
@@ -98,27 +95,26 @@ func (j *journal) append(e *effect) int64 {
 	line, err := json.Marshal(e)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err != nil && j.err == nil {
-		j.err = fmt.Errorf("sandbox data: %w", err)
+	if j.invalid == nil {
+		j.invalid = err
 	}
 	j.pending = append(append(j.pending, line...), '\n')
 	j.appended++
 	return j.appended
 }
 
-// wait returns when the effect of that number survives a power cut; 0 is none.
+// wait returns when the effect of that number survives a power cut; 0 is none. Callers wait for one another: the first
+// writes what all of them have appended.
 func (j *journal) wait(number int64) error {
 	if j == nil || number == 0 {
 		return nil
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for j.durable < number && j.err == nil {
-		if j.writing {
-			j.written.Wait()
-			continue
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if j.durable < number && j.err == nil {
+		if err := j.write(); err != nil {
+			j.err = fmt.Errorf("sandbox data: %w", err)
 		}
-		j.flush()
 	}
 	if j.durable >= number {
 		return nil
@@ -126,23 +122,23 @@ func (j *journal) wait(number int64) error {
 	return j.err
 }
 
-// flush writes and syncs. mu is locked when it is called, and unlocked while it writes.
-func (j *journal) flush() {
-	batch, upTo := j.pending, j.appended
-	j.pending, j.writing = nil, true
-	j.mu.Unlock()
-	_, err := io.Copy(j.file, bytes.NewReader(batch))
-	if err == nil {
-		err = j.file.Sync()
-	}
+// write makes everything durable that was appended; writing is locked.
+func (j *journal) write() error {
 	j.mu.Lock()
-	j.writing = false
+	batch, upTo, err := j.pending, j.appended, j.invalid
+	j.pending = nil
+	j.mu.Unlock()
 	if err != nil {
-		j.err = fmt.Errorf("sandbox data: %w", err)
-	} else {
-		j.durable = upTo
+		return err
 	}
-	j.written.Broadcast()
+	if _, err := j.file.Write(batch); err != nil {
+		return err
+	}
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	j.durable = upTo
+	return nil
 }
 
 func (j *journal) close() error {

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -80,15 +81,11 @@ func (s *Sandbox) serveIndex(w http.ResponseWriter, r *http.Request) {
 		p.Base = "http://" + r.Host
 	}
 	p.Recent, p.Now = s.recent(50)
-	for _, t := range s.cfg.Terminals {
-		if t == DemoTerminals()[0] {
-			p.Terminal = append(p.Terminal, t)
-		}
+	if slices.Contains(s.cfg.Terminals, DemoTerminals()[0]) {
+		p.Terminal = DemoTerminals()
 	}
-	for _, r := range s.cfg.Resellers {
-		if r == DemoResellers()[0] {
-			p.Reseller = append(p.Reseller, r)
-		}
+	if slices.Contains(s.cfg.Resellers, DemoResellers()[0]) {
+		p.Reseller = DemoResellers()
 	}
 	show(w, http.StatusOK, "index.html", p)
 }
