@@ -11,7 +11,7 @@ func commitReservation(c *call) reply {
 		return reply{code: notReserved, note: "the invoice is " + string(inv.Status), written: inv.written}
 	}
 	amount := inv.Total
-	if e := c.op.child("amount"); e != nil {
+	if e := c.request.child("amount"); e != nil {
 		value, err := amountOf(e, inv.Currency)
 		switch {
 		case err != nil:

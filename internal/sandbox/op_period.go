@@ -3,9 +3,9 @@ package sandbox
 import "slices"
 
 // parameters reads a parameterMap. The provider's own sample leaves out the parameter element around the entries.
-func parameters(op *element) map[string]string {
+func parameters(request *element) map[string]string {
 	all := map[string]string{}
-	e := op.child("parameters")
+	e := request.child("parameters")
 	for _, entry := range append(e.children("entry"), e.child("parameter").children("entry")...) {
 		all[entry.word("key")] = entry.word("value")
 	}
@@ -43,7 +43,7 @@ func (st *store) has(reseller, terminal string) bool {
 
 // markTransactionPeriod ends the period of a scope: everything booked since its last mark is the period. See Period.
 func markTransactionPeriod(c *call) reply {
-	reseller, terminal, refused := c.scope(parameters(c.op)["TERMINALID"])
+	reseller, terminal, refused := c.scope(parameters(c.request)["TERMINALID"])
 	if refused.code != success {
 		return refused
 	}

@@ -8,7 +8,7 @@ func refundPayment(c *call) reply {
 		return refused
 	}
 	now := c.clock.now()
-	inv, bad, note := readInvoice(c.op.child("invoice"), now)
+	inv, bad, note := readInvoice(c.request.child("invoice"), now)
 	if bad != success {
 		return refuse(bad, note)
 	}

@@ -31,12 +31,12 @@ var kinds = []kind{
 // terminal needs a period that was marked for that terminal: of any other it is never ready. The first call for a period
 // is always too early, and so is every call within three seconds of the mark.
 func executeReport(c *call) reply {
-	params := parameters(c.op)
+	params := parameters(c.request)
 	reseller, terminal, refused := c.scope(params["TERMINALID"])
 	if refused.code != success {
 		return refused
 	}
-	at := slices.IndexFunc(kinds, func(k kind) bool { return k.id == c.op.word("reportId") })
+	at := slices.IndexFunc(kinds, func(k kind) bool { return k.id == c.request.word("reportId") })
 	if at < 0 {
 		return refuse(rejectedBusinessLogic, "there is no such report")
 	}

@@ -3,11 +3,11 @@ package sandbox
 // sendInvoice makes an invoice. It is not idempotent: sent twice, there are two.
 func sendInvoice(c *call) reply {
 	now := c.clock.now()
-	inv, refused, note := readInvoice(c.op.child("invoice"), now)
+	inv, refused, note := readInvoice(c.request.child("invoice"), now)
 	if refused != success {
 		return refuse(refused, note)
 	}
-	tokens, err := readTokens(c.op)
+	tokens, err := readTokens(c.request)
 	if err != nil {
 		return refuse(invalidInvoiceData, err.Error())
 	}

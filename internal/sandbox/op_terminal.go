@@ -10,8 +10,8 @@ import (
 // registerTerminal makes a new terminal each time: cash registers call it at every start, with the same externalTerminalId.
 // A password that is too short is accepted here, and refused in later calls.
 func registerTerminal(c *call) reply {
-	external, name := c.op.word("externalTerminalId"), c.op.word("name")
-	password := c.op.raw("password")
+	external, name := c.request.word("externalTerminalId"), c.request.word("name")
+	password := c.request.raw("password")
 	if external == "" || password == "" {
 		return refuse(registrationImpossible, "externalTerminalId and password are needed")
 	}
@@ -65,7 +65,7 @@ func (t *terminal) sameTill(as *terminal) bool {
 
 // assignSeqrID gives the terminal its static QR code.
 func assignSeqrID(c *call) reply {
-	id := c.op.word("seqrId")
+	id := c.request.word("seqrId")
 	if !alphanumeric.MatchString(id) {
 		return refuse(invalidSeqrID, "a seqrId is letters and digits")
 	}

@@ -24,7 +24,7 @@ func updateInvoice(c *call) reply {
 		return refuse(paymentInProgress, "the buyer is confirming")
 	}
 	next := *inv
-	if e := c.op.child("invoice"); e != nil {
+	if e := c.request.child("invoice"); e != nil {
 		changed, bad, note := readInvoice(e, inv.IssueDate)
 		switch {
 		case bad != success:
@@ -36,7 +36,7 @@ func updateInvoice(c *call) reply {
 		}
 		next.amend(changed)
 	}
-	answers, err := readTokens(c.op)
+	answers, err := readTokens(c.request)
 	if err == nil {
 		err = next.answer(answers)
 	}

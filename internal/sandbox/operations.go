@@ -16,7 +16,7 @@ type operation struct {
 type parameter struct{ Name, Type, Occurs string }
 
 const (
-	once     = ""
+	required = ""
 	optional = ` minOccurs="0"`
 	repeated = ` minOccurs="0" maxOccurs="unbounded"`
 
@@ -53,7 +53,7 @@ func (o operation) Elements() []parameter {
 type call struct {
 	*Sandbox
 	principal
-	op *element
+	request *element
 }
 
 // reply is what an operation answers.
@@ -73,7 +73,7 @@ func refuse(c code, note string) reply { return reply{code: c, note: note} }
 var operations = []operation{
 	{"sendInvoice", terminals, sendInvoice, []parameter{invoiceParam, tokensParam}, "erswsSendInvoiceResponse"},
 	{"updateInvoice", terminals, updateInvoice, []parameter{referenceParam, invoiceParam, tokensParam}, resultOnly},
-	{"getPaymentStatus", terminals, getPaymentStatus, []parameter{referenceParam, {"invoiceVersion", "xs:int", once}}, "erswsPaymentStatusResponse"},
+	{"getPaymentStatus", terminals, getPaymentStatus, []parameter{referenceParam, {"invoiceVersion", "xs:int", required}}, "erswsPaymentStatusResponse"},
 	{"cancelInvoice", terminals, cancelInvoice, []parameter{referenceParam}, resultOnly},
 	{"commitReservation", terminals, commitReservation, []parameter{{"amount", "tns:amount", optional}, referenceParam}, resultOnly},
 	{"submitPaymentReceipt", terminals, submitPaymentReceipt, []parameter{ersReferenceParam, {"receiptDocument", "tns:receiptDocument", optional}}, resultOnly},
@@ -105,13 +105,13 @@ func findOperation(name string) *operation {
 }
 
 // perform performs one operation, and returns when its effect is durable.
-func (s *Sandbox) perform(o *operation, op *element) reply {
+func (s *Sandbox) perform(o *operation, request *element) reply {
 	s.mu.Lock()
 	s.catchUp()
-	c := call{Sandbox: s, op: op}
+	c := call{Sandbox: s, request: request}
 	var r reply
 	if o.allowed&(terminals|resellers) != 0 {
-		c.principal, r.code, r.note = s.st.authenticate(op, o.allowed)
+		c.principal, r.code, r.note = s.st.authenticate(request, o.allowed)
 	}
 	if r.code == success {
 		r = o.perform(&c)
@@ -126,7 +126,7 @@ func (s *Sandbox) perform(o *operation, op *element) reply {
 
 // own finds the invoice that the call names; the reply is 54 if the terminal has none of that reference.
 func (c *call) own() (*invoice, reply) {
-	ref := c.op.word("invoiceReference")
+	ref := c.request.word("invoiceReference")
 	inv := c.st.invoices[ref]
 	if inv == nil || inv.Terminal != c.terminal.ID {
 		return nil, refuse(invalidInvoiceRef, "this terminal has no such invoice")
@@ -136,7 +136,7 @@ func (c *call) own() (*invoice, reply) {
 
 // ownRefund finds the terminal's refund that the call names; nil if there is none.
 func (c *call) ownRefund() *Refund {
-	at, known := c.st.refundAt[c.op.word("ersReference")]
+	at, known := c.st.refundAt[c.request.word("ersReference")]
 	if !known || c.st.refunds[at].Terminal != c.terminal.ID {
 		return nil
 	}
@@ -146,7 +146,7 @@ func (c *call) ownRefund() *Refund {
 // ownPayment finds the terminal's payment that the call names; the reply is 23 if there is none. A payment that was not
 // fetched yet may still go back to the buyer, so nothing can be done with it.
 func (c *call) ownPayment() (*Payment, reply) {
-	p := c.st.payments[c.op.word("ersReference")]
+	p := c.st.payments[c.request.word("ersReference")]
 	switch {
 	case p == nil || p.Terminal != c.terminal.ID:
 		return nil, refuse(invalidErsReference, "this terminal has no such payment")

@@ -28,8 +28,8 @@ type principal struct {
 const minPassword = 4
 
 // authenticate reads the context of a call. The code is success if one of the allowed principals calls.
-func (st *store) authenticate(op *element, allowed caller) (principal, code, string) {
-	context := op.child("context")
+func (st *store) authenticate(request *element, allowed caller) (principal, code, string) {
+	context := request.child("context")
 	initiator := context.child("initiatorPrincipalId")
 	kind, id, user := initiator.word("type"), initiator.word("id"), initiator.word("userId")
 	password := context.raw("password")
@@ -39,11 +39,11 @@ func (st *store) authenticate(op *element, allowed caller) (principal, code, str
 	case id == "":
 		return principal{}, invalidInitiator, "initiatorPrincipalId has no id"
 	case kind == "TERMINALID" && allowed&terminals != 0:
-		return st.authenticateTerminal(op.name, id, password)
+		return st.authenticateTerminal(request.name, id, password)
 	case kind == "RESELLERUSER" && allowed&resellers != 0:
 		return st.authenticateReseller(id, user, password)
 	case kind == "TERMINALID", kind == "RESELLERUSER":
-		return principal{}, invalidInitiator, fmt.Sprintf("a %s may not call %s", kind, op.name)
+		return principal{}, invalidInitiator, fmt.Sprintf("a %s may not call %s", kind, request.name)
 	}
 	return principal{}, invalidInitiator, fmt.Sprintf("initiatorPrincipalId type %.40q is neither TERMINALID nor RESELLERUSER", kind)
 }

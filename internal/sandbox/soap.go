@@ -24,7 +24,7 @@ func (s *Sandbox) serveService(w http.ResponseWriter, r *http.Request) {
 
 // serveCall reads one message, applies the faults that are set for its operation, performs it and answers.
 func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
-	o, op, bad := readCall(r)
+	o, request, bad := readCall(r)
 	if bad != nil {
 		s.log.Debug().Str("fault", bad.reason).Msg("a message that is no call")
 		writeFault(w, bad)
@@ -50,7 +50,7 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 	case FaultResultCode:
 		writeReply(w, o, reply{code: p.code})
 	default:
-		answer := s.perform(o, op)
+		answer := s.perform(o, request)
 		delayed.hasPerformed()
 		if answer.after != nil {
 			answer.after()
@@ -75,15 +75,15 @@ func readCall(r *http.Request) (*operation, *element, *soapFault) {
 		_, _ = io.CopyN(io.Discard, r.Body, maxDiscarded) // a client that is still writing would not see the answer
 		return nil, nil, clientFault("the message is larger than %d bytes", maxBody)
 	}
-	op, bad := readEnvelope(body, r.Header.Get("Content-Type"))
+	request, bad := readEnvelope(body, r.Header.Get("Content-Type"))
 	if bad != nil {
 		return nil, nil, bad
 	}
-	o := findOperation(op.name)
+	o := findOperation(request.name)
 	if o == nil {
-		return nil, nil, clientFault("there is no operation %.80q", op.name)
+		return nil, nil, clientFault("there is no operation %.80q", request.name)
 	}
-	return o, op, nil
+	return o, request, nil
 }
 
 const (
