@@ -74,7 +74,7 @@ func (b *Bus) ForwardOrders(admit func(shop string, bytes int) error) (stop func
 
 // answer tells the publisher of m what became of it, in the form of a JetStream acknowledgement.
 func (b *Bus) answer(m *nats.Msg, shop string, ack *jetstream.PubAck, err error) {
-	b.noteWrite(strings.TrimPrefix(m.Subject, IncomingPrefix), err)
+	b.noteWrite(strings.TrimPrefix(m.Subject, IncomingPrefix), requestTimeout, err)
 	if err != nil {
 		b.metrics.refusedOrders.WithLabelValues(shop).Inc()
 	}
