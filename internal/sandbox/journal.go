@@ -72,7 +72,7 @@ func readJournal(file io.Reader, replay func(*effect)) (int64, error) {
 	r := bufio.NewReaderSize(file, 1<<16)
 	for number := 1; ; number++ {
 		line, err := r.ReadBytes('\n')
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return good, nil // the line has no end
 		}
 		if err != nil {
@@ -80,7 +80,7 @@ func readJournal(file io.Reader, replay func(*effect)) (int64, error) {
 		}
 		var e effect
 		if err := json.Unmarshal(line, &e); err != nil {
-			if _, peek := r.Peek(1); peek == io.EOF {
+			if _, peek := r.Peek(1); errors.Is(peek, io.EOF) {
 				return good, nil
 			}
 			return 0, fmt.Errorf("%s line %d is damaged: %w", journalName, number, err)
