@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
@@ -33,12 +34,11 @@ type Target struct {
 // Access is what a process may do at the broker beyond its consumers, the events that the table of states lets it record, and
 // what every process needs.
 type Access struct {
-	Publishes  []string      // subjects
-	Subscribes []string      // subjects outside of JetStream
-	Reads      []string      // streams: their state, messages by sequence, last message by subject; those of its consumers need not be named
-	Scans      []string      // streams: Reads, and consumers of its own
-	Records    []events.Name // events of an invoice that the table of states lets another worker record
-	Answers    bool          // the requests that it hears
+	Publishes  []string // subjects
+	Subscribes []string // subjects outside of JetStream
+	Reads      []string // streams: their state, messages by sequence, last message by subject; those of its consumers need not be named
+	Scans      []string // streams: Reads, and consumers of its own
+	Answers    bool     // the requests that it hears
 }
 
 // component is one row of the table. start returns when the component is ready, with the function that ends it.
@@ -69,15 +69,14 @@ func table() []component {
 			Access: Access{Publishes: []string{events.OpenSubjects, bus.IssuedSubjects}, Reads: []string{invoices, events.OpenStream}},
 		}, newInvoicer),
 		worker(Target{Name: poller.Name, About: "watches open invoices until they are paid or over", Credentials: true, Consumers: poller.Consumers(),
-			Access: Access{Publishes: []string{bus.WatchingSubjects}, Subscribes: []string{bus.HintSubjects, bus.IssuedSubjects}, Reads: []string{invoices}},
+			Access: Access{Publishes: []string{watching.Subjects}, Subscribes: []string{bus.HintSubjects, bus.IssuedSubjects}, Reads: []string{invoices}},
 		}, newPoller),
 		worker(Target{Name: receipter.Name, About: "sends receipts", Credentials: true, Consumers: receipter.Consumers()}, newReceipter),
 		worker(Target{Name: canceler.Name, About: "cancels, and ends what is overdue", Credentials: true, Consumers: canceler.Consumers()}, newCanceler),
 		worker(Target{Name: refunder.Name, About: "pays back", Credentials: true, Consumers: refunder.Consumers()}, newRefunder),
 		worker(Target{Name: reconciler.Name, About: "closes periods and compares ledgers", Credentials: true, Consumers: reconciler.Consumers(),
 			Access: Access{
-				Publishes: []string{events.PeriodsSubjects}, Records: []events.Name{events.EventRefunded, events.EventRefundFailed},
-				Reads: []string{events.OrdersStream}, Scans: []string{invoices, events.PeriodsStream},
+				Publishes: []string{events.PeriodsSubjects}, Reads: []string{events.OrdersStream}, Scans: []string{invoices, events.PeriodsStream},
 			},
 		}, newReconciler),
 	}

@@ -1,8 +1,10 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -10,8 +12,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Survey is what the streams tell of money that a person has to look after. Each Read goes on where the last one ended. It
-// reads INVOICES without bodies and without a filter, so it makes nobody wait. It is not safe for concurrent use.
+// Survey is what the streams tell of money that a person has to look at. Each Read goes on where the last one ended. It
+// reads INVOICES without bodies and without a filter, so no publisher waits for it. It is not safe for concurrent use.
 type Survey struct {
 	// Compared is each terminal's last period that was compared with the provider's report.
 	Compared map[string]events.Period
@@ -23,7 +25,7 @@ type Survey struct {
 	// Unclosed is each shop's newest payment among those that are older than ClosingDue at the time of Read.
 	Unclosed map[string]Payment
 
-	invoices, periods uint64 // read up to
+	invoices, periods uint64 // the last sequences that were read
 	unknown, sending  map[events.Key]struct{}
 }
 
@@ -46,7 +48,7 @@ const (
 	ClosingDue = 48 * time.Hour
 )
 
-// Read on. The error is of the broker; what was read before it counts.
+// Read reads what is new. The error is of the broker; what was read before it counts.
 func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 	if s.unknown == nil {
 		s.unknown, s.sending = map[events.Key]struct{}{}, map[events.Key]struct{}{}
@@ -62,22 +64,20 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 		s.periods = e.Seq
 		return nil
 	})
-	if err != nil && !bus.IsMissing(err) {
+	if err != nil {
 		return err
 	}
 	due := b.Now().Add(-ClosingDue)
 	_, err = b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: s.invoices + 1, HeadersOnly: true}, func(e bus.Entry) error {
-		s.take(e, due)
+		s.add(e, due)
 		s.invoices = e.Seq
 		return nil
 	})
-	if bus.IsMissing(err) {
-		return nil
-	}
 	return err
 }
 
-func (s *Survey) take(e bus.Entry, due time.Time) {
+// add notes one event of INVOICES.
+func (s *Survey) add(e bus.Entry, due time.Time) {
 	a, err := events.ParseSubject(e.Subject)
 	if err != nil {
 		return
@@ -126,20 +126,26 @@ func Unsettled(inv events.Invoice, r events.Refund, now time.Time) bool {
 	return false
 }
 
-// InDoubt counts the refunds that are in doubt now, as far as the streams were read.
-func (s *Survey) InDoubt(ctx context.Context, b *bus.Bus) (n int, err error) {
+// UnsettledRefund is a refund of which a person may have to find out what became of it.
+type UnsettledRefund struct {
+	Invoice events.Invoice
+	Refund  events.Refund
+}
+
+// Refunds gives the refunds that are [Unsettled] now, as far as the streams were read, in the order in which they were asked for.
+func (s *Survey) Refunds(ctx context.Context, b *bus.Bus) (out []UnsettledRefund, err error) {
 	invoices := maps.Clone(s.unknown)
 	maps.Copy(invoices, s.sending)
 	for k := range invoices {
 		inv, err := b.Load(ctx, k)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		open := false
 		for _, r := range inv.Refunds {
 			open = open || r.Open()
 			if Unsettled(inv.Invoice, r, b.Now()) {
-				n++
+				out = append(out, UnsettledRefund{inv.Invoice, r})
 			}
 		}
 		if !open {
@@ -147,7 +153,10 @@ func (s *Survey) InDoubt(ctx context.Context, b *bus.Bus) (n int, err error) {
 			delete(s.sending, k)
 		}
 	}
-	return n, nil
+	slices.SortFunc(out, func(x, y UnsettledRefund) int {
+		return cmp.Or(x.Refund.AskedAt.Compare(y.Refund.AskedAt), cmp.Compare(x.Invoice.InvoiceID, y.Invoice.InvoiceID), cmp.Compare(x.Refund.RefundID, y.Refund.RefundID))
+	})
+	return out, nil
 }
 
 // NotClosed gives the shops, by their tokens, that have payments older than ClosingDue in no compared period, each with the

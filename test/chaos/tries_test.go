@@ -82,11 +82,11 @@ func (w *world) readWishes(ctx context.Context) (wishes, error) {
 		}
 		switch events.OrderName(a.Event) {
 		case events.Placed:
-			o, err := events.DecodeOrder(m.Message())
+			o, err := events.DecodeOrder(m.Message)
 			all.placed[a.ID] = append(all.placed[a.ID], wish{m.Seq, m.Time, o.Key(), o.InvoiceID == ""})
 			return err
 		case events.OrderCanceled:
-			c, err := events.DecodeCancellation(m.Message())
+			c, err := events.DecodeCancellation(m.Message)
 			all.canceled[a.ID] = append(all.canceled[a.ID], wish{m.Seq, m.Time, c.Key(), c.InvoiceID == ""})
 			return err
 		}
@@ -148,7 +148,7 @@ func (e *evidence) checkTries(o order, last events.Invoice) {
 	if _, back := last.Refund(events.RefundLate); back && !last.Late {
 		e.report("%s: paid back as late, and it was not", o.ID)
 	}
-	for _, id := range []string{events.RefundCancel, events.RefundCancelRest} {
+	for _, id := range []string{events.RefundCancel, events.RestOf(events.RefundCancel, 1)} {
 		if _, back := last.Refund(id); back && !e.canceled(o, ever()) {
 			e.report("%s: paid back as canceled (%s), and it was not", o.ID, id)
 		}
