@@ -1,12 +1,14 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/govalues/decimal"
 
@@ -47,6 +49,9 @@ func readInvoice(e *element, now time.Time) (*invoice, code, string) {
 	return inv, success, ""
 }
 
+// shared gives the one copy of a word that most invoices have.
+func shared(word string) string { return unique.Make(word).Value() }
+
 // notifiable tells whether an invoice may have the notificationUrl: none, or an absolute web address.
 func notifiable(address string) bool {
 	if address == "" {
@@ -57,7 +62,7 @@ func notifiable(address string) bool {
 }
 
 func readModes(inv *invoice, e *element) error {
-	inv.PaymentMode, inv.Acknowledgment = e.word("paymentMode"), e.word("acknowledgmentMode")
+	inv.PaymentMode, inv.Acknowledgment = shared(e.word("paymentMode")), shared(e.word("acknowledgmentMode"))
 	switch inv.PaymentMode {
 	case "", immediateDebit, "RESERVATION_DESIRED", "RESERVATION_REQUIRED", "RESERVATION_REQUIRED_PRELIMINARY_AMOUNT":
 	default:
@@ -73,7 +78,7 @@ func readModes(inv *invoice, e *element) error {
 
 func readTotal(inv *invoice, e *element) error {
 	total := e.child("totalAmount")
-	inv.Currency = total.word("currency")
+	inv.Currency = shared(total.word("currency"))
 	value, err := amountOf(total, inv.Currency)
 	switch {
 	case err != nil:
@@ -97,6 +102,7 @@ func readRows(inv *invoice, e *element) error {
 		return nil
 	}
 	var sum decimal.Decimal
+	rows := make([]row, 0, len(items))
 	for i, item := range items {
 		r, err := readRow(item, inv.Currency)
 		if err != nil {
@@ -107,12 +113,14 @@ func readRows(inv *invoice, e *element) error {
 				return fmt.Errorf("invoiceRow %d: the rows' sum is out of range", i+1)
 			}
 		}
-		inv.Rows = append(inv.Rows, r)
+		rows = append(rows, r)
 	}
 	if sum.Cmp(inv.Total) != 0 {
 		return fmt.Errorf("the rows sum to %s, but totalAmount is %s", inCurrency(sum, inv.Currency), inv.Total)
 	}
-	return nil
+	var err error
+	inv.Rows, err = json.Marshal(rows)
+	return err
 }
 
 func readRow(e *element, currency string) (row, error) {

@@ -64,10 +64,10 @@ func (inv *invoice) writeReceipt(w *writer, shop string) {
 	w.instant("issueDate", inv.IssueDate)
 	w.optional("title", inv.Title)
 	w.optional("clientInvoiceId", inv.ClientInvoiceID)
-	if len(inv.Rows) > 0 {
+	if rows := inv.rows(); len(rows) > 0 {
 		w.open("invoiceRows")
-		for i := range inv.Rows {
-			writeRow(w, &inv.Rows[i], inv.Currency)
+		for i := range rows {
+			writeRow(w, &rows[i], inv.Currency)
 		}
 		w.close("invoiceRows")
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -133,7 +134,7 @@ type invoice struct {
 	Acknowledgment  string          `json:"acknowledgmentMode,omitempty"`
 	IssueDate       time.Time       `json:"issueDate,omitzero"`
 	Title           string          `json:"title,omitempty"`
-	Rows            []row           `json:"rows,omitempty"`
+	Rows            json.RawMessage `json:"rows,omitempty"` // a []row: as JSON it takes half the memory, and few are ever read
 	CashierID       string          `json:"cashierId,omitempty"`
 	Footer          string          `json:"footer,omitempty"`
 	BackURL         string          `json:"backUrl,omitempty"`
@@ -177,6 +178,12 @@ func (inv *invoice) reserved() decimal.Decimal {
 
 func (inv *invoice) reserves() bool {
 	return inv.PaymentMode != "" && inv.PaymentMode != immediateDebit
+}
+
+// rows decodes the rows of the invoice.
+func (inv *invoice) rows() (rows []row) {
+	_ = json.Unmarshal(inv.Rows, &rows) // readRows has encoded them, or there are none
+	return rows
 }
 
 type row struct {

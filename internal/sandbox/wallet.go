@@ -67,7 +67,7 @@ func (s *Sandbox) view(ref string) (v walletView, ok bool) {
 			v.Waiting = refused.Error()
 		}
 	}
-	for _, r := range inv.Rows {
+	for _, r := range inv.rows() {
 		line := walletRow{Description: r.Description}
 		if r.Quantity != nil {
 			line.Quantity = r.Quantity.String()
