@@ -3,7 +3,6 @@
 package exchanges
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,7 +74,7 @@ func Start(ctx context.Context, b *bus.Bus, log zerolog.Logger) *Recorder {
 
 // Record implements seqr.Recorder. What is about no invoice, and polls that brought nothing new, are left out.
 func (r *Recorder) Record(x seqr.Exchange) {
-	if x.About == "" || x.Operation == "getPaymentStatus" && bytes.Contains(x.Response, []byte("<status>ISSUED</status>")) {
+	if x.About == "" || x.Status == seqr.StatusIssued {
 		return
 	}
 	select {
