@@ -72,7 +72,7 @@ func (b *Bus) ForwardOrders(queue string, admit func(shop string, bytes int) err
 
 // answer tells the publisher whether m was stored, in the form of a JetStream acknowledgement.
 func (b *Bus) answer(m *nats.Msg, shop string, ack *jetstream.PubAck, err error) {
-	b.noteWrite(strings.TrimPrefix(m.Subject, IncomingPrefix), err)
+	b.noteWrite(strings.TrimPrefix(m.Subject, IncomingPrefix), requestTimeout, err)
 	if err != nil {
 		b.metrics.refusedOrders.WithLabelValues(shop).Inc()
 	}

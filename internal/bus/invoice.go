@@ -135,7 +135,7 @@ func EventSize(worker string, next events.Invoice) (int, error) {
 
 func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelope, error) {
 	c := next.Change
-	return events.NewEnvelope(id, sourceOf(worker), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
+	return events.NewEnvelope(id, events.SourceOf(events.Actor(worker)), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
 }
 
 // Update records one event of an invoice: it loads, decides, appends, and does so again when another writer comes first. It returns

@@ -26,7 +26,7 @@ func (b *Bus) park(ctx context.Context, c Consumer, d Delivery, attempts int, re
 	}
 	p.Original, p.Encoding, p.Truncated = excerpt(d.Body)
 	b.metrics.parked.WithLabelValues(c.Worker).Inc()
-	return b.publishParked(ctx, events.ParkedSubject(c.Worker, shop, id), sourceOf(c.Worker), events.ParkedParked, p, opts...)
+	return b.publishParked(ctx, events.ParkedSubject(c.Worker, shop, id), events.SourceOf(events.Actor(c.Worker)), events.ParkedParked, p, opts...)
 }
 
 // NotOurs gives the outcome of a delivery of INVOICES that cannot be read: one that no worker can have written is parked, once, and
@@ -97,14 +97,14 @@ func (b *Bus) wasParked(ctx context.Context, c Consumer, d Delivery) (found bool
 // Replay records that an operator has a parked message handled once more. subject and seq are those on PARKED.
 func (b *Bus) Replay(ctx context.Context, subject string, p events.Parked, seq uint64) error {
 	p.Replays, p.At = seq, b.Now().UTC()
-	return b.publishParked(ctx, subject, sourceOf(string(events.ActorOperator)), events.ParkedReplayed, p)
+	return b.publishParked(ctx, subject, events.SourceOf(events.ActorOperator), events.ParkedReplayed, p)
 }
 
 // Dismiss records that an operator has nothing more to do about a parked message: who says so, and why. subject and seq are those
 // on PARKED.
 func (b *Bus) Dismiss(ctx context.Context, subject string, p events.Parked, seq uint64, by, why string) error {
 	p.Dismisses, p.By, p.Why, p.At = seq, by, why, b.Now().UTC()
-	return b.publishParked(ctx, subject, sourceOf(string(events.ActorOperator)), events.ParkedDismissed, p)
+	return b.publishParked(ctx, subject, events.SourceOf(events.ActorOperator), events.ParkedDismissed, p)
 }
 
 func (b *Bus) publishParked(ctx context.Context, subject, source, event string, p events.Parked, opts ...jetstream.PublishOpt) error {
