@@ -87,7 +87,8 @@ func (c Consumer) replays() Consumer {
 }
 
 // receive gives every message to take, which must not block, until ctx ends; what is in the client's buffer then is given too. It
-// binds anew when the broker has lost the consumer.
+// binds anew when the broker has lost the consumer. It is no reader of a stream like Scan and Follow: each message is work for one
+// copy, which acknowledges it.
 func (b *Bus) receive(ctx context.Context, c Consumer, take func(jetstream.Msg)) error {
 	for {
 		err := b.receiveOnce(ctx, c, take)
