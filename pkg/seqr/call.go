@@ -21,6 +21,8 @@ type call struct {
 	// check says what a successful answer lacks that it is of no use without; nil: nothing.
 	check func() error
 
+	stillOpen func() bool // whether the answer is that the buyer has not paid yet; nil: it says nothing about that
+
 	report  bool // the answer may be large and slow
 	ownConn bool // the request gets a connection of its own
 }

@@ -167,5 +167,6 @@ func (c *Client) record(ctx context.Context, k call, started time.Time, o outcom
 	if err != nil {
 		x.Err = err.Error()
 	}
+	x.StillOpen = err == nil && k.stillOpen != nil && k.stillOpen()
 	c.config.Recorder.Record(x)
 }

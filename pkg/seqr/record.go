@@ -22,6 +22,7 @@ type Exchange struct {
 	Sent       SentState
 	Code       *ResultCode // nil unless Sent is Answered
 	Err        string      // the text of the error; empty on success
+	StillOpen  bool        // a getPaymentStatus whose answer is that the buyer has not paid yet
 }
 
 type aboutKey struct{}
