@@ -28,20 +28,6 @@ func newBalance(p *Worker) balance {
 // serving names the shops that a copy is set to serve, "" for all.
 func serving(only []string) string { return strings.Join(slices.Sorted(slices.Values(only)), " ") }
 
-const (
-	// above the mean by this part and this number a copy has too much.
-	tooMuchPart   = 4 // a quarter
-	tooMuchNumber = 10
-	// shedPart is the part of its entries that a copy gives back in one second.
-	shedPart = 10
-	// shedMemory is how long an entry that was given back or refused is remembered.
-	shedMemory = time.Minute
-	// shedBack is how soon an entry comes again that no other copy has taken.
-	shedBack = 3 * time.Second
-	// rollFor is how long a look at the other copies counts.
-	rollFor = 100 * time.Millisecond
-)
-
 // mean is how many entries the copies have that serve the same shops, this one with held of them; ok is false when this
 // is the only one.
 func (b *balance) mean(held int, now time.Time) (mean int, ok bool) {

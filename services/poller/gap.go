@@ -8,14 +8,6 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// mayBeReversed is the time without an answer about an invoice in which a payment can have been made and reversed unseen.
-// The margin is for an answer that was on its way.
-const mayBeReversed = reversal - time.Second
-
-// settledAfter is how long a poller has to run before it knows that an entry that comes again was held by another copy until
-// AckWait ago. In the time before, it may be an entry that nobody has held since all pollers stopped.
-const settledAfter = 2 * ackWait
-
 // silence is how long nobody may have asked about the invoice of an entry that has come to this copy now, at most.
 func (p *Worker) silence(entry *bus.Lease, age time.Duration) time.Duration {
 	held := time.Since(p.started) > settledAfter

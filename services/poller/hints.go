@@ -2,8 +2,6 @@ package poller
 
 import "github.com/seqrflow/seqrflow/pkg/events"
 
-const waiting = 4096 // hints of a kind that may wait for the loop, and that are remembered
-
 // hint is dropped when the loop is behind: the invoice's own turn comes anyway.
 func (l *loop) hint(k events.Key) {
 	select {
@@ -25,7 +23,9 @@ func (l *loop) hintIssued(k events.Key) {
 func (l *loop) begin(k events.Key) {
 	now := l.now()
 	if w := l.held[k]; w != nil {
-		l.schedule.begun(w, now)
+		if !w.polled {
+			l.schedule.moveUp(w, now)
+		}
 		return
 	}
 	if w := l.preparing[k]; w != nil {
@@ -34,7 +34,7 @@ func (l *loop) begin(k events.Key) {
 		l.p.leases.again(w)
 		return
 	}
-	if len(l.recorded) < waiting {
+	if len(l.recorded) < mostHints {
 		l.recorded[k] = now
 	}
 }
@@ -43,7 +43,7 @@ func (l *loop) begin(k events.Key) {
 func (l *loop) hurry(k events.Key) {
 	now := l.now()
 	if w := l.held[k]; w != nil {
-		taken := l.schedule.hurry(w, now)
+		taken := l.schedule.pollHinted(w, now)
 		l.p.metrics.hints.WithLabelValues(hintLabel(taken)).Inc()
 		return
 	}
@@ -55,7 +55,7 @@ func (l *loop) hurry(k events.Key) {
 		}
 		return
 	}
-	if len(l.early) < waiting {
+	if len(l.early) < mostHints {
 		l.early[k] = now
 	}
 }

@@ -9,9 +9,6 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// loadsAtOnce is how many invoices are loaded at the same time.
-const loadsAtOnce = 64
-
 // leases are the entries of the index that this copy holds. Each is loaded before anything else, the newest entries
 // first: those invoices are the most likely to be paid right now.
 type leases struct {
@@ -59,7 +56,7 @@ func (ls *leases) take(l *bus.Lease) {
 		return
 	}
 	ls.held[l] = struct{}{}
-	w := &watch{key: k, lease: l, place: none}
+	w := &watch{key: k, lease: l}
 	if ls.balance.cameBack(l.Seq, now) {
 		w.kept = now
 	}

@@ -52,7 +52,7 @@ type news struct {
 func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 	return &loop{
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
-		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), issued: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
+		arrivals: make(chan arrival), hints: make(chan events.Key, mostHints), issued: make(chan events.Key, mostHints), news: make(chan news, p.Concurrency),
 		stopping: make(chan struct{}), ended: make(chan struct{}), questions: make(chan question),
 		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{}, recorded: map[events.Key]instant{},
 		records: make(chan struct{}, p.Concurrency),
@@ -84,8 +84,9 @@ func (l *loop) run() {
 	look := time.NewTicker(preparingLeast)
 	defer look.Stop()
 	for {
-		l.dispatch(l.now())
-		l.setTimer(turn)
+		now := l.now()
+		l.dispatch(now)
+		l.setTimer(turn, now)
 		select {
 		case <-l.stopping:
 			l.release()
@@ -111,12 +112,9 @@ func (l *loop) run() {
 
 func (l *loop) now() instant { return time.Since(l.p.started) }
 
-// grain is the shortest pause of the loop.
-const grain = time.Millisecond
-
-func (l *loop) setTimer(t *time.Timer) {
+func (l *loop) setTimer(t *time.Timer, now instant) {
 	if at, ok := l.schedule.nextChange(); ok {
-		t.Reset(max(at-l.now(), grain))
+		t.Reset(max(at-now, grain))
 	}
 }
 
@@ -154,7 +152,7 @@ func (l *loop) accept(a arrival) {
 	w.answered, w.asked = now-min(age, most), now
 	w.unheard = max(0, l.p.silence(entry, age)-min(age, most))
 	due := now
-	if age < l.p.Interval && !w.recorded && !(w.hinted && l.schedule.allow(now)) {
+	if age < l.p.Interval && !w.recorded && !(w.hinted && l.schedule.allowHint(now)) {
 		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
 	}
 	l.schedule.add(w, w.as.ID, due)
@@ -225,7 +223,7 @@ func (l *loop) settle(n news) {
 	w, now := n.w, l.now()
 	if n.called {
 		w.said = n.answer.said
-		l.schedule.ended(w, n.answer.result, now)
+		l.schedule.endCall(w, n.answer.result, now)
 		switch {
 		case n.answer.status:
 			l.p.metrics.gap.Observe((w.asked - w.answered).Seconds())
@@ -240,12 +238,12 @@ func (l *loop) settle(n news) {
 	l.underWay--
 	w.overdue = w.overdue || n.expired
 	if !n.gone {
-		l.schedule.again(w, now)
+		l.schedule.putBack(w, now)
 		return
 	}
 	delete(l.held, w.key)
 	if w.lease != n.lease { // it was put on the index again meanwhile, or came again
-		l.p.leases.again(&watch{key: w.key, lease: w.lease, place: none})
+		l.p.leases.again(&watch{key: w.key, lease: w.lease})
 	}
 }
 

@@ -43,11 +43,6 @@ type Config struct {
 	Observe func(late time.Duration)
 }
 
-const (
-	defaultInterval    = time.Second
-	defaultConcurrency = 1024
-)
-
 // Worker polls. Any number of copies may run; the broker shares the invoices out among them.
 type Worker struct {
 	Config

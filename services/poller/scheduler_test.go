@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"container/heap"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -8,36 +9,36 @@ import (
 	"pgregory.net/rapid"
 )
 
-func newWatch() *watch { return &watch{place: none} }
+func newWatch() *watch { return &watch{} }
 
 func TestQueueGivesTheLeastFirstWhateverWasMovedOrRemoved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		q := queue[*watch]{before: func(a, b *watch) bool { return a.due < b.due }}
+		q := queue{before: func(a, b *watch) bool { return a.due < b.due }}
 		in := map[*watch]bool{}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0, 1:
 				w := newWatch()
 				w.due = instant(rapid.IntRange(0, 100).Draw(t, "due"))
-				q.push(w)
+				heap.Push(&q, w)
 				in[w] = true
 			case 2:
 				for w := range in {
 					w.due = instant(rapid.IntRange(0, 100).Draw(t, "due"))
-					q.moved(w)
+					heap.Fix(&q, w.place)
 					break
 				}
 			case 3:
 				for w := range in {
-					q.remove(w)
+					heap.Remove(&q, w.place)
 					delete(in, w)
 					break
 				}
 			}
 		}
 		last := instant(-1)
-		for n := q.len(); n > 0; n-- {
-			w := q.pop()
+		for n := q.Len(); n > 0; n-- {
+			w := heap.Pop(&q).(*watch)
 			if w.due < last || !in[w] || q.has(w) {
 				t.Fatalf("due %d after %d, in the queue: %t", w.due, last, in[w])
 			}
@@ -222,7 +223,7 @@ func TestHintsRaiseTheRateByNoMoreThanTheirBudget(t *testing.T) {
 	plain := polls(func() {})
 	flooded := polls(func() {
 		for range 50 {
-			s.hurry(all[rand.N(len(all))], s.now)
+			s.pollHinted(all[rand.N(len(all))], s.now)
 		}
 	})
 	if flooded > plain+10*hintedPerSecond+hintedBurst+plain/20 {

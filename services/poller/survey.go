@@ -28,7 +28,7 @@ func (l *loop) survey(now instant) {
 			worried++
 		}
 		if !w.busy {
-			if w.terminal.due.has(w) {
+			if w.isDue() {
 				l.latest = max(l.latest, now-w.due)
 			}
 			if !w.overdue && !w.dueAt.IsZero() && !wall.Before(w.dueAt) && now >= w.nextTry {

@@ -56,7 +56,8 @@ type watch struct {
 	unheard time.Duration // how much longer than since answered it may be that nobody has asked
 }
 
-func (w *watch) at() *int { return &w.place }
+// isDue says that the invoice waits for its terminal.
+func (w *watch) isDue() bool { return w.terminal != nil && w.terminal.due.has(w) }
 
 // urgency orders invoices that are due: the oldest answer first. One that was last asked about in vain goes behind,
 // or the invoices that hang would always be the first.
