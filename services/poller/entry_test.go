@@ -19,28 +19,28 @@ func TestEntryIsJudgedByWhatTheStreamSays(t *testing.T) {
 		inv  bus.Loaded
 		err  error
 		age  time.Duration
-		want disposition
+		want entryAction
 	}{
-		{"issued", invoice(events.Issued, "ref"), nil, 0, toPoll},
-		{"reserved", invoice(events.Reserved, "ref"), nil, 0, toPoll},
-		{"canceled, but a payment may have come before", invoice(events.Canceled, "ref"), nil, 0, toPoll},
-		{"expired", invoice(events.Expired, "ref"), nil, 0, toPoll},
-		{"failed", invoice(events.Failed, "ref"), nil, 0, toPoll},
-		{"canceled before there was an invoice", invoice(events.Canceled, ""), nil, 0, toFinish},
-		{"rejected", invoice(events.Rejected, ""), nil, 0, toFinish},
-		{"paid", invoice(events.Paid, "ref"), nil, 0, toFinish},
-		{"receipted", invoice(events.Receipted, "ref"), nil, 0, toFinish},
-		{"refunded", invoice(events.Refunded, "ref"), nil, 0, toFinish},
-		{"issued without a reference", invoice(events.Issued, ""), nil, 0, toPark},
-		{"nothing yet", nothing, nil, time.Minute, toPrepare},
-		{"nothing for long", nothing, nil, 2 * time.Hour, toForget},
-		{"nothing of ours yet", foreign, nil, time.Second, toPrepare},
-		{"nothing of ours yet, for a while", foreign, nil, time.Minute, toPrepare},
-		{"nothing but what is damaged or foreign", foreign, nil, 2 * time.Hour, toPark},
-		{"a newer version", foreign, events.ErrNewerVersion, 2 * time.Hour, toNewer},
-		{"no broker", nothing, errors.New("timeout"), 2 * time.Hour, toRetry},
+		{"issued", invoice(events.Issued, "ref"), nil, 0, pollEntry},
+		{"reserved", invoice(events.Reserved, "ref"), nil, 0, pollEntry},
+		{"canceled, but a payment may have come before", invoice(events.Canceled, "ref"), nil, 0, pollEntry},
+		{"expired", invoice(events.Expired, "ref"), nil, 0, pollEntry},
+		{"failed", invoice(events.Failed, "ref"), nil, 0, pollEntry},
+		{"canceled before there was an invoice", invoice(events.Canceled, ""), nil, 0, removeEntry},
+		{"rejected", invoice(events.Rejected, ""), nil, 0, removeEntry},
+		{"paid", invoice(events.Paid, "ref"), nil, 0, removeEntry},
+		{"receipted", invoice(events.Receipted, "ref"), nil, 0, removeEntry},
+		{"refunded", invoice(events.Refunded, "ref"), nil, 0, removeEntry},
+		{"issued without a reference", invoice(events.Issued, ""), nil, 0, parkEntry},
+		{"nothing yet", nothing, nil, time.Minute, awaitInvoice},
+		{"nothing for long", nothing, nil, 2 * time.Hour, forgetEntry},
+		{"nothing of ours yet", foreign, nil, time.Second, awaitInvoice},
+		{"nothing of ours yet, for a while", foreign, nil, time.Minute, awaitInvoice},
+		{"nothing but what is damaged or foreign", foreign, nil, 2 * time.Hour, parkEntry},
+		{"a newer version", foreign, events.ErrNewerVersion, 2 * time.Hour, leaveToNewer},
+		{"no broker", nothing, errors.New("timeout"), 2 * time.Hour, retryLoad},
 	} {
-		if got, _ := judge(c.inv, c.err, c.age); got != c.want {
+		if got, _ := judgeEntry(c.inv, c.err, c.age); got != c.want {
 			t.Errorf("%s: %d; want %d", c.name, got, c.want)
 		}
 	}
@@ -62,7 +62,7 @@ func TestKeyIsReadFromEntriesAndEvents(t *testing.T) {
 
 func TestBalance(t *testing.T) {
 	now := time.Unix(1000, 0)
-	b := balance{id: "me", roll: &bus.Roll{}, refused: map[uint64]time.Time{}, shed: map[uint64]time.Time{}}
+	b := &balance{id: "me", roll: &bus.Roll{}, refused: map[uint64]time.Time{}, shed: map[uint64]time.Time{}}
 	if n := b.excess(5000, now); n != 0 || !b.accept(1, 5000, now) {
 		t.Errorf("the only copy gives %d back", n)
 	}

@@ -1,6 +1,12 @@
 package poller
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr"
+)
 
 type metrics struct {
 	held      prometheus.Gauge
@@ -64,4 +70,16 @@ func hintLabel(taken bool) string {
 		return "taken"
 	}
 	return "over budget"
+}
+
+func statusLabel(s seqr.InvoiceStatus) string {
+	if slices.Contains(statuses(), s) {
+		return string(s)
+	}
+	return "other"
+}
+
+func statuses() []seqr.InvoiceStatus {
+	return []seqr.InvoiceStatus{seqr.StatusIssued, seqr.StatusPaid, seqr.StatusPendingIssuerAcknowledge, seqr.StatusCanceled,
+		seqr.StatusFailed, seqr.StatusReserved, seqr.StatusExpired, seqr.StatusPartiallyPaid}
 }

@@ -2,7 +2,6 @@ package poller
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,9 +50,9 @@ type Worker struct {
 	open      *bus.OpenGauge
 	started   time.Time // what instants are counted from
 	sometimes sometimes.Sometimes
-	clock     clock
+	records   chan struct{} // bounds what is recorded at once
 
-	// of one Run
+	// Of one Run.
 	id     string
 	inHand context.Context // of the polls under way
 	leases *leases
@@ -70,7 +69,8 @@ func New(c Config) *Worker {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	p := &Worker{Config: c, only: map[string]bool{}, metrics: newMetrics(c.Metrics), open: bus.NewOpenGauge(c.Bus), started: time.Now()}
+	p := &Worker{Config: c, only: map[string]bool{}, metrics: newMetrics(c.Metrics), open: bus.NewOpenGauge(c.Bus),
+		started: time.Now(), records: make(chan struct{}, c.Concurrency)}
 	for _, s := range c.Only {
 		p.only[events.Token(s)] = true
 	}
@@ -99,7 +99,7 @@ func (p *Worker) Run(ctx context.Context) error {
 	p.id, p.inHand, p.roll = nuid.Next(), inHand, &bus.Roll{}
 	l := newLoop(p, abandon)
 	p.leases = newLeases(p, l.arrive)
-	stop, err := p.Bus.AnswerStuck(Name, l.ask)
+	stop, err := p.Bus.AnswerStuck(Name, l.tellStuck)
 	if err != nil {
 		return err
 	}
@@ -107,14 +107,24 @@ func (p *Worker) Run(ctx context.Context) error {
 	go l.run() // Lease ends it
 
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.take, l.stop) })
-	g.Go(func() error { return p.Bus.Hints(gctx, l.hint, l.hintIssued) })
+	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.acceptDelivery, l.stop) })
+	g.Go(func() error { return p.Bus.Hints(gctx, offer(l.hints), offer(l.issued)) })
 	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {
 		return p.Bus.Announcements(gctx, func(w bus.Watching) { p.roll.Note(w, time.Now()) })
 	})
 	g.Go(func() error { p.announce(gctx); return nil })
 	return g.Wait()
+}
+
+// offer passes hints on. A hint is dropped when the loop is behind: the invoice's own turn comes anyway.
+func offer(hints chan<- events.Key) func(events.Key) {
+	return func(k events.Key) {
+		select {
+		case hints <- k:
+		default:
+		}
+	}
 }
 
 // announce tells the other copies, and whoever shows what is unwatched, what this one holds.
@@ -134,25 +144,4 @@ func (p *Worker) announce(ctx context.Context) {
 	p.Bus.EverySecond(ctx, tell)
 	w.Leaving = true
 	tell()
-}
-
-// clock keeps many invoices whose time is over at once from measuring as often.
-type clock struct {
-	mu   sync.Mutex
-	at   time.Time
-	skew time.Duration
-}
-
-// measure compares this machine's clock with the broker's, unless that was done a second ago.
-func (c *clock) measure(ctx context.Context, b *bus.Bus) (time.Duration, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.at) < time.Second {
-		return c.skew, nil
-	}
-	skew, err := b.MeasureClock(ctx)
-	if err == nil {
-		c.at, c.skew = time.Now(), skew
-	}
-	return skew, err
 }

@@ -30,7 +30,7 @@ func TestSilenceIsNeverThoughtShorterThanItMayBe(t *testing.T) {
 		}
 		l := &bus.Lease{}
 		l.Redelivered = c.redelivered
-		if got := p.silence(l, age); got != c.want {
+		if got := p.longestSilence(l, age); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}

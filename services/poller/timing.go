@@ -53,8 +53,8 @@ const (
 	recordTimeout = 2 * time.Second
 	// recordAgain is the pause before an overdue that could not be recorded is tried again.
 	recordAgain = 5 * time.Second
-	// worrying is the age of the last answer at which an invoice is logged.
-	worrying = 10 * time.Second
+	// worryingAge is the age of the last answer at which an invoice is logged.
+	worryingAge = 10 * time.Second
 	// maxNameless is how often a PAID that does not name the payment is asked about again.
 	maxNameless = 30
 	// maxUnknown is how often the provider may deny an invoice before it is parked: about three minutes. One denial may be
