@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -20,6 +21,21 @@ func keyOf(subject string) (events.Key, error) {
 	return a.Key(), err
 }
 
+// acceptUnusual parks a message of the index whose subject names no invoice. An invoice that a person has sent back it
+// puts on the index again: from there the invoice comes to some copy, and is counted.
+func (p *Worker) acceptUnusual(l *bus.Lease, k events.Key, err error) {
+	ctx := context.WithoutCancel(p.inHand)
+	if err != nil {
+		err = l.Park(ctx, 1, err)
+	} else if _, _, err = p.Bus.IndexOpen(p.inHand, k, 0); err == nil {
+		l.Done(ctx)
+	}
+	if err != nil {
+		p.Log.Warn().Err(err).Str("worker", Name).Str("subject", l.Subject).Msg("a message of the index is neither parked nor indexed yet")
+		l.GiveBack(leftToNewer)
+	}
+}
+
 // entryAction is what is to be done with an entry, by what the stream says of its invoice.
 type entryAction int
 
@@ -34,28 +50,44 @@ const (
 	retryLoad // the broker fails
 )
 
-// loadInvoice reads the invoice's state and prepares it to be polled.
-func (ls *leases) loadInvoice(w *watch, age time.Duration) (entryAction, error) {
-	if !ls.p.serves(w.key.Shop) {
-		return leaveToOther, nil
+// loadedEntry is an entry with its invoice, and what is to be done with it.
+type loadedEntry struct {
+	action entryAction
+	loaded bus.Loaded     // without the order, which may be large
+	as     seqr.Principal // what the provider is asked with; set when the entry is to be polled
+	err    error          // why
+}
+
+// loadEntry loads the invoice of an entry, and logs whatever keeps it from being polled.
+func (p *Worker) loadEntry(ctx context.Context, k events.Key, l *bus.Lease) (e loadedEntry) {
+	age := time.Duration(0) // nothing is removed or parked for its age while that is not known
+	if p.Bus.ClockKnown() {
+		age = p.Bus.Now().Sub(l.At)
 	}
-	inv, err := ls.p.Bus.Load(ls.ctx, w.key)
-	w.loaded = inv
-	w.loaded.Order = nil // it may be large
-	if act, err := judgeEntry(inv, err, age); act != pollEntry {
-		return act, err
+	if !p.serves(k.Shop) {
+		e.action = leaveToOther
+	} else {
+		e.loaded, e.err = p.Bus.Load(ctx, k)
+		e.loaded.Order = nil
+		e.action, e.err = judgeEntry(e.loaded, e.err, age)
 	}
-	as, err := calls.As(ls.p.Shops, inv.Invoice)
-	if err != nil {
-		return leaveToOther, err
+	if e.action == pollEntry {
+		if e.as, e.err = calls.As(p.Shops, e.loaded.Invoice); e.err != nil {
+			e.action = leaveToOther
+		}
 	}
-	w.as, w.reference = as, inv.InvoiceReference
-	w.ctx = seqr.WithAbout(ls.p.inHand, w.key.String())
-	w.dueAt, w.overdue = time.Time{}, inv.OverdueAt != nil || !inv.State.Open()
-	if inv.DueAt != nil {
-		w.dueAt = *inv.DueAt
+	log := p.Log.Warn().Err(e.err).Str("worker", Name).Str("shop", k.Shop).Str("invoice", k.Invoice)
+	switch {
+	case e.action == forgetEntry:
+		log.Dur("age", age).Msg("an entry of the index is removed: nothing is recorded of its invoice")
+	case e.action == leaveToOther:
+		p.reportNotServed(k, e.err)
+	case e.action == leaveToNewer && p.sometimes.OK("newer"):
+		log.Msg("an invoice is left to a newer version of this program; nobody polls it unless one runs")
+	case e.action == retryLoad && p.sometimes.OK("load"):
+		log.Msg("invoices cannot be loaded")
 	}
-	return pollEntry, nil
+	return e
 }
 
 // judgeEntry says what to do with an entry of that age, by what was loaded of its invoice.
@@ -77,6 +109,29 @@ func judgeEntry(inv bus.Loaded, err error, age time.Duration) (entryAction, erro
 		return parkEntry, fmt.Errorf("event %q of the invoice: %w", inv.Change.Event, events.Problem{Path: "data.invoiceReference", Expected: "missing"})
 	}
 	return pollEntry, nil
+}
+
+// indexAgain puts an invoice on the index that was recorded while its entry was being removed. The invoicer looks whether
+// the entry is there after it has recorded the invoice, so one of the two sees the other; of an entry that is about to be
+// removed it looks once more later, since this process may die before it has come here.
+func (p *Worker) indexAgain(ctx context.Context, k events.Key) {
+	for {
+		inv, err := p.Bus.Load(context.WithoutCancel(ctx), k)
+		if err == nil && (!inv.State.Open() || inv.InvoiceReference == "") {
+			return
+		}
+		if _, _, err = p.Bus.IndexOpen(context.WithoutCancel(ctx), k, 0); err == nil {
+			return
+		}
+		if p.sometimes.OK("index again") {
+			p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("invoices that may be open are not on the index yet")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // longestSilence is how long no copy may have asked about the invoice of an entry that has come to this copy now, at most.

@@ -62,8 +62,9 @@ func TestKeyIsReadFromEntriesAndEvents(t *testing.T) {
 
 func TestBalance(t *testing.T) {
 	now := time.Unix(1000, 0)
-	b := &balance{id: "me", roll: &bus.Roll{}, refused: map[uint64]time.Time{}, shed: map[uint64]time.Time{}}
-	if n := b.excess(5000, now); n != 0 || !b.accept(1, 5000, now) {
+	b := &balance{id: "me", roll: &bus.Roll{}, returned: map[uint64]returned{}}
+	accept := func(seq uint64) bool { ok, _ := b.accept(seq, 5000, now); return ok }
+	if n := b.excess(5000, now); n != 0 || !accept(1) {
 		t.Errorf("the only copy gives %d back", n)
 	}
 	tell := func(held int, serves string) {
@@ -75,10 +76,10 @@ func TestBalance(t *testing.T) {
 		t.Errorf("a copy that serves other shops is given %d", n)
 	}
 	tell(0, "")
-	if b.accept(2, 5000, now) {
+	if accept(2) {
 		t.Error("a copy with far too much takes more")
 	}
-	if !b.accept(2, 5000, now) {
+	if !accept(2) {
 		t.Error("an entry that nobody else took is refused again")
 	}
 	mine, theirs, seconds := 1000, 0, 0
@@ -93,11 +94,15 @@ func TestBalance(t *testing.T) {
 		t.Errorf("%d and %d after %d s", mine, theirs, seconds)
 	}
 	b.noteShed(3, now)
-	if !b.cameBack(3, now.Add(time.Second)) || b.cameBack(3, now.Add(time.Second)) {
-		t.Error("an entry that came back at once is to be kept, once")
+	now = now.Add(time.Second)
+	if ok, cameBack := b.accept(3, mine, now); !ok || !cameBack {
+		t.Error("an entry that came back at once is not kept")
+	}
+	if _, cameBack := b.accept(3, mine, now); cameBack {
+		t.Error("an entry that came back is kept twice")
 	}
 	now = now.Add(10 * time.Second) // the other copy died
-	if n := b.excess(5000, now); n != 0 || !b.accept(4, 5000, now) {
+	if n := b.excess(5000, now); n != 0 || !accept(4) {
 		t.Errorf("%d given back to a dead copy", n)
 	}
 }

@@ -2,232 +2,247 @@ package poller
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// leases are the entries of the index that this copy holds. The invoice of each is loaded before anything else, the newest
-// entries first: those invoices are the most likely to be paid right now. It is safe for concurrent use.
-type leases struct {
-	p       *Worker
-	ctx     context.Context // of the loads under way
-	cancel  context.CancelFunc
-	arrive  func(w *watch, recorded bool) // takes what is to be polled, or waited for
-	balance *balance
-	loads   sync.WaitGroup
-
-	mu      sync.Mutex
-	stopped bool
-	waiting []*watch // to be loaded, the newest last
-	loading int
-	held    map[*bus.Lease]struct{} // what this copy has; a lease that was lost is none of it
+// take owns the lease of an entry from now on.
+func (l *loop) take(lease *bus.Lease) {
+	k, err := keyOf(lease.Subject)
+	switch {
+	case err != nil || lease.Replayed:
+		go l.p.acceptUnusual(lease, k, err)
+	case !l.do(func() { l.acceptDelivery(lease, k) }):
+		lease.GiveBack(atOnce)
+	}
 }
 
-func newLeases(p *Worker, arrive func(*watch, bool)) *leases {
-	ls := &leases{p: p, arrive: arrive, balance: newBalance(p), held: map[*bus.Lease]struct{}{}}
-	ls.ctx, ls.cancel = context.WithCancel(p.inHand)
-	return ls
-}
-
-// acceptDelivery owns a lease from now on. It does not block.
-func (ls *leases) acceptDelivery(l *bus.Lease) {
-	k, err := keyOf(l.Subject)
-	if err != nil || l.Replayed {
-		go ls.acceptUnusual(l, k, err)
+// acceptDelivery keeps an entry, and has its invoice loaded, unless another copy is to have it.
+func (l *loop) acceptDelivery(lease *bus.Lease, k events.Key) {
+	now := l.now()
+	if known := l.invoices[k]; known != nil {
+		l.renewLease(known, lease)
+		if known.terminal == nil {
+			l.loadSoon(known, now)
+		}
 		return
 	}
-	now := time.Now()
-	if !ls.balance.accept(l.Seq, ls.size(), now) {
-		l.GiveBack(refusedFor)
+	ok, cameBack := l.balance.accept(lease.Seq, l.held(), time.Now())
+	if !ok {
+		lease.GiveBack(refusedFor)
 		return
 	}
-	w := &watch{key: k, lease: l}
-	if ls.balance.cameBack(l.Seq, now) {
-		w.kept = now
+	w := l.hold(k, lease)
+	if cameBack {
+		w.kept = time.Now()
 	}
-	ls.mu.Lock()
-	ls.held[l] = struct{}{}
-	ls.mu.Unlock()
-	ls.load(w)
+	_, w.hinted = l.early[k] // the buyer, or the invoicer, was quicker than the index
+	_, w.recorded = l.recorded[k]
+	w.again = w.hinted || w.recorded
+	delete(l.early, k)
+	delete(l.recorded, k)
 }
 
-// acceptUnusual parks a message of the index whose subject names no invoice. An invoice that a person has sent back it
-// puts on the index again: from there the invoice comes to some copy, and is counted.
-func (ls *leases) acceptUnusual(l *bus.Lease, k events.Key, odd error) {
-	ctx, err := context.WithoutCancel(ls.ctx), odd
-	if odd != nil {
-		err = l.Park(ctx, 1, odd)
-	} else if _, _, err = ls.p.Bus.IndexOpen(ls.ctx, k, 0); err == nil {
-		l.Done(ctx)
+// renewLease gives an invoice that is known the lease that came now. The one that it had is lost, or of an entry that was
+// removed before this one was stored.
+func (l *loop) renewLease(w *watch, lease *bus.Lease) {
+	if lease.Lost() || lease.Seq < w.seq {
+		lease.Drop()
+		return
 	}
-	if err != nil {
-		ls.p.Log.Warn().Err(err).Str("worker", Name).Str("subject", l.Subject).Msg("a message of the index is neither parked nor indexed yet")
-		l.GiveBack(leftToNewer)
-	}
+	w.lease.Drop()
+	l.setLost(w, 0)
+	w.lease, w.seq = lease, lease.Seq
 }
 
-// load has the invoice of an entry loaded that this copy holds.
-func (ls *leases) load(w *watch) {
-	ls.mu.Lock()
-	stopped := ls.stopped
-	if !stopped {
-		ls.waiting = append(ls.waiting, w)
-	}
-	if !stopped && ls.loading < loadsAtOnce {
-		ls.loading++
-		ls.loads.Go(ls.runLoads)
-	}
-	ls.mu.Unlock()
-	if stopped {
-		ls.giveBack(w.lease, atOnce)
-	}
-}
-
-func (ls *leases) runLoads() {
-	for w := ls.nextLoad(); w != nil; w = ls.nextLoad() {
-		ls.loadEntry(w)
-	}
-}
-
-func (ls *leases) nextLoad() *watch {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	last := len(ls.waiting) - 1
-	if last < 0 {
-		ls.loading--
-		return nil
-	}
-	w := ls.waiting[last]
-	ls.waiting[last], ls.waiting = nil, ls.waiting[:last]
+// hold keeps an entry whose invoice is to be loaded.
+func (l *loop) hold(k events.Key, lease *bus.Lease) *watch {
+	w := &watch{key: k, lease: lease, seq: lease.Seq}
+	l.invoices[k] = w
+	l.toLoad = append(l.toLoad, w)
 	return w
 }
 
-// loadEntry loads an invoice and does with its entry what the stream says.
-func (ls *leases) loadEntry(w *watch) {
-	l, p := w.lease, ls.p
-	if l.Lost() {
-		ls.drop(l)
-		return
-	}
-	age := time.Duration(0) // nothing is removed or parked for its age while that is not known
-	if p.Bus.ClockKnown() {
-		age = p.Bus.Now().Sub(l.At)
-	}
-	act, err := ls.loadInvoice(w, age)
-	if act != retryLoad {
-		w.unread = 0
-	}
-	log := p.Log.Warn().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice)
-	switch act {
-	case pollEntry, awaitInvoice:
-		ls.arrive(w, act == pollEntry)
-	case removeEntry:
-		ls.removeEntry(l)
-	case forgetEntry:
-		log.Dur("age", age).Msg("an entry of the index is removed: nothing is recorded of its invoice")
-		ls.removeEntry(l)
-		ls.indexAgain(w.key)
-	case leaveToOther:
-		p.reportNotServed(w.key, err)
-		ls.leaveToOther(l)
-	case leaveToNewer:
-		if p.sometimes.OK("newer") {
-			log.Msg("an invoice is left to a newer version of this program; nobody polls it unless one runs")
+// startLoads loads invoices, the newest entries first: those invoices are the most likely to be paid right now.
+func (l *loop) startLoads() {
+	for last := len(l.toLoad) - 1; last >= 0 && l.loading < loadsAtOnce; last-- {
+		w := l.toLoad[last]
+		l.toLoad[last], l.toLoad = nil, l.toLoad[:last]
+		switch {
+		case l.invoices[w.key] != w: // it was lost or given back meanwhile
+		case w.lease.Lost():
+			l.drop(w)
+		default:
+			w.busy, w.looked = true, l.now()
+			l.loading++
+			go l.load(w, w.lease)
 		}
-		ls.giveBack(l, leftToNewer)
-	case parkEntry:
-		if err := p.parkInvoice(ls.ctx, w, l, action{park: err}); err != nil {
-			ls.giveBack(l, leftToNewer)
-		}
-		ls.indexAgain(w.key)
-	case retryLoad:
-		if p.sometimes.OK("load") {
-			log.Msg("invoices cannot be loaded")
-		}
-		ls.loadLater(w)
 	}
 }
 
-// loadLater keeps an entry whose invoice the broker did not give: the broker would not hear at once that the entry is given
-// back, and deal it out only after ackWait. After a while another copy may have better luck.
-func (ls *leases) loadLater(w *watch) {
-	now := time.Since(ls.p.started)
-	if w.unread == 0 {
+// load loads an invoice and does with its entry what the stream says.
+func (l *loop) load(w *watch, lease *bus.Lease) {
+	defer func() { l.tasks <- func() { l.loading-- } }()
+	e := l.p.loadEntry(l.loads, w.key, lease)
+	lookBack := e.action == forgetEntry || e.action == parkEntry
+	switch e.action {
+	case removeEntry, forgetEntry:
+		lease.Done(context.WithoutCancel(l.loads))
+	case parkEntry:
+		if err := l.p.parkInvoice(l.loads, &watch{key: w.key, loaded: e.loaded}, lease, action{park: e.err}); err != nil {
+			e.action = leaveToNewer
+		}
+	}
+	l.tasks <- func() { l.finishLoad(w, lease, e) }
+	if lookBack { // what was not recorded may be so by now
+		l.p.indexAgain(l.loads, w.key)
+	}
+}
+
+// finishLoad takes in what was loaded.
+func (l *loop) finishLoad(w *watch, lease *bus.Lease, e loadedEntry) {
+	now := l.now()
+	w.busy = false
+	if e.action != retryLoad {
+		w.unread = 0
+	} else if w.unread == 0 {
 		w.unread = now
 	}
-	if now-w.unread < preparingFor {
-		ls.arrive(w, false)
+	switch e.action {
+	case pollEntry:
+		w.as, w.reference, w.loaded = e.as, e.loaded.InvoiceReference, e.loaded
+		l.startPolling(w, now)
+	case awaitInvoice:
+		l.awaitInvoice(w, now)
+	case leaveToNewer:
+		l.giveBack(w, leftToNewer)
+	case leaveToOther:
+		l.leaveToOther(w)
+	case retryLoad:
+		// The broker would not hear at once that the entry is given back, and deal it out only after ackWait. After a while
+		// another copy may have better luck.
+		if now-w.unread >= preparingFor {
+			l.leaveToOther(w)
+		} else {
+			l.awaitInvoice(w, now)
+		}
+	default:
+		l.endEntry(w, lease)
+	}
+}
+
+// awaitInvoice keeps an entry until its invoice is recorded: its order is being handled.
+func (l *loop) awaitInvoice(w *watch, now instant) {
+	if w.since == 0 {
+		w.since = now
+	}
+	pause := preparingEvery
+	switch {
+	case w.again && w.recorded: // it was loaded just before
+		pause = 0
+	case w.again:
+		pause = preparingLeast
+	case now-w.since > preparingFor:
+		pause = preparingLater
+	}
+	w.again = false
+	l.schedule.addUnrecorded(w, now+pause)
+}
+
+// loadSoon has an invoice loaded again at the given time, or after the load under way.
+func (l *loop) loadSoon(w *watch, at instant) { w.again = !l.schedule.moveUp(w, at) }
+
+// endEntry ends an invoice whose entry was removed, parked or given back under the given lease.
+func (l *loop) endEntry(w *watch, lease *bus.Lease) {
+	if w.lease == lease {
+		l.drop(w)
 		return
 	}
-	ls.leaveToOther(w.lease)
+	l.setLost(w, 0)
+	l.hold(w.key, w.lease) // it was put on the index again meanwhile, or came again
 }
 
-// indexAgain puts an invoice on the index that was recorded while its entry was being removed. The invoicer looks whether
-// the entry is there after it has recorded the invoice, so one of the two sees the other; of an entry that is about to be
-// removed it looks once more later, since this process may die before it has come here.
-func (ls *leases) indexAgain(k events.Key) {
-	ctx := context.WithoutCancel(ls.ctx)
-	for {
-		inv, err := ls.p.Bus.Load(ctx, k)
-		if err == nil && (!inv.State.Open() || inv.InvoiceReference == "") {
+// drop forgets an invoice whose entry is gone, or another copy's.
+func (l *loop) drop(w *watch) {
+	w.lease.Drop()
+	l.schedule.remove(w)
+	l.setLost(w, 0)
+	delete(l.invoices, w.key)
+}
+
+func (l *loop) giveBack(w *watch, after time.Duration) {
+	w.lease.GiveBack(after)
+	l.drop(w)
+}
+
+func (l *loop) leaveToOther(w *watch) {
+	pause, _ := l.strangers.Leave(w.seq, time.Now())
+	l.giveBack(w, pause)
+}
+
+// giveBackExcess gives entries back for the sake of the other copies, those with the newest answers: they can wait a moment.
+func (l *loop) giveBackExcess(now instant) {
+	n := l.balance.excess(l.held(), time.Now())
+	for _, w := range l.invoices {
+		if n <= 0 {
 			return
 		}
-		if _, _, err = ls.p.Bus.IndexOpen(ctx, k, 0); err == nil {
-			return
+		if w.terminal == nil || w.busy || w.lost > 0 || time.Since(w.kept) < shedMemory || now-w.answered > 2*l.p.Interval {
+			continue
 		}
-		if ls.p.sometimes.OK("index again") {
-			ls.p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("invoices that may be open are not on the index yet")
-		}
-		select {
-		case <-ls.ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
+		l.balance.noteShed(w.seq, time.Now())
+		l.giveBack(w, atOnce)
+		n--
 	}
 }
 
-// removeEntry removes the entry from the index.
-func (ls *leases) removeEntry(l *bus.Lease) {
-	l.Done(context.WithoutCancel(ls.ctx))
-	ls.drop(l)
-}
-
-// drop ends a lease whose entry is gone, or another copy's.
-func (ls *leases) drop(l *bus.Lease) {
-	l.Drop()
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	delete(ls.held, l)
-}
-
-func (ls *leases) giveBack(l *bus.Lease, after time.Duration) {
-	l.GiveBack(after)
-	ls.drop(l)
-}
-
-func (ls *leases) leaveToOther(l *bus.Lease) {
-	ls.giveBack(l, ls.balance.strangerPause(l.Seq, time.Now()))
-}
-
-// size is how many entries this copy has.
-func (ls *leases) size() int {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	return len(ls.held)
-}
-
-// stop gives back what is not loaded yet; nothing is loaded any more.
-func (ls *leases) stop() {
-	ls.mu.Lock()
-	waiting := ls.waiting
-	ls.stopped, ls.waiting = true, nil
-	ls.mu.Unlock()
-	for _, w := range waiting {
-		ls.giveBack(w.lease, atOnce)
+// giveBackAll gives everything back at once but for what is loaded or polled, which has the grace period to finish.
+func (l *loop) giveBackAll() {
+	defer l.abandon()
+	defer time.AfterFunc(grace, l.abandon).Stop()
+	giveBack := func() {
+		for _, w := range l.invoices {
+			if !w.busy {
+				l.giveBack(w, atOnce)
+			}
+		}
 	}
-	ls.cancel()
-	ls.loads.Wait()
+	l.announce(0, true)
+	giveBack()
+	l.stopLoads()
+	for l.underWay+l.loading > 0 {
+		(<-l.tasks)()
+	}
+	giveBack()
+}
+
+// held is how many entries this copy has. A lease that was lost is none of them.
+func (l *loop) held() int { return len(l.invoices) - l.lost }
+
+// setLost notes since when it is known that the lease of an invoice is lost; 0 is that it is not.
+func (l *loop) setLost(w *watch, at instant) {
+	if w.lost > 0 {
+		l.lost--
+	}
+	if w.lost = at; at > 0 {
+		l.lost++
+	}
+}
+
+// dropLost handles an invoice whose lease is lost: this copy stood still, or was cut off from the broker. The copy goes on
+// asking about such an invoice, which is harmless and may fetch a payment in time, until another copy has it for certain.
+func (l *loop) dropLost(w *watch, connected bool, now instant) (dropped bool) {
+	first := w.lost == 0
+	if first || !connected {
+		w.lease.Drop()
+		l.setLost(w, now)
+	}
+	// A cluster may elect a leader meanwhile.
+	if w.busy || w.terminal != nil && (first || now-w.lost <= l.p.Bus.AckWait()*3/2) {
+		return false
+	}
+	l.drop(w)
+	return true
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 // loop is the one goroutine that owns the scheduler and every invoice that is held.
@@ -19,29 +20,42 @@ type loop struct {
 	ended    chan struct{}
 	abandon  context.CancelFunc // ends the polls under way
 
-	invoices map[events.Key]*watch
-	early    map[events.Key]instant // hints for invoices that are not held, or are being loaded
-	recorded map[events.Key]instant // the invoicer's
-	underWay int                    // goroutines that poll or record
-	latest   instant                // the worst lateness since the last survey
+	invoices  map[events.Key]*watch // all that this copy holds
+	lost      int                   // those of them whose lease is lost
+	toLoad    []*watch              // the newest last
+	loading   int                   // goroutines that load
+	loads     context.Context       // of the loads under way
+	stopLoads context.CancelFunc
+	balance   balance
+	strangers *bus.Strangers         // entries that this copy cannot poll
+	early     map[events.Key]instant // hints for invoices that are not held
+	recorded  map[events.Key]instant // the invoicer's
+	underWay  int                    // goroutines that poll or record
+
+	// Since the last survey.
+	latest instant // the worst lateness
+	polls  int
 }
 
 func newLoop(p *Worker, abandon context.CancelFunc) *loop {
-	return &loop{
+	l := &loop{
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
 		tasks: make(chan func()), hints: make(chan events.Key, mostHints), issued: make(chan events.Key, mostHints),
 		stopping: make(chan struct{}), ended: make(chan struct{}),
 		invoices: map[events.Key]*watch{}, early: map[events.Key]instant{}, recorded: map[events.Key]instant{},
+		balance: newBalance(p), strangers: bus.NewStrangers(notServedMost),
 	}
+	l.loads, l.stopLoads = context.WithCancel(p.inHand)
+	return l
 }
 
 func (l *loop) now() instant { return time.Since(l.p.started) }
 
 func (l *loop) run() {
 	defer close(l.ended)
-	turn, second := time.NewTimer(time.Hour), time.NewTicker(time.Second)
+	turn := time.NewTimer(time.Hour)
 	defer turn.Stop()
-	defer second.Stop()
+	l.announce(0, false)
 	for {
 		now := l.now()
 		l.dispatch(now)
@@ -59,8 +73,6 @@ func (l *loop) run() {
 		case k := <-l.hints:
 			l.acceptHint(k)
 		case <-turn.C:
-		case <-second.C:
-			l.survey(l.now())
 		}
 	}
 }
@@ -68,7 +80,6 @@ func (l *loop) run() {
 // stop ends the loop and waits for it.
 func (l *loop) stop() {
 	close(l.stopping)
-	l.p.leases.stop()
 	<-l.ended
 	_ = l.p.Bus.Conn().FlushTimeout(time.Second) // what was given back is at the broker
 }
@@ -83,71 +94,14 @@ func (l *loop) do(task func()) bool {
 	}
 }
 
-// arrive passes an entry whose invoice was loaded to the loop.
-func (l *loop) arrive(w *watch, recorded bool) {
-	if !l.do(func() { l.acceptEntry(w, recorded) }) {
-		l.p.leases.giveBack(w.lease, atOnce)
-	}
-}
-
-// acceptEntry takes in an entry whose invoice was loaded, and found to be recorded or not.
-func (l *loop) acceptEntry(w *watch, recorded bool) {
-	now := l.now()
-	_, hinted := l.early[w.key] // the buyer, or the invoicer, was quicker than the index
-	_, issued := l.recorded[w.key]
-	delete(l.early, w.key)
-	delete(l.recorded, w.key)
-	w.hinted, w.recorded = w.hinted || hinted, w.recorded || issued
-	known := l.invoices[w.key]
-	switch {
-	case known != nil && known.terminal != nil:
-		l.renewLease(known, w.lease)
-	case !recorded && issued: // it was loaded just before
-		l.p.leases.load(w)
-	case !recorded && known != nil: // it was put on the index again
-		l.renewLease(known, w.lease)
-	case !recorded:
-		l.awaitInvoice(w, hinted, now)
-	default:
-		if known != nil {
-			l.schedule.remove(known)
-			l.renewLease(w, known.lease)
-		}
-		l.startPolling(w, now)
-	}
-}
-
-// renewLease gives an invoice that is known the lease that came now. The one that it had is lost, or of an entry that was
-// removed before this one was stored.
-func (l *loop) renewLease(w *watch, lease *bus.Lease) {
-	if lease.Lost() || lease.Seq < w.lease.Seq {
-		l.p.leases.drop(lease)
-		return
-	}
-	l.p.leases.drop(w.lease)
-	w.lease, w.lost = lease, 0
-}
-
-// awaitInvoice keeps an entry until its invoice is recorded: its order is being handled.
-func (l *loop) awaitInvoice(w *watch, hinted bool, now instant) {
-	if w.since == 0 {
-		w.since = now
-	}
-	pause := preparingEvery
-	switch {
-	case hinted:
-		pause = preparingLeast
-	case now-w.since > preparingFor:
-		pause = preparingLater
-	}
-	w.looked = now
-	l.invoices[w.key] = w
-	l.schedule.addUnrecorded(w, now+pause)
-}
-
 // startPolling gives an invoice its first turn. Until it is answered, the last answer counts as being as old as it may be.
 func (l *loop) startPolling(w *watch, now instant) {
-	l.invoices[w.key] = w
+	w.again = false
+	w.ctx = seqr.WithAbout(l.p.inHand, w.key.String())
+	w.overdue = w.loaded.OverdueAt != nil || !w.loaded.State.Open()
+	if w.loaded.DueAt != nil {
+		w.dueAt = *w.loaded.DueAt
+	}
 	age := max(0, l.p.Bus.Now().Sub(w.lease.At))
 	most := reversal // after a start it is not known when it was last asked about
 	if w.lease.Redelivered {
@@ -170,9 +124,9 @@ func (l *loop) acceptHint(k events.Key) {
 		remember(l.early, k, now)
 	case w.terminal == nil:
 		w.hinted = true
-		l.schedule.moveUp(w, w.looked+preparingLeast)
+		l.loadSoon(w, w.looked+preparingLeast)
 	default:
-		l.p.metrics.hints.WithLabelValues(hintLabel(l.schedule.pollHinted(w, now))).Inc()
+		l.p.metrics.hints[l.schedule.pollHinted(w, now)].Inc()
 	}
 }
 
@@ -183,8 +137,10 @@ func (l *loop) acceptIssued(k events.Key) {
 	switch w := l.invoices[k]; {
 	case w == nil:
 		remember(l.recorded, k, now)
-	case !w.polled:
+	case w.terminal == nil:
 		w.recorded = true
+		l.loadSoon(w, now)
+	case !w.polled:
 		l.schedule.moveUp(w, now)
 	}
 }
@@ -198,10 +154,8 @@ func remember(hints map[events.Key]instant, k events.Key, now instant) {
 
 // dispatch begins the loads and calls that are due and may be made.
 func (l *loop) dispatch(now instant) {
-	for _, w := range l.schedule.advance(now) {
-		delete(l.invoices, w.key)
-		l.p.leases.load(w)
-	}
+	l.toLoad = append(l.toLoad, l.schedule.advance(now)...)
+	l.startLoads()
 	for w := l.schedule.next(now); w != nil; w = l.schedule.next(now) {
 		late := max(0, now-w.due)
 		l.latest = max(l.latest, late)
@@ -210,7 +164,7 @@ func (l *loop) dispatch(now instant) {
 			l.p.Observe(late)
 		}
 		l.underWay++
-		l.p.polls.Add(1)
+		l.polls++
 		go l.poll(w, w.lease)
 	}
 }
@@ -244,31 +198,9 @@ func (l *loop) finishCall(w *watch, a answer) {
 // finishPoll puts an invoice back into the timetable, unless it is gone: this copy does not hold it any more.
 func (l *loop) finishPoll(w *watch, lease *bus.Lease, gone bool) {
 	l.underWay--
-	if !gone {
+	if gone {
+		l.endEntry(w, lease)
+	} else {
 		l.schedule.putBack(w, l.now())
-		return
 	}
-	delete(l.invoices, w.key)
-	if w.lease != lease { // it was put on the index again meanwhile, or came again
-		l.p.leases.load(&watch{key: w.key, lease: w.lease})
-	}
-}
-
-// giveBackAll gives everything back at once but for the polls under way, which have the grace period to finish.
-func (l *loop) giveBackAll() {
-	defer l.abandon()
-	defer time.AfterFunc(grace, l.abandon).Stop()
-	giveBack := func() {
-		for k, w := range l.invoices {
-			if !w.busy {
-				delete(l.invoices, k)
-				l.p.leases.giveBack(w.lease, atOnce)
-			}
-		}
-	}
-	giveBack()
-	for l.underWay > 0 {
-		(<-l.tasks)()
-	}
-	giveBack()
 }

@@ -2,7 +2,7 @@ package poller
 
 import (
 	"context"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -45,7 +45,6 @@ type Config struct {
 // Worker polls. Any number of copies may run; the broker shares the invoices out among them.
 type Worker struct {
 	Config
-	only      map[string]bool // shop tokens
 	metrics   metrics
 	open      *bus.OpenGauge
 	started   time.Time // what instants are counted from
@@ -55,10 +54,7 @@ type Worker struct {
 	// Of one Run.
 	id     string
 	inHand context.Context // of the polls under way
-	leases *leases
 	roll   *bus.Roll
-	oldest atomic.Int64 // age of the oldest answer, ns
-	polls  atomic.Int64 // made so far
 }
 
 // New worker.
@@ -69,11 +65,8 @@ func New(c Config) *Worker {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	p := &Worker{Config: c, only: map[string]bool{}, metrics: newMetrics(c.Metrics), open: bus.NewOpenGauge(c.Bus),
-		started: time.Now(), records: make(chan struct{}, c.Concurrency)}
-	for _, s := range c.Only {
-		p.only[events.Token(s)] = true
-	}
+	p := &Worker{Config: c, metrics: newMetrics(c.Metrics), open: bus.NewOpenGauge(c.Bus), started: time.Now(),
+		records: make(chan struct{}, c.Concurrency)}
 	p.metrics.limit.Set(float64(c.Concurrency))
 	if c.Metrics != nil {
 		if err := p.open.Register(c.Metrics); err != nil {
@@ -89,7 +82,9 @@ func Consumers() []bus.Consumer {
 }
 
 // serves says whether this copy is set to poll the shop's invoices.
-func (p *Worker) serves(shop string) bool { return len(p.only) == 0 || p.only[shop] }
+func (p *Worker) serves(shop string) bool {
+	return len(p.Only) == 0 || slices.ContainsFunc(p.Only, func(s string) bool { return events.Token(s) == shop })
+}
 
 // Run until ctx ends; then polls under way are finished and everything that is held is given back, so that another copy
 // polls it at once.
@@ -98,7 +93,6 @@ func (p *Worker) Run(ctx context.Context) error {
 	defer abandon()
 	p.id, p.inHand, p.roll = nuid.Next(), inHand, &bus.Roll{}
 	l := newLoop(p, abandon)
-	p.leases = newLeases(p, l.arrive)
 	stop, err := p.Bus.AnswerStuck(Name, l.tellStuck)
 	if err != nil {
 		return err
@@ -107,13 +101,16 @@ func (p *Worker) Run(ctx context.Context) error {
 	go l.run() // Lease ends it
 
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.acceptDelivery, l.stop) })
+	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], l.take, l.stop) })
 	g.Go(func() error { return p.Bus.Hints(gctx, offer(l.hints), offer(l.issued)) })
 	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {
 		return p.Bus.Announcements(gctx, func(w bus.Watching) { p.roll.Note(w, time.Now()) })
 	})
-	g.Go(func() error { p.announce(gctx); return nil })
+	g.Go(func() error {
+		p.Bus.EverySecond(gctx, func() { l.do(l.survey) })
+		return nil
+	})
 	return g.Wait()
 }
 
@@ -125,23 +122,4 @@ func offer(hints chan<- events.Key) func(events.Key) {
 		default:
 		}
 	}
-}
-
-// announce tells the other copies, and whoever shows what is unwatched, what this one holds.
-func (p *Worker) announce(ctx context.Context) {
-	w := bus.Watching{ID: p.id, Serves: serving(p.Only)}
-	before := p.polls.Load()
-	tell := func() {
-		n := p.polls.Load()
-		w.Up = time.Since(p.started).Seconds()
-		w.Held, w.Polls, w.Oldest = p.leases.size(), float64(n-before), time.Duration(p.oldest.Load()).Seconds()
-		before = n
-		if err := p.Bus.Announce(w); err != nil && p.sometimes.OK("announce") {
-			p.Log.Debug().Err(err).Str("worker", Name).Msg("announcing")
-		}
-	}
-	tell()
-	p.Bus.EverySecond(ctx, tell)
-	w.Leaving = true
-	tell()
 }

@@ -38,7 +38,7 @@ func (p *Worker) executeNow(w *watch, l *bus.Lease, a action) (gone bool, err er
 	if a.record != nil {
 		switch err := p.appendEvent(ctx, w, a); {
 		case errors.Is(err, events.ErrNewerVersion):
-			p.leases.giveBack(l, leftToNewer)
+			l.GiveBack(leftToNewer)
 			return true, err
 		case a.ends && (errors.Is(err, errLost) || errors.Is(err, bus.ErrTooLarge)):
 			a.park = err
@@ -53,7 +53,7 @@ func (p *Worker) executeNow(w *watch, l *bus.Lease, a action) (gone bool, err er
 		err := p.parkInvoice(ctx, w, l, a)
 		return err == nil, err
 	case a.ends:
-		p.leases.removeEntry(l)
+		l.Done(context.WithoutCancel(ctx))
 		return true, nil
 	case a.commit:
 		call, cancel := context.WithTimeout(w.ctx, callTimeout)
@@ -129,6 +129,5 @@ func (p *Worker) parkInvoice(ctx context.Context, w *watch, l *bus.Lease, a acti
 		p.metrics.unrecorded.Inc()
 	}
 	p.Log.Error().Err(reason).Str("worker", Name).Str("shop", known.Shop).Str("invoice", known.InvoiceID).Msg("given up and parked: a person has to look")
-	p.leases.drop(l) // Park has ended it
 	return nil
 }

@@ -65,12 +65,16 @@ func (s *scheduler) remove(w *watch) {
 	}
 }
 
-// moveUp makes an invoice due at the given time, unless it is due earlier.
-func (s *scheduler) moveUp(w *watch, at instant) {
-	if s.timetable.has(w) && at < w.due {
+// moveUp makes an invoice due at the given time, unless it is due earlier; false means that it is not in the timetable.
+func (s *scheduler) moveUp(w *watch, at instant) bool {
+	if !s.timetable.has(w) {
+		return false
+	}
+	if at < w.due {
 		w.due = at
 		heap.Fix(&s.timetable, w.place)
 	}
+	return true
 }
 
 // pollHinted makes an invoice due as soon as a hint may. The invoice gets no place before those that are nearer to a

@@ -9,9 +9,10 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// survey looks at everything that is held, once a second: what is nearest to a reversal, whose time is over, which leases
-// are lost, what to give back, and whether the limit of calls suffices.
-func (l *loop) survey(now instant) {
+// survey looks at everything that is held, at each full second of the broker's clock: what is nearest to a reversal, whose
+// time is over, which leases are lost, what to give back, and whether the limit of calls suffices.
+func (l *loop) survey() {
+	now := l.now()
 	for _, hints := range []map[events.Key]instant{l.early, l.recorded} {
 		for k, at := range hints {
 			if now-at > earlyHint {
@@ -49,17 +50,28 @@ func (l *loop) survey(now instant) {
 	l.giveBackExcess(now)
 	l.warnOfLimit()
 	l.setFigures(oldest)
+	l.announce(oldest, false)
+	l.latest, l.polls = 0, 0
+}
+
+// announce tells the other copies, and every process that shows what is unwatched, what this one holds.
+func (l *loop) announce(oldest instant, leaving bool) {
+	err := l.p.Bus.Announce(bus.Watching{
+		ID: l.p.id, Serves: serving(l.p.Only), Up: l.now().Seconds(), Leaving: leaving,
+		Held: l.held(), Polls: float64(l.polls), Oldest: oldest.Seconds(),
+	})
+	if err != nil && l.p.sometimes.OK("announce") {
+		l.p.Log.Debug().Err(err).Str("worker", Name).Msg("announcing")
+	}
 }
 
 // setFigures sets the metrics. An invoice that no copy watches is as near to a reversal as one whose polls are not answered.
 func (l *loop) setFigures(oldest instant) {
 	m := &l.p.metrics
-	l.p.oldest.Store(int64(oldest))
-	m.held.Set(float64(l.p.leases.size()))
+	m.held.Set(float64(l.held()))
 	m.worst.Set(oldest.Seconds())
 	m.left.Set((reversal - max(oldest, l.p.open.Unwatched())).Seconds())
 	m.underWay.Set(float64(l.schedule.busy))
-	l.latest = 0
 }
 
 // warnOfLimit says that more calls at once are needed than are allowed, while there is still time to allow more.
@@ -69,23 +81,6 @@ func (l *loop) warnOfLimit() {
 	}
 	l.p.Log.Warn().Str("worker", Name).Dur("late", l.latest).Int("invoices", len(l.invoices)).Int("limit", l.p.Concurrency).
 		Msg("polls are late by more than their interval because of the limit of calls at once: raise it, or run another poller; calls at once = open invoices × latency / interval")
-}
-
-// dropLost handles an invoice whose lease is lost: this copy stood still, or was cut off from the broker. The copy goes on
-// asking about such an invoice, which is harmless and may fetch a payment in time, until another copy has it for certain.
-func (l *loop) dropLost(w *watch, connected bool, now instant) (dropped bool) {
-	first := w.lost == 0
-	if first || !connected {
-		w.lost = now
-		l.p.leases.drop(w.lease)
-	}
-	// A cluster may elect a leader meanwhile.
-	if w.terminal != nil && (first || w.busy || now-w.lost <= l.p.Bus.AckWait()*3/2) {
-		return false
-	}
-	l.schedule.remove(w)
-	delete(l.invoices, w.key)
-	return true
 }
 
 // recordOverdue records that the buyer's time is over. The invoice is not polled meanwhile.
@@ -115,25 +110,6 @@ func (p *Worker) clockIsRight() bool {
 		p.Log.Error().Str("worker", Name).Dur("skew", skew).Msg("nothing expires here: this machine's clock and the broker's are apart")
 	}
 	return err == nil && skew.Abs() <= bus.MaxSkew
-}
-
-// giveBackExcess gives entries back for the sake of the other copies, those with the newest answers: they can wait a moment.
-func (l *loop) giveBackExcess(now instant) {
-	ls := l.p.leases
-	n := ls.balance.excess(ls.size(), time.Now())
-	for _, w := range l.invoices {
-		if n <= 0 {
-			return
-		}
-		if w.terminal == nil || w.busy || w.lost > 0 || time.Since(w.kept) < shedMemory || now-w.answered > 2*l.p.Interval {
-			continue
-		}
-		l.schedule.remove(w)
-		delete(l.invoices, w.key)
-		ls.balance.noteShed(w.lease.Seq, time.Now())
-		ls.giveBack(w.lease, atOnce)
-		n--
-	}
 }
 
 // tellStuck lets the loop tell what it knows of an open invoice: whether the buyer is waited for, or the provider.

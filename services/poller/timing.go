@@ -100,10 +100,8 @@ const (
 	refusedFor = 250 * time.Millisecond
 	// shedPart is the part of its entries that a copy gives back in one second.
 	shedPart = 10
-	// shedMemory is how long an entry that was given back or refused is remembered.
+	// shedMemory is how long an entry that was given back or not accepted is remembered.
 	shedMemory = time.Minute
 	// shedBack is how soon an entry comes again that no other copy has taken.
 	shedBack = 3 * time.Second
-	// rollFor is how long a look at the other copies counts.
-	rollFor = 100 * time.Millisecond
 )

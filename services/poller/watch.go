@@ -14,6 +14,7 @@ import (
 type watch struct {
 	key   events.Key
 	lease *bus.Lease // of its entry, the newest: an entry that is put on the index again has taken the place of one that was removed
+	seq   uint64     // of the entry
 	kept  time.Time  // when it came back that was given back for the sake of balance
 	lost  instant    // when it was found that the lease is lost; 0 while it is not
 
