@@ -14,13 +14,13 @@ type balance struct {
 	id, serves string
 	roll       *bus.Roll
 	returned   map[uint64]returned // entries that were given back for another copy, by sequence
-	shedding   bool
+	givingBack bool
 }
 
 type returned struct {
-	at      time.Time
-	refused bool      // it was delivered and not accepted
-	shed    time.Time // when it was given back after it was held
+	at        time.Time
+	refused   bool      // it was delivered and not accepted
+	givenBack time.Time // when it was given back after it was held
 }
 
 func newBalance(p *Worker) balance {
@@ -49,32 +49,34 @@ func tooMuch(held, mean int) bool { return held > mean+mean/tooMuchPart+tooMuchN
 func (b *balance) accept(seq uint64, held int, now time.Time) (ok, cameBack bool) {
 	r := b.returned[seq]
 	if mean, others := b.mean(held, now); !r.refused && others && tooMuch(held, mean) {
-		b.returned[seq] = returned{at: now, refused: true, shed: r.shed}
+		b.returned[seq] = returned{at: now, refused: true, givenBack: r.givenBack}
 		return false, false
 	}
 	delete(b.returned, seq)
-	return true, now.Sub(r.shed) < shedBack
+	return true, now.Sub(r.givenBack) < cameBackWithin
 }
 
-// noteShed notes that an entry is given back for another copy.
-func (b *balance) noteShed(seq uint64, now time.Time) { b.returned[seq] = returned{at: now, shed: now} }
+// noteGivenBack notes that an entry is given back for another copy.
+func (b *balance) noteGivenBack(seq uint64, now time.Time) {
+	b.returned[seq] = returned{at: now, givenBack: now}
+}
 
 // excess is how many entries to give back now. It is asked once a second, and forgets what was given back long ago.
 func (b *balance) excess(held int, now time.Time) int {
 	for seq, r := range b.returned {
-		if now.Sub(r.at) > shedMemory {
+		if now.Sub(r.at) > returnedMemory {
 			delete(b.returned, seq)
 		}
 	}
 	mean, others := b.mean(held, now)
 	switch {
 	case !others || held <= mean+1:
-		b.shedding = false
+		b.givingBack = false
 	case tooMuch(held, mean):
-		b.shedding = true
+		b.givingBack = true
 	}
-	if !b.shedding {
+	if !b.givingBack {
 		return 0
 	}
-	return min(held-mean, max(held/shedPart, 1))
+	return min(held-mean, max(held/excessPart, 1))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-func TestEntryIsJudgedByWhatTheStreamSays(t *testing.T) {
+func TestEntryIsHandledByWhatTheStreamSaysOfItsInvoice(t *testing.T) {
 	invoice := func(s events.State, reference string) bus.Loaded {
 		return bus.Loaded{Invoice: events.Invoice{State: s, InvoiceReference: reference}, Seq: 7}
 	}
@@ -60,49 +60,31 @@ func TestKeyIsReadFromEntriesAndEvents(t *testing.T) {
 	}
 }
 
-func TestBalance(t *testing.T) {
-	now := time.Unix(1000, 0)
-	b := &balance{id: "me", roll: &bus.Roll{}, returned: map[uint64]returned{}}
-	accept := func(seq uint64) bool { ok, _ := b.accept(seq, 5000, now); return ok }
-	if n := b.excess(5000, now); n != 0 || !accept(1) {
-		t.Errorf("the only copy gives %d back", n)
-	}
-	tell := func(held int, serves string) {
-		now = now.Add(time.Second)
-		b.roll.Note(bus.Watching{ID: "other", Held: held, Serves: serves}, now)
-	}
-	tell(0, "other shops")
-	if n := b.excess(5000, now); n != 0 {
-		t.Errorf("a copy that serves other shops is given %d", n)
-	}
-	tell(0, "")
-	if accept(2) {
-		t.Error("a copy with far too much takes more")
-	}
-	if !accept(2) {
-		t.Error("an entry that nobody else took is refused again")
-	}
-	mine, theirs, seconds := 1000, 0, 0
-	for n := b.excess(mine, now); n > 0; n = b.excess(mine, now) {
-		if n > mine/10 {
-			t.Fatalf("%d of %d given back in a second", n, mine)
+// Only a poller that has run for a while, or hears one that has, knows that an entry that comes again was held until lately.
+func TestTimeWithoutAnyPollIsNeverUnderestimated(t *testing.T) {
+	b := &bus.Bus{}
+	const age = time.Hour
+	for name, c := range map[string]struct {
+		ran, other  time.Duration
+		redelivered bool
+		want        time.Duration
+	}{
+		"never delivered before":                       {ran: time.Hour, want: age},
+		"after a start, nobody else is there":          {redelivered: true, want: age},
+		"after a start, the others have just started":  {redelivered: true, other: time.Second / 2, want: age},
+		"after a start, another has run all the while": {redelivered: true, other: time.Hour, want: b.AckWait()},
+		"this copy has run all the while":              {redelivered: true, ran: time.Hour, want: b.AckWait()},
+	} {
+		p := &Worker{started: time.Now().Add(-c.ran - time.Millisecond), roll: &bus.Roll{}}
+		p.Bus = b
+		p.roll.Note(bus.Watching{ID: "other", Up: c.other.Seconds()}, time.Now())
+		if c.other == 0 {
+			p.roll.Note(bus.Watching{ID: "other", Leaving: true}, time.Now())
 		}
-		mine, theirs, seconds = mine-n, theirs+n, seconds+1
-		tell(theirs, "")
-	}
-	if mine-theirs > 2 || theirs > mine || seconds > 15 {
-		t.Errorf("%d and %d after %d s", mine, theirs, seconds)
-	}
-	b.noteShed(3, now)
-	now = now.Add(time.Second)
-	if ok, cameBack := b.accept(3, mine, now); !ok || !cameBack {
-		t.Error("an entry that came back at once is not kept")
-	}
-	if _, cameBack := b.accept(3, mine, now); cameBack {
-		t.Error("an entry that came back is kept twice")
-	}
-	now = now.Add(10 * time.Second) // the other copy died
-	if n := b.excess(5000, now); n != 0 || !accept(4) {
-		t.Errorf("%d given back to a dead copy", n)
+		l := &bus.Lease{}
+		l.Redelivered = c.redelivered
+		if got := p.longestSilence(l, age); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }

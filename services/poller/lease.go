@@ -8,19 +8,19 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// take owns the lease of an entry from now on.
-func (l *loop) take(lease *bus.Lease) {
+// acceptDelivery owns the lease of an entry from now on. It is called on goroutines of the bus.
+func (l *loop) acceptDelivery(lease *bus.Lease) {
 	k, err := keyOf(lease.Subject)
 	switch {
 	case err != nil || lease.Replayed:
 		go l.p.acceptUnusual(lease, k, err)
-	case !l.do(func() { l.acceptDelivery(lease, k) }):
+	case !l.do(func() { l.acceptEntry(lease, k) }):
 		lease.GiveBack(atOnce)
 	}
 }
 
-// acceptDelivery keeps an entry, and has its invoice loaded, unless another copy is to have it.
-func (l *loop) acceptDelivery(lease *bus.Lease, k events.Key) {
+// acceptEntry keeps an entry, and has its invoice loaded, unless another copy is to have it.
+func (l *loop) acceptEntry(lease *bus.Lease, k events.Key) {
 	now := l.now()
 	if known := l.invoices[k]; known != nil {
 		l.renewLease(known, lease)
@@ -34,7 +34,7 @@ func (l *loop) acceptDelivery(lease *bus.Lease, k events.Key) {
 		lease.GiveBack(refusedFor)
 		return
 	}
-	w := l.hold(k, lease)
+	w := l.holdEntry(k, lease)
 	if cameBack {
 		w.kept = time.Now()
 	}
@@ -57,23 +57,23 @@ func (l *loop) renewLease(w *watch, lease *bus.Lease) {
 	w.lease, w.seq = lease, lease.Seq
 }
 
-// hold keeps an entry whose invoice is to be loaded.
-func (l *loop) hold(k events.Key, lease *bus.Lease) *watch {
+// holdEntry keeps an entry whose invoice is to be loaded.
+func (l *loop) holdEntry(k events.Key, lease *bus.Lease) *watch {
 	w := &watch{key: k, lease: lease, seq: lease.Seq}
 	l.invoices[k] = w
 	l.toLoad = append(l.toLoad, w)
 	return w
 }
 
-// startLoads loads invoices, the newest entries first: those invoices are the most likely to be paid right now.
-func (l *loop) startLoads() {
+// beginLoads loads invoices, the newest entries first: those invoices are the most likely to be paid right now.
+func (l *loop) beginLoads() {
 	for last := len(l.toLoad) - 1; last >= 0 && l.loading < loadsAtOnce; last-- {
 		w := l.toLoad[last]
 		l.toLoad[last], l.toLoad = nil, l.toLoad[:last]
 		switch {
 		case l.invoices[w.key] != w: // it was lost or given back meanwhile
 		case w.lease.Lost():
-			l.drop(w)
+			l.dropEntry(w)
 		default:
 			w.busy, w.looked = true, l.now()
 			l.loading++
@@ -115,26 +115,26 @@ func (l *loop) finishLoad(w *watch, lease *bus.Lease, e loadedEntry) {
 		w.as, w.reference, w.loaded = e.as, e.loaded.InvoiceReference, e.loaded
 		l.startPolling(w, now)
 	case awaitInvoice:
-		l.awaitInvoice(w, now)
+		l.waitForInvoice(w, now)
 	case leaveToNewer:
-		l.giveBack(w, leftToNewer)
+		l.giveBackEntry(w, leftToNewer)
 	case leaveToOther:
-		l.leaveToOther(w)
+		l.giveBackToOther(w)
 	case retryLoad:
 		// The broker would not hear at once that the entry is given back, and deal it out only after ackWait. After a while
 		// another copy may have better luck.
 		if now-w.unread >= preparingFor {
-			l.leaveToOther(w)
+			l.giveBackToOther(w)
 		} else {
-			l.awaitInvoice(w, now)
+			l.waitForInvoice(w, now)
 		}
 	default:
 		l.endEntry(w, lease)
 	}
 }
 
-// awaitInvoice keeps an entry until its invoice is recorded: its order is being handled.
-func (l *loop) awaitInvoice(w *watch, now instant) {
+// waitForInvoice keeps an entry until its invoice is recorded: its order is being handled.
+func (l *loop) waitForInvoice(w *watch, now instant) {
 	if w.since == 0 {
 		w.since = now
 	}
@@ -157,29 +157,30 @@ func (l *loop) loadSoon(w *watch, at instant) { w.again = !l.schedule.moveUp(w, 
 // endEntry ends an invoice whose entry was removed, parked or given back under the given lease.
 func (l *loop) endEntry(w *watch, lease *bus.Lease) {
 	if w.lease == lease {
-		l.drop(w)
+		l.dropEntry(w)
 		return
 	}
 	l.setLost(w, 0)
-	l.hold(w.key, w.lease) // it was put on the index again meanwhile, or came again
+	l.holdEntry(w.key, w.lease) // it was put on the index again meanwhile, or came again
 }
 
-// drop forgets an invoice whose entry is gone, or another copy's.
-func (l *loop) drop(w *watch) {
+// dropEntry forgets an invoice whose entry is gone, or another copy's.
+func (l *loop) dropEntry(w *watch) {
 	w.lease.Drop()
 	l.schedule.remove(w)
 	l.setLost(w, 0)
 	delete(l.invoices, w.key)
 }
 
-func (l *loop) giveBack(w *watch, after time.Duration) {
+func (l *loop) giveBackEntry(w *watch, after time.Duration) {
 	w.lease.GiveBack(after)
-	l.drop(w)
+	l.dropEntry(w)
 }
 
-func (l *loop) leaveToOther(w *watch) {
+// giveBackToOther leaves an entry that this copy cannot poll to the others, for longer each time.
+func (l *loop) giveBackToOther(w *watch) {
 	pause, _ := l.strangers.Leave(w.seq, time.Now())
-	l.giveBack(w, pause)
+	l.giveBackEntry(w, pause)
 }
 
 // giveBackExcess gives entries back for the sake of the other copies, those with the newest answers: they can wait a moment.
@@ -189,11 +190,11 @@ func (l *loop) giveBackExcess(now instant) {
 		if n <= 0 {
 			return
 		}
-		if w.terminal == nil || w.busy || w.lost > 0 || time.Since(w.kept) < shedMemory || now-w.answered > 2*l.p.Interval {
+		if w.terminal == nil || w.busy || w.lost > 0 || time.Since(w.kept) < returnedMemory || now-w.answered > 2*l.p.Interval {
 			continue
 		}
-		l.balance.noteShed(w.seq, time.Now())
-		l.giveBack(w, atOnce)
+		l.balance.noteGivenBack(w.seq, time.Now())
+		l.giveBackEntry(w, atOnce)
 		n--
 	}
 }
@@ -205,11 +206,11 @@ func (l *loop) giveBackAll() {
 	giveBack := func() {
 		for _, w := range l.invoices {
 			if !w.busy {
-				l.giveBack(w, atOnce)
+				l.giveBackEntry(w, atOnce)
 			}
 		}
 	}
-	l.announce(0, true)
+	l.announce(0)
 	giveBack()
 	l.stopLoads()
 	for l.underWay+l.loading > 0 {
@@ -231,9 +232,9 @@ func (l *loop) setLost(w *watch, at instant) {
 	}
 }
 
-// dropLost handles an invoice whose lease is lost: this copy stood still, or was cut off from the broker. The copy goes on
+// dropLostLease handles an invoice whose lease is lost: this copy stood still, or was cut off from the broker. The copy goes on
 // asking about such an invoice, which is harmless and may fetch a payment in time, until another copy has it for certain.
-func (l *loop) dropLost(w *watch, connected bool, now instant) (dropped bool) {
+func (l *loop) dropLostLease(w *watch, connected bool, now instant) (dropped bool) {
 	first := w.lost == 0
 	if first || !connected {
 		w.lease.Drop()
@@ -243,6 +244,6 @@ func (l *loop) dropLost(w *watch, connected bool, now instant) (dropped bool) {
 	if w.busy || w.terminal != nil && (first || now-w.lost <= l.p.Bus.AckWait()*3/2) {
 		return false
 	}
-	l.drop(w)
+	l.dropEntry(w)
 	return true
 }

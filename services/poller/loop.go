@@ -33,8 +33,8 @@ type loop struct {
 	underWay  int                    // goroutines that poll or record
 
 	// Since the last survey.
-	latest instant // the worst lateness
-	polls  int
+	worstLate instant // of a poll
+	polls     int
 }
 
 func newLoop(p *Worker, abandon context.CancelFunc) *loop {
@@ -55,7 +55,7 @@ func (l *loop) run() {
 	defer close(l.ended)
 	turn := time.NewTimer(time.Hour)
 	defer turn.Stop()
-	l.announce(0, false)
+	l.announce(0)
 	for {
 		now := l.now()
 		l.dispatch(now)
@@ -155,10 +155,10 @@ func remember(hints map[events.Key]instant, k events.Key, now instant) {
 // dispatch begins the loads and calls that are due and may be made.
 func (l *loop) dispatch(now instant) {
 	l.toLoad = append(l.toLoad, l.schedule.advance(now)...)
-	l.startLoads()
+	l.beginLoads()
 	for w := l.schedule.next(now); w != nil; w = l.schedule.next(now) {
 		late := max(0, now-w.due)
-		l.latest = max(l.latest, late)
+		l.worstLate = max(l.worstLate, late)
 		l.p.metrics.lateness.Observe(late.Seconds())
 		if l.p.Observe != nil {
 			l.p.Observe(late)

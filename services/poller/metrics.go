@@ -10,19 +10,19 @@ import (
 )
 
 type metrics struct {
-	held       prometheus.Gauge
-	worst      prometheus.Gauge
-	left       prometheus.Gauge
-	underWay   prometheus.Gauge
-	limit      prometheus.Gauge
-	lateness   prometheus.Histogram
-	gap        prometheus.Histogram
-	polls      *prometheus.CounterVec
-	hints      map[bool]prometheus.Counter // by whether the hint was taken
-	notServed  *prometheus.CounterVec
-	refused    *prometheus.CounterVec
-	unrecorded prometheus.Counter
-	reversed   prometheus.Counter
+	held         prometheus.Gauge
+	oldestAnswer prometheus.Gauge
+	secondsLeft  prometheus.Gauge
+	underWay     prometheus.Gauge
+	limit        prometheus.Gauge
+	lateness     prometheus.Histogram
+	gap          prometheus.Histogram
+	polls        *prometheus.CounterVec
+	hints        map[bool]prometheus.Counter // by whether the hint was taken
+	notServed    *prometheus.CounterVec
+	refused      *prometheus.CounterVec
+	unrecorded   prometheus.Counter
+	reversed     prometheus.Counter
 }
 
 // newMetrics registers the metrics, unless reg is nil.
@@ -39,12 +39,12 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	}
 	hints := counter("poller_hints_total", "Hints about invoices that are held: taken, or over the budget, so that the invoice waits for its own turn.", "outcome")
 	m := metrics{
-		held:     gauge("poller_held_invoices", "Open invoices that this process holds: it polls them, or waits for them to be recorded."),
-		worst:    gauge("poller_oldest_answer_seconds", "Seconds since the provider last answered about the invoice that has waited longest."),
-		left:     gauge("poller_seconds_before_reversal", "20 s less the age of the oldest answer, or less the time that an open invoice is watched by no poller: what is left before an unfetched payment is reversed. Alert below 10."),
-		underWay: gauge("poller_calls", "Polls that wait for their answer."),
-		limit:    gauge("poller_calls_limit", "Polls that may wait for their answer at once (--poll-concurrency)."),
-		lateness: histogram("poller_lateness_seconds", "Seconds from when a poll was due to when it was made.", .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20),
+		held:         gauge("poller_held_invoices", "Open invoices that this process holds: it polls them, or waits for them to be recorded."),
+		oldestAnswer: gauge("poller_oldest_answer_seconds", "Seconds since the provider last answered about the invoice that has waited longest."),
+		secondsLeft:  gauge("poller_seconds_before_reversal", "20 s less the age of the oldest answer, or less the time that an open invoice is watched by no poller: what is left before an unfetched payment is reversed. Alert below 10."),
+		underWay:     gauge("poller_calls", "Polls that wait for their answer."),
+		limit:        gauge("poller_calls_limit", "Polls that may wait for their answer at once (--poll-concurrency)."),
+		lateness:     histogram("poller_lateness_seconds", "Seconds from when a poll was due to when it was made.", .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 20),
 		gap: histogram("poller_answer_gap_seconds", "Seconds between two answered polls of one invoice; 20 s reverses a payment.",
 			.2, .5, 1, 1.2, 1.5, 2, 3, 5, 8, 10, 12, 15, 18, 20),
 		polls:      counter("poller_polls_total", "Polls by the status that the provider gave, or error.", "status"),

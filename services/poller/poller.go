@@ -38,7 +38,7 @@ type Config struct {
 	Log         zerolog.Logger
 
 	// Observe is told how late each poll is begun, for measurements that need more than the histogram.
-	// It is called on the loop's goroutine, so it must be quick; nil is nobody.
+	// It is called on the loop's goroutine, so it must be quick; nil observes nothing.
 	Observe func(late time.Duration)
 }
 
@@ -93,7 +93,7 @@ func (p *Worker) Run(ctx context.Context) error {
 	defer abandon()
 	p.id, p.inHand, p.roll = nuid.Next(), inHand, &bus.Roll{}
 	l := newLoop(p, abandon)
-	stop, err := p.Bus.AnswerStuck(Name, l.tellStuck)
+	stop, err := p.Bus.AnswerStuck(Name, l.answerStuck)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (p *Worker) Run(ctx context.Context) error {
 	go l.run() // Lease ends it
 
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], l.take, l.stop) })
+	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], l.acceptDelivery, l.stop) })
 	g.Go(func() error { return p.Bus.Hints(gctx, offer(l.hints), offer(l.issued)) })
 	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {

@@ -11,7 +11,7 @@ import (
 
 func newWatch() *watch { return &watch{} }
 
-func TestQueueGivesTheLeastFirstWhateverWasMovedOrRemoved(t *testing.T) {
+func TestQueueGivesTheEarliestFirstAfterMovesAndRemovals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := queue{before: func(a, b *watch) bool { return a.due < b.due }}
 		in := map[*watch]bool{}
@@ -65,7 +65,7 @@ func TestEveryInvoiceIsAskedAboutOnceAnInterval(t *testing.T) {
 	}
 }
 
-func TestOldestAnswerComesFirst(t *testing.T) {
+func TestInvoiceWithTheOldestAnswerIsAskedAboutFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newScheduler(1024, time.Second)
 		for _, age := range rapid.SliceOfN(rapid.IntRange(1, 1000), 2, 40).Draw(t, "answered") {
@@ -88,7 +88,7 @@ func TestOldestAnswerComesFirst(t *testing.T) {
 }
 
 // What comes at once, as at a start, is not due in step from then on.
-func TestWhatComesAtOnceIsSpread(t *testing.T) {
+func TestInvoicesThatComeAtOnceAreNotPolledInStep(t *testing.T) {
 	s := simulate(1024, func(*watch) (time.Duration, result) { return 5 * time.Millisecond, resultAnswered })
 	const n = 1000
 	for range n {
@@ -239,7 +239,7 @@ func TestHintsRaiseTheRateByNoMoreThanTheirBudget(t *testing.T) {
 	t.Logf("polls in 10 s: %d without hints, %d under 10,000 hints a second", plain, flooded)
 }
 
-func TestPausesAfterFailuresAreBounded(t *testing.T) {
+func TestPauseAfterFailuresIsAtMostThreeSeconds(t *testing.T) {
 	for failures, want := range map[int]time.Duration{0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 3 * time.Second, 100: 3 * time.Second} {
 		if got := pauseAfter(failures, time.Second); got != want {
 			t.Errorf("after %d failures: %s; want %s", failures, got, want)

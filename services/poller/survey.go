@@ -24,7 +24,7 @@ func (l *loop) survey() {
 	oldest, worrying := instant(0), 0
 	for _, w := range l.invoices {
 		switch {
-		case w.lease.Lost() && l.dropLost(w, connected, now):
+		case w.lease.Lost() && l.dropLostLease(w, connected, now):
 		case w.terminal == nil:
 			if w.unread > 0 { // it may be open, and is not polled
 				oldest = max(oldest, now-w.unread)
@@ -36,7 +36,7 @@ func (l *loop) survey() {
 				worrying++
 			}
 			if w.isDue() {
-				l.latest = max(l.latest, now-w.due)
+				l.worstLate = max(l.worstLate, now-w.due)
 			}
 			if !w.busy && !w.overdue && !w.dueAt.IsZero() && !wall.Before(w.dueAt) && now >= w.nextTry {
 				l.recordOverdue(w, clockIsRight, now)
@@ -49,13 +49,19 @@ func (l *loop) survey() {
 	}
 	l.giveBackExcess(now)
 	l.warnOfLimit()
-	l.setFigures(oldest)
-	l.announce(oldest, false)
-	l.latest, l.polls = 0, 0
+	l.setMetrics(oldest)
+	l.announce(oldest)
+	l.worstLate, l.polls = 0, 0
 }
 
 // announce tells the other copies, and every process that shows what is unwatched, what this one holds.
-func (l *loop) announce(oldest instant, leaving bool) {
+func (l *loop) announce(oldest instant) {
+	leaving := false
+	select {
+	case <-l.stopping:
+		leaving = true
+	default:
+	}
 	err := l.p.Bus.Announce(bus.Watching{
 		ID: l.p.id, Serves: serving(l.p.Only), Up: l.now().Seconds(), Leaving: leaving,
 		Held: l.held(), Polls: float64(l.polls), Oldest: oldest.Seconds(),
@@ -65,21 +71,21 @@ func (l *loop) announce(oldest instant, leaving bool) {
 	}
 }
 
-// setFigures sets the metrics. An invoice that no copy watches is as near to a reversal as one whose polls are not answered.
-func (l *loop) setFigures(oldest instant) {
+// setMetrics sets the metrics. An invoice that no copy watches is as near to a reversal as one whose polls are not answered.
+func (l *loop) setMetrics(oldest instant) {
 	m := &l.p.metrics
 	m.held.Set(float64(l.held()))
-	m.worst.Set(oldest.Seconds())
-	m.left.Set((reversal - max(oldest, l.p.open.Unwatched())).Seconds())
+	m.oldestAnswer.Set(oldest.Seconds())
+	m.secondsLeft.Set((reversal - max(oldest, l.p.open.Unwatched())).Seconds())
 	m.underWay.Set(float64(l.schedule.busy))
 }
 
 // warnOfLimit says that more calls at once are needed than are allowed, while there is still time to allow more.
 func (l *loop) warnOfLimit() {
-	if l.latest <= l.p.Interval || l.schedule.busy < l.p.Concurrency || !l.p.sometimes.OK("limit") {
+	if l.worstLate <= l.p.Interval || l.schedule.busy < l.p.Concurrency || !l.p.sometimes.OK("limit") {
 		return
 	}
-	l.p.Log.Warn().Str("worker", Name).Dur("late", l.latest).Int("invoices", len(l.invoices)).Int("limit", l.p.Concurrency).
+	l.p.Log.Warn().Str("worker", Name).Dur("late", l.worstLate).Int("invoices", len(l.invoices)).Int("limit", l.p.Concurrency).
 		Msg("polls are late by more than their interval because of the limit of calls at once: raise it, or run another poller; calls at once = open invoices × latency / interval")
 }
 
@@ -112,8 +118,8 @@ func (p *Worker) clockIsRight() bool {
 	return err == nil && skew.Abs() <= bus.MaxSkew
 }
 
-// tellStuck lets the loop tell what it knows of an open invoice: whether the buyer is waited for, or the provider.
-func (l *loop) tellStuck(shop, invoice string) []bus.Stuck {
+// answerStuck lets the loop tell what it knows of an open invoice: whether the buyer is waited for, or the provider.
+func (l *loop) answerStuck(shop, invoice string) []bus.Stuck {
 	told := make(chan []bus.Stuck, 1)
 	if !l.do(func() { told <- l.stuck(events.Key{Shop: shop, Invoice: invoice}) }) {
 		return nil

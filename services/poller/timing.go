@@ -98,10 +98,10 @@ const (
 	tooMuchNumber = 10
 	// refusedFor is the pause of an entry that is left to a copy with less to poll.
 	refusedFor = 250 * time.Millisecond
-	// shedPart is the part of its entries that a copy gives back in one second.
-	shedPart = 10
-	// shedMemory is how long an entry that was given back or not accepted is remembered.
-	shedMemory = time.Minute
-	// shedBack is how soon an entry comes again that no other copy has taken.
-	shedBack = 3 * time.Second
+	// excessPart is the part of its entries that a copy gives back in one second.
+	excessPart = 10
+	// returnedMemory is how long an entry that was given back or not accepted is remembered.
+	returnedMemory = time.Minute
+	// cameBackWithin is how soon an entry comes again that no other copy has taken.
+	cameBackWithin = 3 * time.Second
 )
