@@ -140,7 +140,7 @@ func (s *scheduler) nextChange() (at instant, ok bool) {
 	if s.timetable.Len() > 0 {
 		at, ok = s.timetable.first().due, true
 	}
-	if len(s.silent) > 0 && (!ok || s.wakes < at) {
+	if len(s.silent) > 0 && s.busy < s.limit && (!ok || s.wakes < at) {
 		at, ok = s.wakes, true
 	}
 	return at, ok
