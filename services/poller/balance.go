@@ -5,14 +5,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 )
 
 // balance keeps the copies' shares alike: the broker deals out entries evenly, but a copy that was alone for a while has
 // them all. It is not safe for concurrent use.
 type balance struct {
 	id, serves string
-	roll       *bus.Roll
+	roll       *watching.Pollers
 	returned   map[uint64]returned // entries that were given back for another copy, by sequence
 	givingBack bool
 }

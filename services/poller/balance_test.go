@@ -4,20 +4,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 )
 
 // A copy that has too much gives it back evenly, takes nothing more for a moment, and keeps what no other copy takes.
 func TestCopiesComeToShareEvenlyAndKeepWhatNoOtherTakes(t *testing.T) {
 	now := time.Unix(1000, 0)
-	b := &balance{id: "me", roll: &bus.Roll{}, returned: map[uint64]returned{}}
+	b := &balance{id: "me", roll: &watching.Pollers{}, returned: map[uint64]returned{}}
 	accept := func(seq uint64) bool { ok, _ := b.accept(seq, 5000, now); return ok }
 	if n := b.excess(5000, now); n != 0 || !accept(1) {
 		t.Errorf("the only copy gives %d back", n)
 	}
 	tell := func(held int, serves string) {
 		now = now.Add(time.Second)
-		b.roll.Note(bus.Watching{ID: "other", Held: held, Serves: serves}, now)
+		b.roll.Note(watching.Announcement{ID: "other", Held: held, Serves: serves}, now)
 	}
 	tell(0, "other shops")
 	if n := b.excess(5000, now); n != 0 {

@@ -62,7 +62,7 @@ type loadedEntry struct {
 func (p *Worker) loadEntry(ctx context.Context, k events.Key, l *bus.Lease) (e loadedEntry) {
 	age := time.Duration(0) // nothing is removed or parked for its age while that is not known
 	if p.Bus.ClockKnown() {
-		age = p.Bus.Now().Sub(l.At)
+		age = p.Bus.Now().Sub(l.Time)
 	}
 	if !p.serves(k.Shop) {
 		e.action = leaveToOther

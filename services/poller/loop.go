@@ -102,7 +102,7 @@ func (l *loop) startPolling(w *watch, now instant) {
 	if w.loaded.DueAt != nil {
 		w.dueAt = *w.loaded.DueAt
 	}
-	age := max(0, l.p.Bus.Now().Sub(w.lease.At))
+	age := max(0, l.p.Bus.Now().Sub(w.lease.Time))
 	most := reversal // after a start it is not known when it was last asked about
 	if w.lease.Redelivered {
 		most = l.p.Bus.AckWait() // another copy held it, and can have been silent for so long

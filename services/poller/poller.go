@@ -13,6 +13,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/internal/sometimes"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -46,7 +47,7 @@ type Config struct {
 type Worker struct {
 	Config
 	metrics   metrics
-	open      *bus.OpenGauge
+	open      *watching.Gauge
 	started   time.Time // what instants are counted from
 	sometimes sometimes.Sometimes
 	records   chan struct{} // bounds what is recorded at once
@@ -54,7 +55,7 @@ type Worker struct {
 	// Of one Run.
 	id     string
 	inHand context.Context // of the polls under way
-	roll   *bus.Roll
+	roll   *watching.Pollers
 }
 
 // New worker.
@@ -65,7 +66,7 @@ func New(c Config) *Worker {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	p := &Worker{Config: c, metrics: newMetrics(c.Metrics), open: bus.NewOpenGauge(c.Bus), started: time.Now(),
+	p := &Worker{Config: c, metrics: newMetrics(c.Metrics), open: watching.NewGauge(c.Bus), started: time.Now(),
 		records: make(chan struct{}, c.Concurrency)}
 	p.metrics.limit.Set(float64(c.Concurrency))
 	if c.Metrics != nil {
@@ -91,7 +92,7 @@ func (p *Worker) serves(shop string) bool {
 func (p *Worker) Run(ctx context.Context) error {
 	inHand, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	p.id, p.inHand, p.roll = nuid.Next(), inHand, &bus.Roll{}
+	p.id, p.inHand, p.roll = nuid.Next(), inHand, &watching.Pollers{}
 	l := newLoop(p, abandon)
 	stop, err := p.Bus.AnswerStuck(Name, l.answerStuck)
 	if err != nil {
@@ -105,10 +106,10 @@ func (p *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return p.Bus.Hints(gctx, offer(l.hints), offer(l.issued)) })
 	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {
-		return p.Bus.Announcements(gctx, func(w bus.Watching) { p.roll.Note(w, time.Now()) })
+		return watching.Listen(gctx, p.Bus, func(w watching.Announcement) { p.roll.Note(w, time.Now()) })
 	})
 	g.Go(func() error {
-		p.Bus.EverySecond(gctx, func() { l.do(l.survey) })
+		watching.EverySecond(gctx, p.Bus, func() { l.do(l.survey) })
 		return nil
 	})
 	return g.Wait()

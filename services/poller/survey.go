@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -62,7 +63,7 @@ func (l *loop) announce(oldest instant) {
 		leaving = true
 	default:
 	}
-	err := l.p.Bus.Announce(bus.Watching{
+	err := watching.Announce(l.p.Bus, watching.Announcement{
 		ID: l.p.id, Serves: serving(l.p.Only), Up: l.now().Seconds(), Leaving: leaving,
 		Held: l.held(), Polls: float64(l.polls), Oldest: oldest.Seconds(),
 	})
