@@ -38,11 +38,11 @@ func (l *loop) acceptEntry(lease *bus.Lease, k events.Key) {
 	if cameBack {
 		w.kept = time.Now()
 	}
-	_, w.hinted = l.early[k] // the buyer, or the invoicer, was quicker than the index
-	_, w.recorded = l.recorded[k]
-	w.again = w.hinted || w.recorded
-	delete(l.early, k)
-	delete(l.recorded, k)
+	_, w.anyHint = l.earlyHints[k] // the buyer, or the invoicer, was quicker than the index
+	_, w.issuedHint = l.earlyIssued[k]
+	w.again = w.anyHint || w.issuedHint
+	delete(l.earlyHints, k)
+	delete(l.earlyIssued, k)
 }
 
 // renewLease gives an invoice that is known the lease that came now. The one that it had is lost, or of an entry that was
@@ -75,7 +75,7 @@ func (l *loop) beginLoads() {
 		case w.lease.Lost():
 			l.dropEntry(w)
 		default:
-			w.busy, w.looked = true, l.now()
+			w.busy, w.loadBegun = true, l.now()
 			l.loading++
 			go l.load(w, w.lease)
 		}
@@ -106,9 +106,9 @@ func (l *loop) finishLoad(w *watch, lease *bus.Lease, e loadedEntry) {
 	now := l.now()
 	w.busy = false
 	if e.action != retryLoad {
-		w.unread = 0
-	} else if w.unread == 0 {
-		w.unread = now
+		w.unreadSince = 0
+	} else if w.unreadSince == 0 {
+		w.unreadSince = now
 	}
 	switch e.action {
 	case pollEntry:
@@ -123,7 +123,7 @@ func (l *loop) finishLoad(w *watch, lease *bus.Lease, e loadedEntry) {
 	case retryLoad:
 		// The broker would not hear at once that the entry is given back, and deal it out only after ackWait. After a while
 		// another copy may have better luck.
-		if now-w.unread >= preparingFor {
+		if now-w.unreadSince >= reloadOftenFor {
 			l.giveBackToOther(w)
 		} else {
 			l.waitForInvoice(w, now)
@@ -135,17 +135,17 @@ func (l *loop) finishLoad(w *watch, lease *bus.Lease, e loadedEntry) {
 
 // waitForInvoice keeps an entry until its invoice is recorded: its order is being handled.
 func (l *loop) waitForInvoice(w *watch, now instant) {
-	if w.since == 0 {
-		w.since = now
+	if w.unrecordedSince == 0 {
+		w.unrecordedSince = now
 	}
-	pause := preparingEvery
+	pause := reloadEvery
 	switch {
-	case w.again && w.recorded: // it was loaded just before
+	case w.again && w.issuedHint: // it was loaded just before
 		pause = 0
 	case w.again:
-		pause = preparingLeast
-	case now-w.since > preparingFor:
-		pause = preparingLater
+		pause = reloadAfterHint
+	case now-w.unrecordedSince > reloadOftenFor:
+		pause = reloadLater
 	}
 	w.again = false
 	l.schedule.addUnrecorded(w, now+pause)

@@ -20,17 +20,17 @@ type loop struct {
 	ended    chan struct{}
 	abandon  context.CancelFunc // ends the polls under way
 
-	invoices  map[events.Key]*watch // all that this copy holds
-	lost      int                   // those of them whose lease is lost
-	toLoad    []*watch              // the newest last
-	loading   int                   // goroutines that load
-	loads     context.Context       // of the loads under way
-	stopLoads context.CancelFunc
-	balance   balance
-	strangers *bus.Strangers         // entries that this copy cannot poll
-	early     map[events.Key]instant // hints for invoices that are not held
-	recorded  map[events.Key]instant // the invoicer's
-	underWay  int                    // goroutines that poll or record
+	invoices    map[events.Key]*watch // all that this copy holds
+	lost        int                   // those of them whose lease is lost
+	toLoad      []*watch              // the newest last
+	loading     int                   // goroutines that load
+	loads       context.Context       // of the loads under way
+	stopLoads   context.CancelFunc
+	balance     balance
+	strangers   *bus.Strangers         // entries that this copy cannot poll
+	earlyHints  map[events.Key]instant // hints for invoices that are not held
+	earlyIssued map[events.Key]instant // hints of the invoicer for such
+	underWay    int                    // goroutines that poll or record
 
 	// Since the last survey.
 	worstLate instant // of a poll
@@ -42,7 +42,7 @@ func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
 		tasks: make(chan func()), hints: make(chan events.Key, mostHints), issued: make(chan events.Key, mostHints),
 		stopping: make(chan struct{}), ended: make(chan struct{}),
-		invoices: map[events.Key]*watch{}, early: map[events.Key]instant{}, recorded: map[events.Key]instant{},
+		invoices: map[events.Key]*watch{}, earlyHints: map[events.Key]instant{}, earlyIssued: map[events.Key]instant{},
 		balance: newBalance(p), strangers: bus.NewStrangers(notServedMost),
 	}
 	l.loads, l.stopLoads = context.WithCancel(p.inHand)
@@ -110,7 +110,7 @@ func (l *loop) startPolling(w *watch, now instant) {
 	w.answered, w.asked = now-min(age, most), now
 	w.unheard = max(0, l.p.longestSilence(w.lease, age)-min(age, most))
 	due := now
-	if age < l.p.Interval && !w.recorded && !(w.hinted && l.schedule.allowHint(now)) {
+	if age < l.p.Interval && !w.issuedHint && !(w.anyHint && l.schedule.allowHint(now)) {
 		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
 	}
 	l.schedule.add(w, w.as.ID, due)
@@ -121,10 +121,10 @@ func (l *loop) acceptHint(k events.Key) {
 	now := l.now()
 	switch w := l.invoices[k]; {
 	case w == nil:
-		remember(l.early, k, now)
+		remember(l.earlyHints, k, now)
 	case w.terminal == nil:
-		w.hinted = true
-		l.loadSoon(w, w.looked+preparingLeast)
+		w.anyHint = true
+		l.loadSoon(w, w.loadBegun+reloadAfterHint)
 	default:
 		l.p.metrics.hints[l.schedule.pollHinted(w, now)].Inc()
 	}
@@ -136,9 +136,9 @@ func (l *loop) acceptIssued(k events.Key) {
 	now := l.now()
 	switch w := l.invoices[k]; {
 	case w == nil:
-		remember(l.recorded, k, now)
+		remember(l.earlyIssued, k, now)
 	case w.terminal == nil:
-		w.recorded = true
+		w.issuedHint = true
 		l.loadSoon(w, now)
 	case !w.polled:
 		l.schedule.moveUp(w, now)

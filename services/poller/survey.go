@@ -14,9 +14,9 @@ import (
 // time is over, which leases are lost, what to give back, and whether the limit of calls suffices.
 func (l *loop) survey() {
 	now := l.now()
-	for _, hints := range []map[events.Key]instant{l.early, l.recorded} {
+	for _, hints := range []map[events.Key]instant{l.earlyHints, l.earlyIssued} {
 		for k, at := range hints {
-			if now-at > earlyHint {
+			if now-at > earlyHintFor {
 				delete(hints, k)
 			}
 		}
@@ -27,8 +27,8 @@ func (l *loop) survey() {
 		switch {
 		case w.lease.Lost() && l.dropLostLease(w, connected, now):
 		case w.terminal == nil:
-			if w.unread > 0 { // it may be open, and is not polled
-				oldest = max(oldest, now-w.unread)
+			if w.unreadSince > 0 { // it may be open, and is not polled
+				oldest = max(oldest, now-w.unreadSince)
 			}
 		default:
 			age := now - w.answered

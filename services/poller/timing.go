@@ -27,9 +27,9 @@ const (
 	// hintedPerSecond and hintedBurst bound the polls that hints bring forward, of all invoices together.
 	hintedPerSecond = 100
 	hintedBurst     = 200
-	// mostHints of a kind may wait for the loop, and are remembered for earlyHint for invoices that are not known yet.
-	mostHints = 4096
-	earlyHint = 2 * time.Second
+	// mostHints of a kind may wait for the loop, and are remembered for earlyHintFor for invoices that are not known yet.
+	mostHints    = 4096
+	earlyHintFor = 2 * time.Second
 )
 
 // How many calls are made at once, and how long each may take.
@@ -73,12 +73,12 @@ const (
 	// loadsAtOnce is how many invoices are loaded at the same time.
 	loadsAtOnce = 64
 
-	// preparingEvery is how often an invoice of which nothing is recorded is loaded again while its order is being handled,
-	// and preparingLater once that has taken preparingFor. Its hint usually comes first.
-	preparingEvery = 500 * time.Millisecond
-	preparingLeast = 100 * time.Millisecond // after a hint
-	preparingFor   = 30 * time.Second
-	preparingLater = 5 * time.Second
+	// reloadEvery is how often an invoice of which nothing is recorded is loaded again while its order is being handled,
+	// and reloadLater once that has taken reloadOftenFor. Its hint usually comes first.
+	reloadEvery     = 500 * time.Millisecond
+	reloadAfterHint = 100 * time.Millisecond // after a hint
+	reloadOftenFor  = 30 * time.Second
+	reloadLater     = 5 * time.Second
 
 	// atOnce is the pause of what is given back for another copy to take. A broker that restarts forgets that there was to
 	// be none, but not when a pause was to end.

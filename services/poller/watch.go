@@ -18,12 +18,12 @@ type watch struct {
 	kept  time.Time  // when it came back that was given back for the sake of balance
 	lost  instant    // when it was found that the lease is lost; 0 while it is not
 
-	// While nothing is recorded of the invoice.
-	since    instant // when that was found first
-	unread   instant // since when the broker does not give its invoice; 0 when it does
-	looked   instant // when it was loaded last
-	hinted   bool    // a hint came, which it is polled for as soon as it is recorded
-	recorded bool    // the invoicer has said that it is
+	// Until the invoice is known to be recorded.
+	unrecordedSince instant // when it was first found that nothing is recorded
+	unreadSince     instant // since when the broker does not give its events; 0 when it does
+	loadBegun       instant // when the last load began
+	anyHint         bool    // a hint came, which it is polled for as soon as it is recorded
+	issuedHint      bool    // the invoicer has said that it is recorded
 
 	// Of the scheduler.
 	terminal   *terminal // nil until the invoice is known to be recorded
