@@ -72,7 +72,7 @@ func (p *Worker) decide(w *watch, st seqr.PaymentStatus, fact events.Fact) actio
 	case seqr.StatusExpired:
 		return endAction(events.EventExpired, fact)
 	case seqr.StatusReserved:
-		return action{record: func(inv events.Invoice) (events.Invoice, error) { return inv.ReservedBy(Name, fact) }, commit: true}
+		return action{record: func(inv events.Invoice) (events.Invoice, error) { return inv.MovedBy(events.EventReserved, Name, fact) }, commit: true}
 	}
 	return action{}
 }

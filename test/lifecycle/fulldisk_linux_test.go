@@ -48,13 +48,13 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 	if err := r.Sandbox.Pay(reference); err != nil {
 		t.Fatal(err)
 	}
-	for r.Bus.Ready(t.Context(), invoicer.Consumers()) == nil {
+	for r.Bus.Ready(t.Context(), invoicer.Name, invoicer.Consumers()) == nil {
 		if t.Context().Err() != nil {
 			t.Fatal("no copy says that nothing is stored")
 		}
 		time.Sleep(50 * time.Millisecond) // nothing tells when readiness changes
 	}
-	if err := r.Bus.Ready(t.Context(), invoicer.Consumers()); err == nil || !strings.Contains(err.Error(), "was not acknowledged") {
+	if err := r.Bus.Ready(t.Context(), invoicer.Name, invoicer.Consumers()); err == nil || !strings.Contains(err.Error(), "was not acknowledged") {
 		t.Errorf("ready: %v", err)
 	}
 	if err := r.Bus.Room(t.Context(), 1000); err == nil {
@@ -72,7 +72,7 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 	r.Place(rig.Order("1002", "10"))
 	pay(t, r, "1002")
 	r.Wait("1002", events.EventReceipted)
-	if err := r.Bus.Ready(t.Context(), invoicer.Consumers()); err != nil {
+	if err := r.Bus.Ready(t.Context(), invoicer.Name, invoicer.Consumers()); err != nil {
 		t.Errorf("after the disk has room: %v", err)
 	}
 }
