@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -226,7 +227,7 @@ var transitionTable = func() []Transition {
 	}
 }()
 
-func (t Transition) to(from State) State { return State(or(string(t.To), string(from))) }
+func (t Transition) to(from State) State { return cmp.Or(t.To, from) }
 
 func (t Transition) label() string { return label(t.On, t.full) }
 
@@ -264,7 +265,7 @@ func Next(from State, e Name, full bool) (State, error) {
 // recorded. The empty state is [None].
 func RecordersOf(from State, e Name) []Actor {
 	for _, t := range transitionTable {
-		if t.On == e && slices.Contains(t.From, State(or(string(from), string(None)))) {
+		if t.On == e && slices.Contains(t.From, cmp.Or(from, None)) {
 			return t.By
 		}
 	}
