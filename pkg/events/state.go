@@ -63,15 +63,6 @@ var stateTable = [...]stateRow{
 	{Refunded, paid, "paid, and all of it was paid back"},
 }
 
-// States gives every state in the order of an invoice's life.
-func States() []State {
-	var out []State
-	for _, r := range stateTable {
-		out = append(out, r.state)
-	}
-	return out
-}
-
 func (s State) stage() stage {
 	for _, r := range stateTable {
 		if r.state == s {
