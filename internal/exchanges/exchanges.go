@@ -74,7 +74,7 @@ func Start(ctx context.Context, b *bus.Bus, log zerolog.Logger) *Recorder {
 
 // Record implements seqr.Recorder. Calls about no invoice, and polls that found that the buyer has not paid yet, are left out.
 func (r *Recorder) Record(x seqr.Exchange) {
-	if x.About == "" || x.StillOpen {
+	if x.About == "" || x.Status == seqr.StatusIssued {
 		return
 	}
 	select {

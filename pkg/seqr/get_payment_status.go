@@ -34,7 +34,7 @@ func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (Paym
 		as:        &r.As,
 		write:     r.write,
 		read:      p.read,
-		stillOpen: func() bool { return p.Status == StatusIssued },
+		status:    &p.Status,
 		check: func() error {
 			switch {
 			case p.Status == "":
