@@ -1,6 +1,6 @@
 // Package watching tells how many open invoices no poller asks about.
 //
-//	announcement.go  pollers tell each other, and everybody who listens, how many open invoices they hold
+//	announcement.go  pollers tell each other, and every process that listens, how many open invoices they hold
 //	gauge.go         compares that with the index of open invoices, for metrics and for pollers
 package watching
 

@@ -37,7 +37,7 @@ func NewGauge(b *bus.Bus) *Gauge {
 	}
 }
 
-// Register registers the gauge, unless the registry has one already: several workers of a process may each bring theirs.
+// Register registers the gauge, unless the registry has one already: several workers of a process may each bring one.
 func (g *Gauge) Register(reg prometheus.Registerer) error {
 	err := reg.Register(g)
 	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
