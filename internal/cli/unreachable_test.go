@@ -150,6 +150,7 @@ func worlds(t *testing.T) map[string]world {
 
 // A command that can't do its work says why and ends; while it waits it says for what.
 func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
+	t.Parallel()
 	names, nodes := commands(t)
 	var commands []string
 	for _, name := range names {
