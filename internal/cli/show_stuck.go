@@ -3,13 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -111,13 +108,13 @@ func (l life) expects() []string {
 			canceled = true
 		case events.Returned:
 			_, known := inv.Refund(o.RefundID)
-			add("refunder", !known && !inv.State.Closed())
+			add("refunder", !known && (inv.State == "" || inv.State.Open()))
 		}
 	}
 	add("invoicer", placed && inv.State == "")
 	add("poller", inv.State.Open())
 	add("canceler", canceled && (inv.State == "" || inv.State.Open()) || inv.State.Open() && inv.OverdueAt != nil)
-	add("receipter", inv.State.WasPaid() && len(inv.Receipts) == 0)
+	add("receipter", inv.State.Paid() && len(inv.Receipts) == 0)
 	add("refunder", (canceled || inv.Late) && inv.Remaining().Sign() > 0)
 	for _, r := range inv.Refunds {
 		add("refunder", r.Status == events.RefundSending || r.Status == events.RefundWaiting)
@@ -157,17 +154,16 @@ func idle(ctx context.Context, b *bus.Bus, worker string) (s bus.Stuck, ok bool)
 		if c.Worker != worker {
 			continue
 		}
-		cons, err := b.JetStream().Consumer(ctx, c.Stream, c.Name)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		state, err := b.ConsumerState(ctx, c)
+		if bus.IsMissing(err) {
 			s.Why = "no " + worker + " has ever run on this broker; run one: seqrflow run " + worker
 			return s, true
 		}
 		if err != nil {
 			return s, false
 		}
-		info := cons.CachedInfo()
-		asking += info.NumWaiting
-		waiting += info.NumPending + uint64(info.NumAckPending)
+		asking += state.Asking
+		waiting += state.Waiting
 	}
 	switch {
 	case asking == 0:

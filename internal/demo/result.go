@@ -128,7 +128,7 @@ func (a accounts) ours(inv events.Invoice) {
 		return
 	}
 	b := a.of(inv.Shop, inv.Currency)
-	if inv.State.WasPaid() {
+	if inv.State.Paid() {
 		b.Paid, b.Refunded = b.Paid.Add(inv.Total), b.Refunded.Add(inv.Refunded)
 	}
 }

@@ -36,6 +36,8 @@ type Rig struct {
 	Server  *httptest.Server
 	Client  *seqr.Client
 	Log     zerolog.Logger
+
+	js jetstream.JetStream
 }
 
 // Shop is the shop that rigs serve, with the sandbox's demo credentials.
@@ -61,7 +63,7 @@ func New(t testing.TB, cfg sandbox.Config) *Rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.NATS.Close)
-	r.Bus = r.Connect()
+	r.Bus, r.js = r.Connect(), JetStream(t, r.NATS)
 	if err := r.Bus.EnsureStreams(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +176,24 @@ func (r *Rig) Raw(subject string, body []byte) {
 	}
 }
 
+// JetStream is a client of the broker over a connection of its own, for what the bus has no question for.
+func (r *Rig) JetStream() jetstream.JetStream { return r.js }
+
+// JetStream connects a client to the broker until the test ends.
+func JetStream(t testing.TB, broker *natsd.Server) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect("", broker.InProcess())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
 // Wait for an event of an invoice, past or to come, and give the invoice after it.
 func (r *Rig) Wait(id string, e events.Name) events.Invoice {
 	r.T.Helper()
@@ -184,8 +204,8 @@ func (r *Rig) Wait(id string, e events.Name) events.Invoice {
 func (r *Rig) WaitFor(id string, e events.Name, fits func(events.Invoice) bool) events.Invoice {
 	r.T.Helper()
 	var found events.Invoice
-	r.await("invoices."+Shop+"."+events.Token(id)+"."+string(e), func(m jetstream.Msg) bool {
-		inv, err := bus.DecodeInvoice(m.Data())
+	r.await("invoices."+Shop+"."+events.Token(id)+"."+string(e), func(m bus.Entry) bool {
+		inv, err := bus.DecodeInvoice(m.Body)
 		if err != nil {
 			r.T.Fatal(err)
 		}
@@ -199,8 +219,8 @@ func (r *Rig) WaitFor(id string, e events.Name, fits func(events.Invoice) bool) 
 func (r *Rig) WaitParked(worker, id string) events.Parked {
 	r.T.Helper()
 	var found events.Parked
-	r.await(events.ParkedSubject(worker, Shop, id), func(m jetstream.Msg) bool {
-		p, event, err := bus.DecodeParked(m.Data())
+	r.await(events.ParkedSubject(worker, Shop, id), func(m bus.Entry) bool {
+		p, event, err := bus.DecodeParked(m.Body)
 		if err != nil {
 			r.T.Fatal(err)
 		}
@@ -214,10 +234,8 @@ func (r *Rig) WaitParked(worker, id string) events.Parked {
 func (r *Rig) First(subject string) []byte {
 	r.T.Helper()
 	var body []byte
-	r.await(subject, func(m jetstream.Msg) bool {
-		if body == nil {
-			body = m.Data()
-		}
+	r.await(subject, func(m bus.Entry) bool {
+		body = m.Body
 		return true
 	})
 	return body
@@ -225,30 +243,24 @@ func (r *Rig) First(subject string) []byte {
 
 var streamOf = map[string]string{"orders": events.OrdersStream, "invoices": events.InvoicesStream, "parked": events.ParkedStream, "periods": events.PeriodsStream, "open": events.OpenStream}
 
-func (r *Rig) await(subject string, fits func(jetstream.Msg) bool) {
+// await follows the subject until a message fits, and takes none after that.
+func (r *Rig) await(subject string, fits func(bus.Entry) bool) {
 	r.T.Helper()
 	ctx, cancel := context.WithTimeout(r.T.Context(), Patience)
 	defer cancel()
 	kind, _, _ := strings.Cut(subject, ".")
-	cons, err := r.Bus.JetStream().OrderedConsumer(ctx, streamOf[kind], jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
-	if err != nil {
-		r.T.Fatal(err)
-	}
-	found := make(chan struct{})
-	var once sync.Once
-	cc, err := cons.Consume(func(m jetstream.Msg) {
-		if fits(m) {
-			once.Do(func() { close(found) })
+	source := bus.Source{Stream: streamOf[kind], Filters: []string{subject}, All: true}
+	err := r.Bus.Follow(ctx, []bus.Source{source}, nil, func(e bus.Entry) error {
+		if fits(e) {
+			return bus.ErrStop
 		}
+		return nil
 	})
-	if err != nil {
-		r.T.Fatal(err)
+	if err == nil {
+		err = ctx.Err()
 	}
-	defer func() { cc.Stop(); <-cc.Closed() }()
-	select {
-	case <-found:
-	case <-ctx.Done():
-		r.T.Fatalf("no %s within %s\n%s", subject, Patience, r.history())
+	if err != nil {
+		r.T.Fatalf("no %s within %s: %v\n%s", subject, Patience, err, r.history())
 	}
 }
 
@@ -271,20 +283,13 @@ func (r *Rig) History(id string) []events.Name {
 // Parked counts the parked messages.
 func (r *Rig) Parked() int { return len(r.all(events.ParkedStream)) }
 
-func (r *Rig) all(stream string) []*jetstream.RawStreamMsg {
+func (r *Rig) all(stream string) (out []bus.Entry) {
 	r.T.Helper()
-	ctx := context.Background()
-	s, err := r.Bus.JetStream().Stream(ctx, stream)
-	if err != nil {
+	if _, err := r.Bus.Scan(context.Background(), bus.Scan{Stream: stream}, func(e bus.Entry) error {
+		out = append(out, e)
+		return nil
+	}); err != nil {
 		r.T.Fatal(err)
-	}
-	var out []*jetstream.RawStreamMsg
-	for seq := uint64(1); seq <= s.CachedInfo().State.LastSeq; seq++ {
-		m, err := s.GetMsg(ctx, seq)
-		if err != nil {
-			r.T.Fatal(err)
-		}
-		out = append(out, m)
 	}
 	return out
 }
@@ -293,7 +298,7 @@ func (r *Rig) history() string {
 	out := ""
 	for _, stream := range []string{events.OrdersStream, events.InvoicesStream, events.ParkedStream} {
 		for _, m := range r.all(stream) {
-			out += fmt.Sprintf("%s %s %.300s\n", m.Time.Format("15:04:05.000"), m.Subject, m.Data)
+			out += fmt.Sprintf("%s %s %.300s\n", m.Time.Format("15:04:05.000"), m.Subject, m.Body)
 		}
 	}
 	return out
@@ -334,7 +339,7 @@ func (r *Rig) IdleBut(consumer string) {
 func (r *Rig) idle(ctx context.Context, but string) bool {
 	quiet := true
 	for _, stream := range streamOf {
-		s, err := r.Bus.JetStream().Stream(ctx, stream)
+		s, err := r.JetStream().Stream(ctx, stream)
 		if err != nil {
 			return false
 		}

@@ -83,7 +83,7 @@ func TestStartReadsNoHistory(t *testing.T) {
 	fresh := requestsBeforeFirstPoll(t, r, open)
 	endedLongAgo(t, r, 2500)
 	counts := map[string]int{"with its durable": requestsBeforeFirstPoll(t, r, open)}
-	if err := r.Bus.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
+	if err := r.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
 		t.Fatal(err)
 	}
 	counts["with a new durable"] = requestsBeforeFirstPoll(t, r, open)
@@ -103,7 +103,7 @@ func TestLostConsumerIsMadeAnewWithWhatIsOpen(t *testing.T) {
 	r.Run(poller.New(config(r, p)))
 	ref := r.IssueDirectly("1")
 	p.await(t, ref, 1)
-	if err := r.Bus.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
+	if err := r.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
 		t.Fatal(err)
 	}
 	late := r.IssueDirectly("2")

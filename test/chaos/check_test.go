@@ -178,7 +178,7 @@ func (e *evidence) checkEnd(o order, history []recorded) {
 		e.report("%s: ended as %s with %d receipts (the provider says %s); its inputs do not allow that", o.ID, last.State, len(last.Receipts), bill.Status)
 	}
 	refused := e.refusedRefunds(o.ID) > 0
-	if last.State.WasPaid() && canceled && last.Remaining().Sign() > 0 && !refused {
+	if last.State.Paid() && canceled && last.Remaining().Sign() > 0 && !refused {
 		e.report("%s: canceled and paid, and %s was not paid back", o.ID, last.Remaining())
 	}
 	if last.Late && last.Remaining().Sign() > 0 && !refused {
@@ -202,7 +202,7 @@ func (e *evidence) checkParked() {
 // alwaysPaid says that the invoice was never in an end without a payment.
 func (e *evidence) alwaysPaid(id string) bool {
 	history := e.histories[id]
-	return len(history) > 0 && !slices.ContainsFunc(history, func(r recorded) bool { return r.State.Final() && !r.State.WasPaid() })
+	return len(history) > 0 && !slices.ContainsFunc(history, func(r recorded) bool { return r.State.Ended() })
 }
 
 // checkReturns sees that every return was answered.

@@ -18,13 +18,13 @@ func (e *evidence) checkMoney(o order, last events.Invoice) {
 		switch {
 		case p.InvoiceReference != last.InvoiceReference:
 			e.report("%s: the bill %s was paid, and the one recorded is %s", o.ID, p.InvoiceReference, last.InvoiceReference)
-		case !last.State.WasPaid():
+		case !last.State.Paid():
 			e.report("%s: %s at the provider keeps %s of the buyer's", o.ID, last.State, p.Amount)
 		case last.ErsReference != p.ErsReference || last.Total.Decimal().Cmp(p.Amount) != 0:
 			e.report("%s: paid as %s with %s there, as %s with %s here", o.ID, p.ErsReference, p.Amount, last.ErsReference, last.Total)
 		}
 	}
-	if last.State.WasPaid() != (kept == 1) {
+	if last.State.Paid() != (kept == 1) {
 		e.report("%s: %s here, %d payments kept there", o.ID, last.State, kept)
 	}
 }

@@ -77,7 +77,7 @@ func (w *world) undecided(ctx context.Context) (n int) {
 		for _, id := range []string{o.ID, o.Of} {
 			inv, err := w.hub.Load(ctx, events.Key{Shop: o.shop(), Invoice: id})
 			_, underWay := inv.InFlight()
-			if err == nil && (inv.State == events.Paid || inv.State == events.Receipted) && inv.Remaining().Sign() == 0 && !underWay {
+			if err == nil && inv.Can(events.EventRefunding) && inv.Remaining().Sign() == 0 && !underWay {
 				n++
 			}
 		}
@@ -111,7 +111,7 @@ func (w *world) first(ctx context.Context, fits func(consumer) bool) *consumer {
 	for stream, names := range durables() {
 		for _, name := range names {
 			one := consumer{name: name}
-			c, err := w.hub.JetStream().Consumer(ctx, stream, name)
+			c, err := w.js.Consumer(ctx, stream, name)
 			if one.err = err; err == nil {
 				i := c.CachedInfo()
 				one.waiting, one.inHand = int(i.NumPending), i.NumAckPending

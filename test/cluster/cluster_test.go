@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -29,8 +31,9 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 	provider := procs.NewProvider(t, sandbox.Config{})
 	c := cluster{t: t, brokers: procs.NewCluster(t, programs)}
 	url := procs.URL(c.brokers...)
-	c.bus = procs.Connect(t, url, len(c.brokers))
-	c.keepsReplicas(procs.Connect(t, url, 1))
+	c.bus, c.js = procs.Connect(t, url, len(c.brokers)), procs.JetStream(t, url)
+	procs.Connect(t, url, 1)
+	c.keepsReplicas()
 	crew := procs.Crew{T: t, Programs: programs, NATS: url, Provider: provider.Endpoint(), Shops: procs.DemoShops(t), Env: []string{"SEQRFLOW_REPLICAS=3"}}
 	for range 2 {
 		crew.Run("invoicer", "poller", "receipter", "canceler", "refunder")
@@ -54,17 +57,17 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), procs.Patience)
 	defer cancel()
-	if busy := procs.Until(ctx, func(ctx context.Context) string { return procs.Idle(ctx, c.bus) }); busy != "" {
+	if busy := procs.Until(ctx, func(ctx context.Context) string { return procs.Idle(ctx, c.js) }); busy != "" {
 		t.Errorf("not settled: %s", busy)
 	}
 	t.Logf("stood still: at most %s without a new event under load, from %s", still.Length.Round(time.Millisecond), still.From.Format("15:04:05.000"))
 	judge(t, c.bus, l, provider)
 }
 
-// keepsReplicas sees that a process which was not told of the replicas takes them from nobody.
-func (c cluster) keepsReplicas(untold *bus.Bus) {
+// keepsReplicas sees that a process which was not told of the replicas has taken them from nobody.
+func (c cluster) keepsReplicas() {
 	c.t.Helper()
-	s, err := untold.JetStream().Stream(c.t.Context(), events.InvoicesStream)
+	s, err := c.js.Stream(c.t.Context(), events.InvoicesStream)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -109,6 +112,7 @@ type cluster struct {
 	t       *testing.T
 	brokers []*procs.Broker
 	bus     *bus.Bus
+	js      jetstream.JetStream
 	history *procs.History
 }
 
@@ -147,14 +151,14 @@ func (c *cluster) state() string {
 	defer cancel()
 	var out string
 	for _, name := range []string{events.OrdersStream, events.InvoicesStream} {
-		s, err := c.bus.JetStream().Stream(ctx, name)
+		s, err := c.js.Stream(ctx, name)
 		if err != nil {
 			out += fmt.Sprintf("%s: %v; ", name, err)
 			continue
 		}
 		out += fmt.Sprintf("%s has %d, led by %s; ", name, s.CachedInfo().State.LastSeq, s.CachedInfo().Cluster.Leader)
 	}
-	return out + procs.Idle(ctx, c.bus)
+	return out + procs.Idle(ctx, c.js)
 }
 
 func (c *cluster) count() int {
@@ -169,7 +173,7 @@ func (c *cluster) leader() *procs.Broker {
 	defer cancel()
 	var found *procs.Broker
 	missing := procs.Until(ctx, func(ctx context.Context) string {
-		s, err := c.bus.JetStream().Stream(ctx, events.InvoicesStream)
+		s, err := c.js.Stream(ctx, events.InvoicesStream)
 		if err != nil {
 			return err.Error()
 		}
@@ -193,7 +197,7 @@ func (c *cluster) whole() {
 	defer cancel()
 	missing := procs.Until(ctx, func(ctx context.Context) (missing string) {
 		for _, name := range []string{events.OrdersStream, events.InvoicesStream, events.ParkedStream} {
-			s, err := c.bus.JetStream().Stream(ctx, name)
+			s, err := c.js.Stream(ctx, name)
 			if err != nil {
 				return err.Error()
 			}

@@ -42,7 +42,7 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 		t: t, provider: provider, broker: broker, enough: *invoices / 2, workers: map[string]*procs.Worker{},
 		crew: procs.Crew{T: t, Programs: programs, NATS: procs.URL(broker), Provider: provider.Endpoint(), Shops: procs.DemoShops(t)},
 	}
-	b := procs.Connect(t, s.crew.NATS, 1)
+	b, js := procs.Connect(t, s.crew.NATS, 1), procs.JetStream(t, s.crew.NATS)
 	if *span == 0 {
 		*span = 10*time.Second + time.Duration(*invoices)*40*time.Millisecond
 	}
@@ -64,7 +64,7 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), *settling)
 	defer cancel()
-	if busy := procs.Until(ctx, func(ctx context.Context) string { return procs.Idle(ctx, b) }); busy != "" {
+	if busy := procs.Until(ctx, func(ctx context.Context) string { return procs.Idle(ctx, js) }); busy != "" {
 		t.Errorf("not settled: %s", busy)
 	}
 	t.Logf("%d orders, settled after %s", *invoices, time.Since(begun).Round(100*time.Millisecond))

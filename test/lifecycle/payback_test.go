@@ -333,7 +333,7 @@ func TestSecondPaymentIsKeptWhenTheFirstIsToBePaidBack(t *testing.T) {
 // ackedAll says that the consumer has at most so many messages left.
 func ackedAll(t *testing.T, r *rig.Rig, consumer string, most int) bool {
 	t.Helper()
-	c, err := r.Bus.JetStream().Consumer(t.Context(), events.InvoicesStream, consumer)
+	c, err := r.JetStream().Consumer(t.Context(), events.InvoicesStream, consumer)
 	if err != nil {
 		return false
 	}

@@ -73,7 +73,7 @@ func (b *Books) differ(format string, args ...any) {
 func (b *Books) bill(k events.Key, inv events.Invoice, bill sandbox.Invoice) {
 	want := string(bill.Status)
 	got := string(inv.State)
-	if inv.State.WasPaid() {
+	if inv.State.Paid() {
 		got = "PAID"
 	}
 	if inv.State == events.Expired && bill.Status == sandbox.Canceled {
@@ -142,16 +142,16 @@ func (b *Books) receipts(k events.Key, inv events.Invoice) {
 			n++
 		}
 	}
-	if inv.State.WasPaid() && (n == 0 || len(inv.Receipts) == 0) || n < len(inv.Receipts) {
+	if inv.State.Paid() && (n == 0 || len(inv.Receipts) == 0) || n < len(inv.Receipts) {
 		b.differ("%s: is %s, the provider has %d receipts, we have %d", k, inv.State, n, len(inv.Receipts))
 	}
 }
 
 // Idle says who has work left: every worker's consumer that has not had and acknowledged everything. Each is asked for by
 // its name: a cluster's list leaves out, without a word, a consumer whose leader does not answer.
-func Idle(ctx context.Context, b *bus.Bus) (busy string) {
+func Idle(ctx context.Context, js jetstream.JetStream) (busy string) {
 	for _, stream := range []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream, events.OpenStream} {
-		s, err := b.JetStream().Stream(ctx, stream)
+		s, err := js.Stream(ctx, stream)
 		if err != nil {
 			return fmt.Sprintf("stream %s: %v", stream, err)
 		}
