@@ -119,9 +119,13 @@ func Park(reason error) Outcome { return Outcome{kind: park, err: reason} }
 // Err is why the delivery is not done.
 func (o Outcome) Err() error { return o.err }
 
-// IsDone, IsParked and Waits tell outcomes apart in tests and metrics.
-func (o Outcome) IsDone() bool   { return o.kind == done }
+// IsDone says that the delivery is finished.
+func (o Outcome) IsDone() bool { return o.kind == done }
+
+// IsParked says that the delivery goes to PARKED.
 func (o Outcome) IsParked() bool { return o.kind == park }
+
+// Waits says that the delivery comes again.
 func (o Outcome) Waits() bool {
 	return o.kind == snooze || o.kind == silent || o.kind == retry || o.kind == dropped
 }

@@ -124,10 +124,10 @@ func readElement(d *xml.Decoder, start xml.StartElement, depth int, bindings []b
 			return e, nil
 		}
 		switch {
-		case err == io.EOF && depth == 0:
+		case errors.Is(err, io.EOF) && depth == 0:
 			e.text = string(text)
 			return e, nil
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("the message ends inside <%s>", e.name)
 		case err != nil:
 			return nil, err

@@ -83,7 +83,7 @@ type Return struct {
 	All bool `json:"-"`
 }
 
-// Invoice that the order is paid by: the order's id unless the event names another.
+// Key of the invoice that the order is paid by: the order's id unless the event names another.
 func (o Order) Key() Key { return KeyOf(o.Shop, or(o.InvoiceID, o.OrderID)) }
 
 // Key of the invoice to cancel.

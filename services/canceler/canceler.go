@@ -76,12 +76,12 @@ func (w *Worker) orderCanceled(ctx context.Context, d bus.Delivery) bus.Outcome 
 	}
 	outcome := bus.Done
 	for _, t := range invoices {
-		outcome = outcome.And(w.cancel(ctx, d, c, t)) // cancelling again those that were done does no harm
+		outcome = outcome.And(w.cancel(ctx, c, t)) // cancelling again those that were done does no harm
 	}
 	return outcome
 }
 
-func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellation, t bus.Try) bus.Outcome {
+func (w *Worker) cancel(ctx context.Context, c events.Cancellation, t bus.Try) bus.Outcome {
 	inv, err := w.Bus.Load(ctx, t.Key())
 	if err != nil {
 		return bus.Snooze(err)
@@ -100,7 +100,7 @@ func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellati
 	case !inv.State.Open():
 		return bus.Done
 	}
-	return w.end(ctx, d, inv, events.EventCanceled, why, bus.SnoozeFor(soon, errors.New("paid already; waiting for the poller to record it")))
+	return w.end(ctx, inv, events.EventCanceled, why, bus.SnoozeFor(soon, errors.New("paid already; waiting for the poller to record it")))
 }
 
 // overdue ends an invoice whose time is over. One that turns out to be paid is left to the poller.
@@ -112,7 +112,7 @@ func (w *Worker) overdue(ctx context.Context, d bus.Delivery) bus.Outcome {
 	if !inv.State.Open() {
 		return bus.Done
 	}
-	return w.end(ctx, d, inv, events.EventExpired, "the buyer's time was over", bus.Done)
+	return w.end(ctx, inv, events.EventExpired, "the buyer's time was over", bus.Done)
 }
 
 // unseen records the cancellation before there is an invoice, so that none will be issued.
@@ -134,7 +134,7 @@ func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellati
 }
 
 // end asks the provider to cancel and records e; paid is the outcome when the buyer was quicker.
-func (w *Worker) end(ctx context.Context, d bus.Delivery, inv bus.Loaded, e events.Name, why string, paid bus.Outcome) bus.Outcome {
+func (w *Worker) end(ctx context.Context, inv bus.Loaded, e events.Name, why string, paid bus.Outcome) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
 		return calls.Elsewhere(err)

@@ -9,11 +9,12 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Config is what a provider can be told to be like; Fault is one thing that it does wrong on purpose, and
-// Ledger its books.
 type (
+	// Config is what a provider can be told to be like.
 	Config = sandbox.Config
-	Fault  = sandbox.Fault
+	// Fault is one thing that the provider does wrong on purpose.
+	Fault = sandbox.Fault
+	// Ledger is the provider's record of invoices, payments, refunds and periods.
 	Ledger = sandbox.Ledger
 )
 
