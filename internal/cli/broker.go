@@ -9,13 +9,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // broker is how a command that only visits reaches the broker.
 type broker struct {
-	NATS            string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The broker (${default})."`
-	bus.Credentials `embed:""`
+	NATS                 string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The broker (${default})."`
+	natsauth.Credentials `embed:""`
 }
 
 // invoiceArg is an invoice as a person names it: shop/invoice.

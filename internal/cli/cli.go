@@ -24,6 +24,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 )
 
 // root is every command, in the order of --help.
@@ -164,7 +165,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	out := &printer{to: stdout, fails: stop}
 	c := &console{ctx: ctx, in: stdin, out: out, terminal: term.IsTerminal(stdout), err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
 	err = c.run(parsed)
-	if lost := out.failed(); lost != nil {
+	if lost := out.failed(); errors.Is(lost, syscall.EPIPE) {
+		return brokenPipe // the reader has seen enough: | head
+	} else if lost != nil {
 		err = lost // whatever else went wrong followed from it
 	}
 	return c.ended(explained(err))
@@ -240,8 +243,6 @@ func (c *console) ended(err error) int {
 		return 0
 	case errors.Is(err, errSaid):
 		return 1
-	case errors.Is(err, syscall.EPIPE):
-		return brokenPipe // whoever read has seen enough: | head
 	case errors.As(err, &usage):
 		fmt.Fprintf(c.err, "seqrflow: %v\n", err)
 		return 2
@@ -263,7 +264,7 @@ func parser(r *root, stdout, stderr io.Writer) (*kong.Kong, error) {
 	if err != nil {
 		return nil, err
 	}
-	hide(k, "up", append(bus.CredentialFlags(), "nats", "replicas", "provider", "provider-http")...)
+	hide(k, "up", append(natsauth.CredentialFlags(), "nats", "replicas", "provider", "provider-http")...)
 	return k, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,9 +52,9 @@ func parkedOf(m bus.ParkedMessage) parked {
 	return parked{m}
 }
 
-// parkedAll gives every parked message, oldest first, joined with what became of it. An empty worker is any.
-func parkedAll(ctx context.Context, b *bus.Bus, worker string) ([]parked, error) {
-	all, err := b.ParkedMessages(ctx)
+// parkedBy gives those of the messages that read finds which the worker has parked, oldest first. An empty worker is any.
+func parkedBy(ctx context.Context, read func(context.Context) ([]bus.ParkedMessage, error), worker string) ([]parked, error) {
+	all, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -86,13 +85,16 @@ type parkedListCmd struct {
 
 // Run prints a table.
 func (l parkedListCmd) Run(c *console, b *bus.Bus) error {
-	all, err := parkedAll(c.ctx, b, l.Worker)
+	read := b.ParkedMessages
+	if l.Open {
+		read = b.OpenParked
+	}
+	all, err := parkedBy(c.ctx, read, l.Worker)
 	if err != nil {
 		return err
 	}
 	return list[parked]{
-		all:  slices.DeleteFunc(all, func(p parked) bool { return l.Open && !p.Open() }),
-		none: "nothing is parked",
+		all: all, none: "nothing is parked",
 		head: []string{"seq", "when", "worker", "subject", "attempts", "status", "reason"}, right: []int{0, 4},
 		row: func(p parked) []string {
 			return []string{fmt.Sprint(p.Seq), c.lines.Date(p.Stored), p.Worker, p.Subject, fmt.Sprint(p.Attempts), p.status(), term.Clip(p.Reason, maxReason)}

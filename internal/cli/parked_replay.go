@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -87,8 +86,7 @@ func (r parkedReplayCmd) choose(c *console, b *bus.Bus) ([]parked, error) {
 		}
 		return out, nil
 	}
-	all, err := parkedAll(ctx, b, r.Worker)
-	return slices.DeleteFunc(all, func(p parked) bool { return !p.Open() }), err
+	return parkedBy(ctx, b.OpenParked, r.Worker)
 }
 
 // forecast says what the worker would meet: whether the message can be read now, and how its invoice stands.

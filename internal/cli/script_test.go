@@ -19,7 +19,7 @@ type tests struct{ *testing.M }
 
 func (m tests) Run() int {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "12"); err != nil {
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
 	code := m.M.Run()

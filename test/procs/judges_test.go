@@ -53,8 +53,8 @@ func stored(t *testing.T, seq uint64, after string, inv events.Invoice) bus.Entr
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bus.Entry{Seq: seq, Subject: inv.Key().Subject(inv.Change.Event), Body: body,
-		Header: map[string][]string{jetstream.ExpectedLastSubjSeqHeader: {after}}}
+	return bus.Entry{Seq: seq, Message: events.Message{Subject: inv.Key().Subject(inv.Change.Event), Body: body,
+		Header: map[string][]string{jetstream.ExpectedLastSubjSeqHeader: {after}}}}
 }
 
 func TestHistoryFindsWhatMayNotStandWhereItDoes(t *testing.T) {
