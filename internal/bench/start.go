@@ -90,7 +90,7 @@ func record(ctx context.Context, b *bus.Bus, id string, ended bool) error {
 	}
 	fact := events.Fact{At: b.Now(), Why: "bench"}
 	_, err := b.Update(ctx, "invoicer", o.Key(), func(i events.Invoice) (events.Invoice, error) {
-		return i.IssuedAs(o, events.Bill{Terminal: shops()[app.AnyShop].Terminal, Reference: id, ValidFor: 24 * time.Hour}, fact)
+		return i.IssuedAs(o, events.ProviderInvoice{Terminal: shops()[app.AnyShop].Terminal, Reference: id, ValidFor: 24 * time.Hour}, fact)
 	})
 	if err != nil || !ended {
 		return err

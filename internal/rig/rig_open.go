@@ -57,7 +57,7 @@ func RecordIssued(ctx context.Context, b *bus.Bus, x Recorded) error {
 		}
 	}
 	_, err := b.Update(ctx, "invoicer", o.Key(), func(i events.Invoice) (events.Invoice, error) {
-		return i.IssuedAs(o, events.Bill{Terminal: x.Terminal, Reference: x.Reference, ValidFor: x.ValidFor}, events.Fact{At: b.Now(), Why: "test"})
+		return i.IssuedAs(o, events.ProviderInvoice{Terminal: x.Terminal, Reference: x.Reference, ValidFor: x.ValidFor}, events.Fact{At: b.Now(), Why: "test"})
 	})
 	if err != nil || x.Unhinted {
 		return err

@@ -147,8 +147,8 @@ func (e *evidence) checkNothingForgotten(at string, before, now events.Invoice) 
 			e.report("%s: refund %s was certainly not made, and is in doubt", at, r.RefundID)
 		}
 	}
-	if now.Refunded.Add(now.Held).Cmp(now.Total) > 0 {
-		e.report("%s: %s refunded and %s held of %s", at, now.Refunded, now.Held, now.Total)
+	if now.Refunded.Add(now.ReservedForRefunds).Cmp(now.Total) > 0 {
+		e.report("%s: %s refunded and %s held of %s", at, now.Refunded, now.ReservedForRefunds, now.Total)
 	}
 }
 

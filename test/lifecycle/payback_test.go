@@ -27,7 +27,7 @@ func (x recorded) fact(why string) events.Fact { return events.Fact{At: x.r.Bus.
 func (x recorded) issued(order, invoice string) {
 	o := try(order, invoice, "10")
 	rig.Record(x.t, x.r.Bus, o.Key(), func(i events.Invoice) (events.Invoice, error) {
-		return i.IssuedAs(o, events.Bill{Terminal: "demo-terminal", Reference: "ref-" + invoice, ValidFor: time.Hour}, x.fact("issued"))
+		return i.IssuedAs(o, events.ProviderInvoice{Terminal: "demo-terminal", Reference: "ref-" + invoice, ValidFor: time.Hour}, x.fact("issued"))
 	})
 }
 
@@ -201,7 +201,7 @@ func TestRefusedOwnRefundIsAskedForOnceMoreWhenAnotherIsReleased(t *testing.T) {
 	r.Idle()
 	p.expectCalls(t, 1)
 	x.settle("1", "r1", false)
-	r.WaitFor("1", events.EventRefundFailed, func(i events.Invoice) bool { return i.Change.RefundID == events.RefundCancelRest })
+	r.WaitFor("1", events.EventRefundFailed, func(i events.Invoice) bool { return i.Change.RefundID == events.RestOf(events.RefundCancel, 1) })
 	r.Idle()
 	p.expectCalls(t, 2)
 }

@@ -96,8 +96,8 @@ func illegal(before, after events.Invoice, named events.Name) (wrong []string) {
 	if before.ErsReference != "" && after.ErsReference != before.ErsReference {
 		wrong = append(wrong, fmt.Sprintf("the payment %s became %s", before.ErsReference, after.ErsReference))
 	}
-	if after.State.Paid() && after.Refunded.Add(after.Held).Cmp(after.Total) > 0 {
-		wrong = append(wrong, fmt.Sprintf("%s of %s is refunded or held", after.Refunded.Add(after.Held), after.Total))
+	if after.State.Paid() && after.Refunded.Add(after.ReservedForRefunds).Cmp(after.Total) > 0 {
+		wrong = append(wrong, fmt.Sprintf("%s of %s is refunded or held", after.Refunded.Add(after.ReservedForRefunds), after.Total))
 	}
 	return wrong
 }

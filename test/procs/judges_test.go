@@ -22,7 +22,7 @@ func life(t *testing.T) []events.Invoice {
 	var all []events.Invoice
 	for _, next := range []func(events.Invoice) (events.Invoice, error){
 		func(i events.Invoice) (events.Invoice, error) {
-			return i.IssuedAs(o, events.Bill{Reference: "bill-1"}, f)
+			return i.IssuedAs(o, events.ProviderInvoice{Reference: "bill-1"}, f)
 		},
 		func(i events.Invoice) (events.Invoice, error) { return i.PaidWith("ers-1", "poller", f) },
 		func(i events.Invoice) (events.Invoice, error) { return i.ReceiptedWith(events.Receipt{}, f) },
