@@ -102,6 +102,7 @@ func (p *Worker) Run(ctx context.Context) error {
 	go l.run() // Lease ends it
 
 	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { l.sendAnnouncements(); return nil })
 	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], l.acceptDelivery, l.stop) })
 	g.Go(func() error { return p.Bus.Hints(gctx, offer(l.hints), offer(l.issued)) })
 	g.Go(func() error { return p.open.Run(gctx) })
