@@ -4,7 +4,7 @@ import (
 	"net"
 	"path/filepath"
 
-	access "github.com/seqrflow/seqrflow/internal/broker"
+	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -41,7 +41,7 @@ Examples:
 
 // Run writes the files, or says what it would write.
 func (r brokerConfigCmd) Run(c *console) error {
-	cfg := access.Config{
+	cfg := broker.Config{
 		ServerName: r.ServerName, Listen: r.Listen, Monitor: r.Monitor, StoreDir: r.StoreDir,
 		TLSCert: r.TLSCert, TLSKey: r.TLSKey, TLSCA: r.TLSCA, TLSSelfSigned: r.TLSSelfSigned, TLSFrom: r.TLSFrom, TLSNames: r.TLSName,
 		HandOut: r.HandOut, ReplaceKeys: r.ReplaceKey,
@@ -55,7 +55,7 @@ func (r brokerConfigCmd) Run(c *console) error {
 	if err := cfg.Validate(); err != nil {
 		return wrongUsage("%v", err)
 	}
-	changes, err := access.Write(r.Out, cfg, r.DryRun)
+	changes, err := broker.Write(r.Out, cfg, r.DryRun)
 	for _, ch := range changes {
 		if !filepath.IsAbs(ch.File) {
 			ch.File = filepath.Join(r.Out, ch.File)
