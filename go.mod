@@ -8,6 +8,7 @@ require (
 	github.com/alecthomas/kong-yaml v0.2.0
 	github.com/cenkalti/backoff/v4 v4.3.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/go-xmlfmt/xmlfmt v1.1.3
 	github.com/gofrs/flock v0.13.1
 	github.com/google/go-cmp v0.7.0
 	github.com/govalues/decimal v0.1.36
