@@ -12,7 +12,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// readyFor is how long one question of readiness may take; who asks waits for it.
+// readyFor is how long Ready may take: the request for it waits.
 const readyFor = 2 * time.Second
 
 // Ready says whether the work of these consumers can be done now: the broker is reached, has JetStream and the streams, this
@@ -53,7 +53,7 @@ func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) e
 	return nil
 }
 
-// bound is the consumers whose messages this process receives now.
+// bound has the consumers whose messages this process receives now.
 type bound struct {
 	mu    sync.Mutex
 	count map[string]int
