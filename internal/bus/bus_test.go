@@ -147,7 +147,7 @@ func TestFailingDeliveryIsParkedAfterItsAttemptsAndReplayed(t *testing.T) {
 	}
 }
 
-func TestHeldDeliveryComesAgainAndIsNeverParked(t *testing.T) {
+func TestSnoozedDeliveryComesAgainAndIsNeverParked(t *testing.T) {
 	b := newBus(t)
 	n, done := 0, make(chan struct{})
 	work(t, b, consumer("refunder"), func(context.Context, bus.Delivery) bus.Outcome {

@@ -2,9 +2,7 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -74,20 +72,4 @@ func (b *Bus) original(ctx context.Context, c Consumer, replay Delivery) (Delive
 		replay.Entry, replay.Replayed = e, true
 	}
 	return replay, err
-}
-
-// DecodeParked reads a record of PARKED. event is events.ParkedParked when a worker parked a message, events.ParkedReplayed or
-// events.ParkedDismissed when an operator decided about one.
-func DecodeParked(body []byte) (p events.Parked, event string, err error) {
-	var e events.Envelope
-	if err := json.Unmarshal(body, &e); err != nil {
-		return p, "", fmt.Errorf("parked event: %w", err)
-	}
-	err = json.Unmarshal(e.Data, &p)
-	for _, decided := range []string{events.ParkedReplayed, events.ParkedDismissed} {
-		if e.Type == events.TypeOf("parked."+decided) {
-			return p, decided, err
-		}
-	}
-	return p, events.ParkedParked, err
 }

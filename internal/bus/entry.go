@@ -2,6 +2,7 @@ package bus
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -46,4 +47,15 @@ func entryOfDelivery(m jetstream.Msg) (Entry, *jetstream.MsgMetadata, error) {
 	}
 	e := events.Message{Subject: m.Subject(), Header: m.Headers(), Body: m.Data()}
 	return Entry{e, meta.Stream, meta.Sequence.Stream, meta.Timestamp}, meta, nil
+}
+
+// dataOf reads an event and its data.
+func dataOf[T any](body []byte) (data T, e events.Envelope, err error) {
+	if err = json.Unmarshal(body, &e); err == nil {
+		err = json.Unmarshal(e.Data, &data)
+	}
+	if err != nil {
+		err = fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	return data, e, err
 }

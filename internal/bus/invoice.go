@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -93,15 +92,8 @@ func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
 
 // DecodeInvoice reads the invoice out of an event of INVOICES. It does not check whether a worker can have written the event.
 func DecodeInvoice(body []byte) (events.Invoice, error) {
-	var e events.Envelope
-	if err := json.Unmarshal(body, &e); err != nil {
-		return events.Invoice{}, fmt.Errorf("invoice event: %w", err)
-	}
-	var inv events.Invoice
-	if err := json.Unmarshal(e.Data, &inv); err != nil {
-		return events.Invoice{}, fmt.Errorf("invoice event %s: data: %w", e.ID, err)
-	}
-	return inv, nil
+	inv, _, err := dataOf[events.Invoice](body)
+	return inv, err
 }
 
 // GapHeader is the header of an event that has the change's secondsWithoutAnswer, in seconds: so a scan without bodies finds the

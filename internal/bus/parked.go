@@ -158,3 +158,15 @@ func (o *openParked) read(ctx context.Context, b *Bus) error {
 func (o *openParked) list() []ParkedMessage {
 	return slices.SortedFunc(maps.Values(o.open), func(a, b ParkedMessage) int { return cmp.Compare(a.Seq, b.Seq) })
 }
+
+// DecodeParked reads a record of PARKED. event is events.ParkedParked when a worker parked a message, events.ParkedReplayed or
+// events.ParkedDismissed when an operator decided about one.
+func DecodeParked(body []byte) (p events.Parked, event string, err error) {
+	p, e, err := dataOf[events.Parked](body)
+	for _, decided := range []string{events.ParkedReplayed, events.ParkedDismissed} {
+		if e.Type == events.TypeOf("parked."+decided) {
+			return p, decided, err
+		}
+	}
+	return p, events.ParkedParked, err
+}

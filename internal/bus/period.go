@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -36,16 +35,14 @@ func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod,
 
 // DecodePeriod reads the period out of an event of PERIODS. The error is ErrPeriodUnreadable.
 func DecodePeriod(body []byte) (events.Period, error) {
-	var e struct {
-		Data *events.Period `json:"data"`
-	}
-	if err := json.Unmarshal(body, &e); err != nil {
+	p, _, err := dataOf[*events.Period](body)
+	switch {
+	case err != nil:
 		return events.Period{}, fmt.Errorf("%w: %w", ErrPeriodUnreadable, err)
-	}
-	if e.Data == nil {
+	case p == nil:
 		return events.Period{}, fmt.Errorf("%w: data: missing", ErrPeriodUnreadable)
 	}
-	return *e.Data, nil
+	return *p, nil
 }
 
 // DecidePeriod gives the period after the event that is to be recorded, or ErrNothing. Like [Decide] it must be pure.

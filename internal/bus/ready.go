@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,15 +23,11 @@ func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyFor)
 	defer cancel()
-	streams := []string{events.OpenStream} // its state everybody may ask for
+	streams := []string{events.OpenStream} // every user may ask for its state
 	if len(consumers) > 0 {
-		streams = []string{events.InvoicesStream, events.ParkedStream}
+		streams = streamsOf(consumers)
 	}
-	for _, c := range consumers {
-		streams = append(streams, c.Stream)
-	}
-	slices.Sort(streams)
-	for _, name := range slices.Compact(streams) {
+	for _, name := range streams {
 		if _, err := b.js.Stream(ctx, name); err != nil {
 			return fmt.Errorf("stream %s: %w", name, Explain(b.denied(err)))
 		}

@@ -22,21 +22,31 @@ const answersIn = 2500 * time.Millisecond
 // process; else the error says what is missing and which command makes it. A broker that does not answer is waited for until ctx
 // ends.
 func (b *Bus) Require(ctx context.Context, consumers []Consumer) error {
+	for _, name := range streamsOf(consumers) {
+		if err := b.patiently(ctx, "stream "+name, func(ctx context.Context) error { return b.requireStream(ctx, name) }); err != nil {
+			return err
+		}
+	}
+	return b.eachDurable(ctx, consumers, b.bind)
+}
+
+// streamsOf gives the streams that a process with these consumers reads, each once.
+func streamsOf(consumers []Consumer) []string {
 	streams := []string{events.InvoicesStream, events.ParkedStream}
 	for _, c := range consumers {
 		streams = append(streams, c.Stream)
 	}
 	slices.Sort(streams)
-	for _, name := range slices.Compact(streams) {
-		if err := b.patiently(ctx, "stream "+name, func(ctx context.Context) error { return b.requireStream(ctx, name) }); err != nil {
-			return err
-		}
-	}
+	return slices.Compact(streams)
+}
+
+// eachDurable does the same with each consumer and with that of its replays, patiently.
+func (b *Bus) eachDurable(ctx context.Context, consumers []Consumer, do func(context.Context, Consumer) (jetstream.Consumer, error)) error {
 	for _, c := range consumers {
 		c = b.withDefaults(c)
 		for _, spec := range []Consumer{c, c.replays()} {
 			if err := b.patiently(ctx, "consumer "+spec.Name+" of "+spec.Stream, func(ctx context.Context) error {
-				_, err := b.bind(ctx, spec)
+				_, err := do(ctx, spec)
 				return err
 			}); err != nil {
 				return err

@@ -54,7 +54,7 @@ func TestForeignMessageAmongAnInvoicesEventsIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestMessageIDOfSomebodyElseHidesNoMessage(t *testing.T) {
+func TestMessageIDThatIsTakenHidesNoMessage(t *testing.T) {
 	b := newBus(t)
 	if err := b.PublishRaw(t.Context(), "periods.evil.1.closing", "stolen", []byte(`{"x":1}`)); err != nil {
 		t.Fatal(err)

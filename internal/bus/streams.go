@@ -168,19 +168,7 @@ func (b *Bus) mark(ctx context.Context, cfg jetstream.StreamConfig, key, value s
 // EnsureConsumers makes the durables that are missing, and corrects the settings of the others. A broker that does not answer is waited
 // for until ctx ends.
 func (b *Bus) EnsureConsumers(ctx context.Context, all []Consumer) error {
-	for _, c := range all {
-		c = b.withDefaults(c)
-		for _, spec := range []Consumer{c, c.replays()} {
-			err := b.patiently(ctx, "consumer "+spec.Name+" of "+spec.Stream, func(ctx context.Context) error {
-				_, err := b.ensureConsumer(ctx, spec)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return b.eachDurable(ctx, all, b.ensureConsumer)
 }
 
 // transient says whether an error passes by itself: the broker starts, restarts or elects a leader.
