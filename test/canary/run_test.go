@@ -80,8 +80,8 @@ func use(t *testing.T, programs procs.Programs) {
 	broker := procs.NewBroker(t, s.programs, fmt.Sprintf("authorization { token: %q }\n", brokerToken))
 	nats := "nats://" + brokerToken + "@" + broker.Addr
 	s.bus = procs.Connect(t, nats, 1)
-	crew := procs.Crew{T: t, Programs: s.programs, NATS: nats, Provider: s.provider.Endpoint(), Shops: s.shops, Env: []string{"SEQRFLOW_LOG_LEVEL=debug"}}
-	worker := crew.Run("all")
+	workers := procs.Workers{T: t, Programs: s.programs, NATS: nats, Provider: s.provider.Endpoint(), Shops: s.shops, Env: []string{"SEQRFLOW_LOG_LEVEL=debug"}}
+	worker := workers.Run("all")
 
 	seen := s.lives(func() { broker.Kill(); broker.Start() })
 	s.search.in("the broker's log", broker.Out.Text())

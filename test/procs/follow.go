@@ -2,94 +2,96 @@ package procs
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
+	"sync"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// lagging is how long an onlooker that is behind may see nothing before it looks anew: with the broker
-// that it looks through, its consumer may be gone.
-const lagging = 2 * time.Second
+// Follower counts the events of INVOICES as they come. It is safe for concurrent use.
+type Follower struct {
+	mu     sync.Mutex
+	counts map[events.Name]int
+	all    int
+	last   bus.Entry
+	gap    Gap
+	news   chan struct{} // closed when there is another event
+}
 
-var (
-	errClosed = errors.New("the consumer was closed")
-	errStill  = errors.New("nothing comes, although there is more")
-)
-
-// Follow INVOICES until the test ends, whatever becomes of the brokers. each is told of every event, in
-// order, and must not block.
-func Follow(t testing.TB, b *bus.Bus, each func(events.Invoice)) *History {
+// Follow follows INVOICES from its beginning until the test ends, also while brokers are down. It calls each with every event,
+// in order; each must not block.
+func Follow(t testing.TB, b *bus.Bus, each func(events.Invoice)) *Follower {
 	t.Helper()
-	h := newHistory()
+	f := &Follower{counts: map[events.Name]int{}, news: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for ctx.Err() == nil {
-			if err := h.look(ctx, b, each); err != nil && ctx.Err() == nil {
-				t.Logf("onlooker at event %d: %v; looking anew", h.read(), err)
+		err := b.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, All: true}}, nil, func(e bus.Entry) error {
+			inv, err := bus.DecodeInvoice(e.Body)
+			if err != nil {
+				return err
 			}
+			f.count(e, inv)
+			each(inv)
+			return nil
+		})
+		if err != nil {
+			t.Errorf("following INVOICES: %v", err)
 		}
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
-	return h
+	return f
 }
 
-// look reads on from the last event, until nothing comes although there is more.
-func (h *History) look(ctx context.Context, b *bus.Bus, each func(events.Invoice)) error {
-	once, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	cons, err := b.JetStream().OrderedConsumer(once, events.InvoicesStream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: h.read() + 1,
-	})
-	if err != nil {
-		return err
+func (f *Follower) count(e bus.Entry, inv events.Invoice) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if gap := e.Time.Sub(f.last.Time); f.last.Seq > 0 && gap > f.gap.Length {
+		f.gap = Gap{inv.Key().String(), f.last.Time, gap}
 	}
-	var left atomic.Bool
-	cc, err := cons.Consume(func(m jetstream.Msg) {
-		meta, err := m.Metadata()
-		if err != nil || left.Load() {
-			return
-		}
-		e := bus.Entry{Subject: m.Subject(), Header: m.Headers(), Body: m.Data(), Seq: meta.Sequence.Stream}
-		if inv, ok := h.take(e, meta.Timestamp); ok {
-			each(inv)
-		}
-	}, jetstream.PullHeartbeat(time.Second), jetstream.PullExpiry(5*time.Second))
-	if err != nil {
-		return err
-	}
-	defer func() { left.Store(true); cc.Stop() }()
-	return h.watch(ctx, b, cc)
+	f.last = e
+	f.all++
+	f.counts[inv.Change.Event]++
+	close(f.news)
+	f.news = make(chan struct{})
 }
 
-// watch returns when the consuming has ended, or stands still although there is more.
-func (h *History) watch(ctx context.Context, b *bus.Bus, cc jetstream.ConsumeContext) error {
-	tick := time.NewTicker(lagging)
-	defer tick.Stop()
-	for before := h.read(); ; before = h.read() {
+// Events is how many events there were.
+func (f *Follower) Events() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.all
+}
+
+// Count is how many events of that name there were.
+func (f *Follower) Count(e events.Name) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts[e]
+}
+
+// LongestGap is the longest time between two events, by the broker's clock.
+func (f *Follower) LongestGap() Gap {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gap
+}
+
+// Wait waits until enough is true. It calls enough now and after every event.
+func (f *Follower) Wait(ctx context.Context, enough func() bool) error {
+	for {
+		f.mu.Lock()
+		news := f.news
+		f.mu.Unlock()
+		if enough() {
+			return nil
+		}
 		select {
+		case <-news:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-cc.Closed():
-			return errClosed
-		case <-tick.C:
-		}
-		if last, err := b.LastSeq(ctx, events.InvoicesStream); err == nil && last > before && h.read() == before {
-			return errStill
 		}
 	}
-}
-
-// read is the sequence of the last event that was read.
-func (h *History) read() uint64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.seq
 }

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Crew is how the worker processes of one test are started.
-type Crew struct {
+// Workers says how the worker processes of one test are started.
+type Workers struct {
 	T        testing.TB
 	Programs Programs
 	NATS     string
@@ -46,7 +46,7 @@ type Worker struct {
 }
 
 // Run starts a process with the given workers and waits until it says that it runs.
-func (c Crew) Run(workers ...string) *Worker {
+func (c Workers) Run(workers ...string) *Worker {
 	c.T.Helper()
 	env := append([]string{
 		"SEQRFLOW_NATS=" + c.NATS, "SEQRFLOW_PROVIDER=" + c.Provider, "SEQRFLOW_SHOPS_FILE=" + c.Shops,
