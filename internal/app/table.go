@@ -162,10 +162,7 @@ func startSandbox(_ context.Context, s *Stack) (func() error, error) {
 const leastConns = 4096
 
 func startProvider(ctx context.Context, s *Stack) (func() error, error) {
-	recorder, closeRecorder, err := s.recorder(ctx)
-	if err != nil {
-		return nil, err
-	}
+	recorder, closeRecorder := s.recorder(ctx)
 	c, err := seqr.New(seqr.Config{
 		Endpoint: s.ProviderURL(), AllowHTTP: s.opts.ProviderHTTP || s.SandboxURL() != "", ClientID: s.opts.ClientID,
 		ClientReference: s.opts.ClientReference, Timeout: s.opts.ProviderTimeout, Recorder: recorder,
@@ -197,15 +194,12 @@ func countCalls(reg prometheus.Registerer) func(string, seqr.Class, time.Duratio
 }
 
 // recorder is the one that the command brought, or the one that keeps exchanges on a stream.
-func (s *Stack) recorder(ctx context.Context) (r seqr.Recorder, end func(), err error) {
+func (s *Stack) recorder(ctx context.Context) (r seqr.Recorder, end func()) {
 	if s.opts.Recorder != nil || !s.opts.RecordExchanges {
-		return s.opts.Recorder, func() {}, nil
+		return s.opts.Recorder, func() {}
 	}
-	kept, err := exchanges.Start(ctx, s.bus.JetStream(), s.opts.Replicas, s.log)
-	if err != nil {
-		return nil, nil, err
-	}
-	return kept, kept.Close, nil
+	kept := exchanges.Start(ctx, s.bus, s.log)
+	return kept, kept.Close
 }
 
 func startGateway(_ context.Context, s *Stack) (func() error, error) {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/app"
@@ -68,7 +69,11 @@ func (s Start) play(ctx context.Context, w *stand) (with, without FirstPoll, err
 	if with, err = s.first(ctx, w); err != nil { // its durable is made with the broker
 		return with, without, err
 	}
-	if err := w.Bus().JetStream().DeleteConsumer(ctx, events.OpenStream, poller.Name); err != nil {
+	js, err := jetstream.New(w.Bus().Conn()) // the bus removes no consumer
+	if err != nil {
+		return with, without, err
+	}
+	if err := js.DeleteConsumer(ctx, events.OpenStream, poller.Name); err != nil {
 		return with, without, err
 	}
 	without, err = s.first(ctx, w)

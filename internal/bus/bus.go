@@ -8,6 +8,7 @@
 //	invoice.go   how an invoice is loaded and an event is appended to it; period.go the same for periods
 //	open.go      the index of open invoices; watching.go what pollers tell of it, and what nobody watches
 //	stuck.go     what workers tell of messages that they have not finished; ready.go whether a process's work can be done
+//	inspect.go   what the broker says of its streams and consumers, for people
 //	explain.go   what an error of the broker means; refusal.go whether it takes what is written
 //	publish.go   how a message is published; room.go whether there is room for it; park.go what nobody could handle
 //
@@ -171,9 +172,6 @@ func (b *Bus) Close() { b.nc.Close() }
 
 // Conn is the plain connection, for core subjects such as hints.
 func (b *Bus) Conn() *nats.Conn { return b.nc }
-
-// JetStream is the client itself, for commands that only read.
-func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
 // AckWait is how long a copy may be silent before another takes its messages.
 func (b *Bus) AckWait() time.Duration { return b.cfg.AckWait }

@@ -100,6 +100,12 @@ func (b *Bus) PublishRaw(ctx context.Context, subject, id string, body []byte) e
 	return b.publish(ctx, m, opts...)
 }
 
+// PublishOnce puts a body on a subject of a stream with one try. A failure of it does not count as one of this process's work.
+func (b *Bus) PublishOnce(ctx context.Context, subject string, body []byte) error {
+	_, err := b.js.Publish(ctx, subject, body)
+	return err
+}
+
 // Hint asks whoever polls the invoice to do so now. It may be lost.
 func (b *Bus) Hint(k events.Key) error { return b.nc.Publish(k.Hint(), nil) }
 

@@ -69,39 +69,27 @@ func own(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	return have
 }
 
-// StreamPlan is what EnsureStreams would do with one stream.
-type StreamPlan struct {
-	Want    jetstream.StreamConfig // as it is to be
-	Missing bool                   // it is to be made
-	Changed bool                   // settings of ours differ
+// streamPlan is what EnsureStreams does with one stream.
+type streamPlan struct {
+	want    jetstream.StreamConfig // as it is to be
+	have    *jetstream.StreamInfo  // as it is; nil when it is missing
+	missing bool                   // it is to be made
+	changed bool                   // settings of ours differ
 }
 
-// PlanStreams compares the streams with what they are to be, and changes nothing.
-func (b *Bus) PlanStreams(ctx context.Context) ([]StreamPlan, error) {
-	var out []StreamPlan
-	for _, cfg := range Streams(b.cfg.Replicas) {
-		p, err := b.plan(ctx, cfg)
-		if err != nil {
-			return out, fmt.Errorf("stream %s: %w", cfg.Name, b.denied(err))
-		}
-		out = append(out, p)
-	}
-	return out, nil
-}
-
-func (b *Bus) plan(ctx context.Context, cfg jetstream.StreamConfig) (StreamPlan, error) {
+func (b *Bus) plan(ctx context.Context, cfg jetstream.StreamConfig) (streamPlan, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout) // a cluster without a leader does not answer at all
 	defer cancel()
 	s, err := b.js.Stream(ctx, cfg.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return StreamPlan{Want: cfg, Missing: true}, nil
+		return streamPlan{want: cfg, missing: true}, nil
 	}
 	if err != nil {
-		return StreamPlan{}, err
+		return streamPlan{}, err
 	}
-	have := s.CachedInfo().Config
-	want := own(have, cfg)
-	return StreamPlan{Want: want, Changed: !reflect.DeepEqual(have, want)}, nil
+	have := s.CachedInfo()
+	want := own(have.Config, cfg)
+	return streamPlan{want: want, have: have, changed: !reflect.DeepEqual(have.Config, want)}, nil
 }
 
 // EnsureStreams makes the streams that are missing and corrects, of those that are there, only what is ours to decide.
@@ -138,16 +126,29 @@ func (b *Bus) ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetstream
 	once, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	switch {
-	case p.Missing:
-		s, err := b.js.CreateStream(once, p.Want)
+	case p.missing:
+		s, err := b.js.CreateStream(once, p.want)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			s, err = b.js.Stream(once, cfg.Name)
 		}
 		return s, err
-	case p.Changed:
-		return b.js.UpdateStream(once, p.Want)
+	case p.changed:
+		return b.js.UpdateStream(once, p.want)
 	}
 	return b.js.Stream(once, cfg.Name)
+}
+
+// EnsureExtraStream makes a stream that is none of [Streams], unless it is there; what an operator has set stays.
+func (b *Bus) EnsureExtraStream(ctx context.Context, cfg jetstream.StreamConfig) (made bool, err error) {
+	cfg.Replicas = b.cfg.Replicas
+	_, err = b.js.CreateStream(ctx, cfg)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("stream %s: %w", cfg.Name, err)
+	}
+	return true, nil
 }
 
 // EnsureConsumers makes the durables that are missing, or brings those that are there up to date.

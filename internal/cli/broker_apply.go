@@ -39,12 +39,12 @@ func (a brokerApplyCmd) Run(c *console) error {
 	defer b.Close()
 	ctx, cancel := context.WithTimeout(c.ctx, applyTime)
 	defer cancel()
-	plans, err := b.PlanStreams(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range plans {
-		c.say("%-8s stream   %s%s", planned(p), p.Want.Name, limits(p))
+	for _, want := range bus.Streams(a.Replicas) {
+		s, err := b.StreamState(ctx, want.Name)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", want.Name, err)
+		}
+		c.say("%-8s stream   %s%s", planned(s), s.Name, limits(s))
 	}
 	if a.DryRun {
 		c.say("dry run: nothing was made or changed")
@@ -53,7 +53,7 @@ func (a brokerApplyCmd) Run(c *console) error {
 	if err := b.EnsureStreams(ctx); err != nil {
 		return err
 	}
-	made, err := exchanges.EnsureStream(ctx, b.JetStream(), a.Replicas)
+	made, err := exchanges.EnsureStream(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -69,29 +69,29 @@ func (a brokerApplyCmd) Run(c *console) error {
 	return nil
 }
 
-func planned(p bus.StreamPlan) string {
+func planned(s bus.StreamState) string {
 	switch {
-	case p.Missing:
+	case s.Missing:
 		return "make"
-	case p.Changed:
+	case s.Changes:
 		return "change"
 	}
 	return "as it is"
 }
 
 // limits tells what an operator has set, which is left alone.
-func limits(p bus.StreamPlan) string {
-	if p.Missing {
+func limits(s bus.StreamState) string {
+	if s.Missing {
 		return ""
 	}
 	var out []string
-	for name, n := range map[string]int64{"max_bytes": p.Want.MaxBytes, "max_msgs": p.Want.MaxMsgs} {
+	for name, n := range map[string]int64{"max_bytes": s.MaxBytes, "max_msgs": s.MaxMessages} {
 		if n > 0 {
 			out = append(out, fmt.Sprintf("%s %d", name, n))
 		}
 	}
-	if p.Want.MaxAge > 0 {
-		out = append(out, "max_age "+p.Want.MaxAge.String())
+	if s.MaxAge > 0 {
+		out = append(out, "max_age "+s.MaxAge.String())
 	}
 	if len(out) == 0 {
 		return ""

@@ -2,26 +2,19 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"reflect"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// maxSkew is how far this machine's clock may be from the broker's before events look out of order to people.
-const maxSkew = 2 * time.Second
-
 func (d doctorCmd) atBroker(c *console) []finding {
-	b, err := broker{d.NATS, d.Credentials}.connect(c)
+	b, err := broker{d.NATS, d.Credentials}.connectWith(c, d.Replicas)
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		return []finding{{fail, what, "start one with \"seqrflow up\" or nats-server -js, or correct --nats"}}
@@ -30,15 +23,15 @@ func (d doctorCmd) atBroker(c *console) []finding {
 	ctx, cancel := context.WithTimeout(c.ctx, 4*patience)
 	defer cancel()
 	out := []finding{{ok, "broker " + bus.Address(b.Conn().ConnectedUrl()) + ", server " + b.Conn().ConnectedServerVersion(), ""}}
-	account, err := b.JetStream().AccountInfo(ctx)
+	account, err := b.Account(ctx)
 	if err != nil {
 		return append(out, finding{fail, "JetStream: " + err.Error(), "start the broker with -js, and allow JetStream to this account"})
 	}
-	out = append(out, finding{ok, "JetStream is on", ""}, payloadFinding(b.Conn().MaxPayload()), storageFinding(account.Store, account.Limits.MaxStore))
+	out = append(out, finding{ok, "JetStream is on", ""}, payloadFinding(b.Conn().MaxPayload()), storageFinding(account))
 	for _, want := range bus.Streams(d.Replicas) {
-		out = append(out, streamFindings(ctx, b, want)...)
+		out = append(out, streamFindings(ctx, b, want.Name)...)
 	}
-	if _, err := b.JetStream().Stream(ctx, events.ProbesStream); err == nil { // else it was told
+	if s, err := b.StreamState(ctx, events.ProbesStream); err == nil && !s.Missing { // else it was told
 		out = append(out, writeFinding(ctx, b))
 	}
 	out = append(out, openFinding(ctx, b), parkedFinding(ctx, b))
@@ -68,7 +61,7 @@ func openFinding(ctx context.Context, b *bus.Bus) finding {
 	}
 	open, err := b.OpenCount(ctx)
 	if err != nil {
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if bus.IsMissing(err) {
 			return finding{ok, "no invoice is open", ""}
 		}
 		return finding{fail, "index of open invoices: " + err.Error(), "see the broker's log"}
@@ -88,62 +81,39 @@ func openFinding(ctx context.Context, b *bus.Bus) finding {
 	return finding{ok, fmt.Sprintf("%d open invoices, all watched, by %d pollers", open, len(pollers)), ""}
 }
 
-func streamFindings(ctx context.Context, b *bus.Bus, want jetstream.StreamConfig) []finding {
+func streamFindings(ctx context.Context, b *bus.Bus, name string) []finding {
 	asked := time.Now()
-	s, err := b.JetStream().Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return []finding{{warn, "stream " + want.Name + " is not there", "make it with: seqrflow broker apply"}}
+	s, err := b.StreamState(ctx, name)
+	switch {
+	case err != nil:
+		return []finding{{fail, "stream " + name + ": " + err.Error(), "see the broker's log"}}
+	case s.Missing:
+		return []finding{{warn, "stream " + name + " is not there", "make it with: seqrflow broker apply"}}
 	}
-	if err != nil {
-		return []finding{{fail, "stream " + want.Name + ": " + err.Error(), "see the broker's log"}}
+	out := []finding{{ok, fmt.Sprintf("stream %s: %d messages, %d bytes, %d replicas", name, s.Messages, s.Bytes, s.Replicas), ""}}
+	if len(s.Differences) > 0 {
+		out = []finding{{warn, fmt.Sprintf("stream %s is not as it should be: %s", name, strings.Join(s.Differences, "; ")),
+			"seqrflow broker apply corrects what can be changed; storage and retention need a new stream"}}
 	}
-	info := s.CachedInfo()
-	var out []finding
-	if diffs := differences(want, info.Config); len(diffs) > 0 {
-		out = append(out, finding{warn, fmt.Sprintf("stream %s is not as it should be: %s", want.Name, strings.Join(diffs, "; ")),
-			"seqrflow broker apply corrects what can be changed; storage and retention need a new stream"})
-	} else {
-		out = append(out, finding{ok, fmt.Sprintf("stream %s: %d messages, %d bytes, %d replicas", want.Name, info.State.Msgs, info.State.Bytes, info.Config.Replicas), ""})
+	if name == events.OrdersStream && !s.Time.IsZero() {
+		out = append(out, clockFinding(s.Time.Sub(asked), time.Since(asked)))
 	}
-	if want.Name == events.OrdersStream && !info.TimeStamp.IsZero() {
-		out = append(out, clockFinding(info.TimeStamp.Sub(asked), time.Since(asked)))
-	}
-	out = append(out, limitFindings(info)...)
-	return append(out, consumerFindings(ctx, b, want.Name)...)
-}
-
-// differences names the settings of a stream that are ours to decide and are not as wanted, and what an operator has set
-// that removes messages.
-func differences(want, got jetstream.StreamConfig) []string {
-	var out []string
-	for _, d := range []struct {
-		name      string
-		want, got any
-	}{
-		{"subjects", want.Subjects, got.Subjects}, {"storage", want.Storage, got.Storage}, {"retention", want.Retention, got.Retention},
-		{"discard", want.Discard, got.Discard}, {"deny delete", want.DenyDelete, got.DenyDelete}, {"deny purge", want.DenyPurge, got.DenyPurge},
-		{"max age", want.MaxAge, got.MaxAge}, {"duplicates", want.Duplicates, got.Duplicates}, {"replicas", want.Replicas, got.Replicas},
-		{"max per subject", want.MaxMsgsPerSubject, got.MaxMsgsPerSubject}, {"direct get", want.AllowDirect, got.AllowDirect},
-	} {
-		if !reflect.DeepEqual(d.want, d.got) {
-			out = append(out, fmt.Sprintf("%s is %v, not %v", d.name, d.got, d.want))
-		}
-	}
-	return out
+	out = append(out, limitFindings(s)...)
+	return append(out, consumerFindings(ctx, b, name)...)
 }
 
 // limitFindings tell how much of an operator's limits is used. At nine tenths nothing new is begun.
-func limitFindings(info *jetstream.StreamInfo) []finding {
+func limitFindings(s bus.StreamState) []finding {
 	var out []finding
 	for _, l := range []struct {
 		name string
 		used uint64
 		most int64
-	}{{"bytes", info.State.Bytes, info.Config.MaxBytes}, {"messages", info.State.Msgs, info.Config.MaxMsgs}} {
+	}{{"bytes", s.Bytes, s.MaxBytes}, {"messages", s.Messages, s.MaxMessages}} {
 		if l.most <= 0 {
 			continue
 		}
-		what := fmt.Sprintf("stream %s has %d of at most %d %s", info.Config.Name, l.used, l.most, l.name)
+		what := fmt.Sprintf("stream %s has %d of at most %d %s", s.Name, l.used, l.most, l.name)
 		if float64(l.used) >= 0.9*float64(l.most) {
 			out = append(out, finding{fail, what, "raise the limit: orders are not invoiced until there is room"})
 		} else {
@@ -159,7 +129,7 @@ func clockFinding(ahead, took time.Duration) finding {
 	if skew > 0 {
 		skew = max(0, skew-took)
 	}
-	if skew.Abs() > maxSkew {
+	if skew.Abs() > bus.MaxSkew {
 		return finding{warn, fmt.Sprintf("this machine's clock and the broker's are %s apart", skew.Abs().Round(time.Millisecond)), "run a time service such as chrony on both"}
 	}
 	return finding{ok, "clock agrees with the broker's", ""}
@@ -168,7 +138,7 @@ func clockFinding(ahead, took time.Duration) finding {
 func parkedFinding(ctx context.Context, b *bus.Bus) finding {
 	open, oldest, err := b.OpenParked(ctx)
 	if err != nil {
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if bus.IsMissing(err) {
 			return finding{ok, "nothing is parked", ""}
 		}
 		return finding{fail, "parked messages: " + err.Error(), "see the broker's log"}
@@ -196,18 +166,17 @@ func consumerFindings(ctx context.Context, b *bus.Bus, stream string) []finding 
 			continue
 		}
 		n++
-		cons, err := b.JetStream().Consumer(ctx, c.Stream, c.Name)
+		state, err := b.ConsumerState(ctx, c)
 		switch {
-		case errors.Is(err, jetstream.ErrConsumerNotFound):
+		case bus.IsMissing(err):
 			out = append(out, finding{warn, fmt.Sprintf("the consumer %s of %s is not there", c.Name, c.Stream), "make it with: seqrflow broker apply"})
 			continue
 		case err != nil:
 			out = append(out, finding{fail, "consumer " + c.Name + ": " + err.Error(), "see the broker's log"})
 			continue
 		}
-		info := cons.CachedInfo()
-		if waiting := info.NumPending + uint64(info.NumAckPending); info.NumWaiting == 0 && waiting > 0 {
-			out = append(out, finding{fail, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", waiting, c.Name, c.Stream),
+		if state.Asking == 0 && state.Waiting > 0 {
+			out = append(out, finding{fail, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", state.Waiting, c.Name, c.Stream),
 				"run its worker: seqrflow run " + c.Worker})
 		}
 	}

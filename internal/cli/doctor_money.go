@@ -102,12 +102,12 @@ func writeFinding(ctx context.Context, b *bus.Bus) finding {
 }
 
 // storageFinding tells how much of the account's storage is used.
-func storageFinding(used uint64, most int64) finding {
-	if most <= 0 {
-		return finding{ok, fmt.Sprintf("the streams have %d bytes; the account has no limit of its own", used), ""}
+func storageFinding(a bus.Account) finding {
+	if a.Limit <= 0 {
+		return finding{ok, fmt.Sprintf("the streams have %d bytes; the account has no limit of its own", a.Used), ""}
 	}
-	what := fmt.Sprintf("the account uses %d of %d bytes of the broker's storage", used, most)
-	if float64(used) >= 0.9*float64(most) {
+	what := fmt.Sprintf("the account uses %d of %d bytes of the broker's storage", a.Used, a.Limit)
+	if float64(a.Used) >= 0.9*float64(a.Limit) {
 		return finding{fail, what, "raise the account's limit: orders are not invoiced until there is room"}
 	}
 	return finding{ok, what, ""}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -40,7 +39,7 @@ func (p publishing) publish(c *console, evs []orderfile.Event) error {
 		return err
 	}
 	defer b.Close()
-	if _, err := b.LastSeq(c.ctx, events.OrdersStream); errors.Is(err, jetstream.ErrStreamNotFound) {
+	if _, err := b.LastSeq(c.ctx, events.OrdersStream); bus.IsMissing(err) {
 		return err // what else goes wrong is not the publisher's: a shop's user may not look at streams
 	}
 	for i, e := range evs {

@@ -55,7 +55,7 @@ func explained(err error) error {
 	switch {
 	case err == nil || errors.As(err, &told):
 		return err
-	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConsumerNotFound):
+	case bus.IsMissing(err):
 		why, mend = "No worker has run on this broker yet", "Start them (seqrflow run, or seqrflow up for everything), or make the streams and consumers with: seqrflow broker apply"
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
 		why, mend = "The broker has no JetStream", "Switch it on in the broker's configuration (jetstream {}), for the account of this user too"

@@ -3,13 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -157,17 +154,16 @@ func idle(ctx context.Context, b *bus.Bus, worker string) (s bus.Stuck, ok bool)
 		if c.Worker != worker {
 			continue
 		}
-		cons, err := b.JetStream().Consumer(ctx, c.Stream, c.Name)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		state, err := b.ConsumerState(ctx, c)
+		if bus.IsMissing(err) {
 			s.Why = "no " + worker + " has ever run on this broker; run one: seqrflow run " + worker
 			return s, true
 		}
 		if err != nil {
 			return s, false
 		}
-		info := cons.CachedInfo()
-		asking += info.NumWaiting
-		waiting += info.NumPending + uint64(info.NumAckPending)
+		asking += state.Asking
+		waiting += state.Waiting
 	}
 	switch {
 	case asking == 0:

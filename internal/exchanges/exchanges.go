@@ -46,7 +46,7 @@ func Subjects(k events.Key) string { return "exchanges." + k.Shop + "." + k.Invo
 
 // Recorder publishes exchanges in the background: a slow broker never holds up a call.
 type Recorder struct {
-	js    jetstream.JetStream
+	bus   *bus.Bus
 	log   zerolog.Logger
 	queue chan seqr.Exchange
 	done  chan struct{}
@@ -54,30 +54,23 @@ type Recorder struct {
 }
 
 // EnsureStream makes the stream unless it is there; what an operator has set stays.
-func EnsureStream(ctx context.Context, js jetstream.JetStream, replicas int) (made bool, err error) {
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+func EnsureStream(ctx context.Context, b *bus.Bus) (made bool, err error) {
+	return b.EnsureExtraStream(ctx, jetstream.StreamConfig{
 		Name: Stream, Description: "What went over the wire, secrets masked; evidence only", Subjects: []string{"exchanges.*.*.*"},
-		Storage: jetstream.FileStorage, MaxAge: Kept, Replicas: replicas,
+		Storage: jetstream.FileStorage, MaxAge: Kept,
 	})
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("stream %s: %w", Stream, err)
-	}
-	return true, nil
 }
 
 // Start a recorder; Close ends it. Where this process may, the stream is made; else it is the provisioner's to make.
-func Start(ctx context.Context, js jetstream.JetStream, replicas int, log zerolog.Logger) (*Recorder, error) {
+func Start(ctx context.Context, b *bus.Bus, log zerolog.Logger) *Recorder {
 	once, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := EnsureStream(once, js, replicas); err != nil {
+	if _, err := EnsureStream(once, b); err != nil {
 		log.Info().Err(err).Msg("exchanges are recorded if the stream is there")
 	}
-	r := &Recorder{js: js, log: log, queue: make(chan seqr.Exchange, waiting), done: make(chan struct{})}
+	r := &Recorder{bus: b, log: log, queue: make(chan seqr.Exchange, waiting), done: make(chan struct{})}
 	go r.run()
-	return r, nil
+	return r
 }
 
 // Record implements seqr.Recorder. What is about no invoice, and polls that brought nothing new, are left out.
@@ -122,8 +115,7 @@ func (r *Recorder) publish(x seqr.Exchange) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	_, err = r.js.Publish(ctx, "exchanges."+k.Shop+"."+k.Invoice+"."+x.Operation, body)
-	return err
+	return r.bus.PublishOnce(ctx, "exchanges."+k.Shop+"."+k.Invoice+"."+x.Operation, body)
 }
 
 // Close publishes what waits and ends the recorder. Nothing may be recorded any more.
@@ -146,7 +138,7 @@ func Of(ctx context.Context, b *bus.Bus, k events.Key) ([]Exchange, error) {
 		out = append(out, e)
 		return nil
 	})
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	if bus.IsMissing(err) {
 		return nil, ErrOff
 	}
 	return out, err

@@ -22,10 +22,7 @@ func TestExchangesOfAnInvoiceAreKeptWithoutSecrets(t *testing.T) {
 	if _, err := exchanges.Of(t.Context(), r.Bus, k); !errors.Is(err, exchanges.ErrOff) {
 		t.Fatalf("before anything is kept: %v", err)
 	}
-	rec, err := exchanges.Start(t.Context(), r.Bus.JetStream(), 1, r.Log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rec := exchanges.Start(t.Context(), r.Bus, r.Log)
 	c, err := seqr.New(seqr.Config{Endpoint: r.Server.URL + "/extclientproxy/service/v2", ClientID: "Rig AB", ClientReference: "rig/1", Recorder: rec})
 	if err != nil {
 		t.Fatal(err)

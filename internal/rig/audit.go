@@ -29,3 +29,23 @@ func Audit(t testing.TB, b *bus.Bus, l sandbox.Ledger) (*audit.History, audit.Co
 	}
 	return h, c
 }
+
+// History gives the names of an invoice's events in order.
+func (r *Rig) History(id string) []events.Name {
+	r.T.Helper()
+	h, err := audit.Read(r.T.Context(), r.Bus)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return h.Names(events.KeyOf(Shop, id))
+}
+
+// Parked counts the records of parked messages, whatever was decided about them.
+func (r *Rig) Parked() int {
+	r.T.Helper()
+	n, err := r.Bus.LastSeq(r.T.Context(), events.ParkedStream)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return int(n)
+}

@@ -194,7 +194,7 @@ func TestEntryThatIsAboutToBeRemovedIsLookedAtOnceMore(t *testing.T) {
 	r.Run(invoicer.New(cfg))
 	r.Place(rig.Order("1", "10")) // the first message of ORDERS
 	r.Wait("1", events.EventIssued)
-	open, err := r.Bus.JetStream().Stream(t.Context(), events.OpenStream)
+	open, err := r.JetStream().Stream(t.Context(), events.OpenStream)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -192,12 +192,12 @@ func TestPaymentOfALostInvoiceIsParked(t *testing.T) {
 // loseInvoices makes the broker forget INVOICES, as a restore of an old backup would.
 func loseInvoices(t *testing.T, r *rig.Rig) {
 	t.Helper()
-	if err := r.Bus.JetStream().DeleteStream(t.Context(), events.InvoicesStream); err != nil {
+	if err := r.JetStream().DeleteStream(t.Context(), events.InvoicesStream); err != nil {
 		t.Fatal(err)
 	}
 	for _, cfg := range bus.Streams(1) {
 		if cfg.Name == events.InvoicesStream {
-			if _, err := r.Bus.JetStream().CreateStream(t.Context(), cfg); err != nil {
+			if _, err := r.JetStream().CreateStream(t.Context(), cfg); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -237,7 +237,7 @@ func TestNewerVersionIsLeftAlone(t *testing.T) {
 // newer is the invoice's last event as a newer major version would write it.
 func newer(t *testing.T, r *rig.Rig, id string) []byte {
 	t.Helper()
-	s, err := r.Bus.JetStream().Stream(t.Context(), events.InvoicesStream)
+	s, err := r.JetStream().Stream(t.Context(), events.InvoicesStream)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -210,14 +210,14 @@ func awaitOpen(t *testing.T, b *bus.Bus, n uint64) {
 // full makes the broker refuse every further event of an invoice, until the returned function is called.
 func full(t *testing.T, r *rig.Rig) (recover func()) {
 	t.Helper()
-	s, err := r.Bus.JetStream().Stream(t.Context(), events.InvoicesStream)
+	s, err := r.JetStream().Stream(t.Context(), events.InvoicesStream)
 	if err != nil {
 		t.Fatal(err)
 	}
 	limit := func(n int64) {
 		cfg := s.CachedInfo().Config
 		cfg.MaxMsgs = n
-		if _, err := r.Bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+		if _, err := r.JetStream().UpdateStream(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}
 	}

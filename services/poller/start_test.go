@@ -83,7 +83,7 @@ func TestStartReadsNoHistory(t *testing.T) {
 	fresh := requestsBeforeFirstPoll(t, r, open)
 	endedLongAgo(t, r, 2500)
 	counts := map[string]int{"with its durable": requestsBeforeFirstPoll(t, r, open)}
-	if err := r.Bus.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
+	if err := r.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
 		t.Fatal(err)
 	}
 	counts["with a new durable"] = requestsBeforeFirstPoll(t, r, open)
@@ -103,7 +103,7 @@ func TestLostConsumerIsMadeAnewWithWhatIsOpen(t *testing.T) {
 	r.Run(poller.New(config(r, p)))
 	ref := r.IssueDirectly("1")
 	p.await(t, ref, 1)
-	if err := r.Bus.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
+	if err := r.JetStream().DeleteConsumer(t.Context(), events.OpenStream, poller.Name); err != nil {
 		t.Fatal(err)
 	}
 	late := r.IssueDirectly("2")
@@ -132,7 +132,7 @@ func TestEntryIsWatchedBeforeItsInvoiceIsRecorded(t *testing.T) {
 	reg := registry(r, p)
 	awaitValue(t, reg, "seqrflow_poller_held_invoices", func(v float64) bool { return v == 2 })
 	for _, id := range []string{"hinted", "unhinted"} {
-		ref := r.Bill(id)
+		ref := r.SendInvoice(id)
 		r.Pay(ref)
 		r.Record(rig.Recorded{ID: id, Reference: ref, Unindexed: true, Unhinted: id == "unhinted"})
 		r.Wait(id, events.EventPaid)

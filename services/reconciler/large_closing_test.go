@@ -15,6 +15,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/reconciler"
@@ -37,7 +38,7 @@ func BenchmarkClosing(b *testing.B) {
 		b.Fatal(err)
 	}
 	report, ledger := reconciler.LargeReport("P1", "t1", 100_000)
-	record(b, bs, ledger)
+	record(b, rig.JetStream(b, srv), ledger)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	soon := time.Millisecond
@@ -74,7 +75,7 @@ func (f fixed) ExecuteReport(context.Context, seqr.ExecuteReport) (seqr.Report, 
 }
 
 // record writes the ledger as events of INVOICES of a realistic size.
-func record(b *testing.B, bs *bus.Bus, ledger []events.LedgerEntry) {
+func record(b *testing.B, js jetstream.JetStream, ledger []events.LedgerEntry) {
 	b.Helper()
 	var rows []events.Row
 	for i := range 6 {
@@ -98,11 +99,11 @@ func record(b *testing.B, bs *bus.Bus, ledger []events.LedgerEntry) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := bs.JetStream().PublishAsync(inv.Key().Subject(inv.Change.Event), body, jetstream.WithStallWait(time.Hour)); err != nil {
+		if _, err := js.PublishAsync(inv.Key().Subject(inv.Change.Event), body, jetstream.WithStallWait(time.Hour)); err != nil {
 			b.Fatal(err)
 		}
 	}
-	<-bs.JetStream().PublishAsyncComplete()
+	<-js.PublishAsyncComplete()
 }
 
 // peak is the most memory the process ever had, the broker and the generated data included.

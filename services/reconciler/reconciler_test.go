@@ -12,6 +12,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/reconciler"
@@ -224,7 +225,7 @@ func TestRedeliveryOfAFinishedClosingDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
-	s, err := w.bus.JetStream().Stream(t.Context(), events.PeriodsStream)
+	s, err := rig.JetStream(t, w.broker).Stream(t.Context(), events.PeriodsStream)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,12 +2,9 @@ package reconciler
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"strconv"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -65,7 +62,7 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 		s.periods = e.Seq
 		return nil
 	})
-	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err != nil && !bus.IsMissing(err) {
 		return err
 	}
 	due := b.Now().Add(-ClosingDue)
@@ -74,7 +71,7 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 		s.invoices = e.Seq
 		return nil
 	})
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	if bus.IsMissing(err) {
 		return nil
 	}
 	return err

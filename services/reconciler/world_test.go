@@ -27,6 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is a real broker, a real sandbox behind HTTP and the real client; time at the provider is manual.
 type world struct {
 	t       *testing.T
+	broker  *natsd.Server
 	bus     *bus.Bus
 	sandbox *sandbox.Sandbox
 	client  *seqr.Client
@@ -69,7 +70,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(client.CloseIdle)
 	reseller := account{seqr.ResellerUser("demo-reseller", "9900", "demo-secret"), terminal}
-	return &world{t, b, sb, client, shops{"acme": reseller, "beta": reseller}}
+	return &world{t, srv, b, sb, client, shops{"acme": reseller, "beta": reseller}}
 }
 
 type account struct {
@@ -125,7 +126,7 @@ func (w *world) fact(why string) events.Fact { return events.Fact{At: w.bus.Now(
 func (w *world) update(shop, id string, steps ...func(events.Invoice) (events.Invoice, error)) {
 	w.t.Helper()
 	for _, step := range steps {
-		rig.Record(w.t, w.bus, events.KeyOf(shop, id), step)
+		rig.AppendEvents(w.t, w.bus, events.KeyOf(shop, id), step)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -24,6 +25,7 @@ type scene struct {
 	provider *procs.Provider
 	told     *procs.Output // the sandbox's own log
 	bus      *bus.Bus
+	js       jetstream.JetStream
 	search   search
 }
 
@@ -79,7 +81,7 @@ func use(t *testing.T, programs procs.Programs) {
 	}
 	broker := procs.NewBroker(t, s.programs, fmt.Sprintf("authorization { token: %q }\n", brokerToken))
 	nats := "nats://" + brokerToken + "@" + broker.Addr
-	s.bus = procs.Connect(t, nats, 1)
+	s.bus, s.js = procs.Connect(t, nats, 1), procs.JetStream(t, nats)
 	workers := procs.Workers{T: t, Programs: s.programs, NATS: nats, Provider: s.provider.Endpoint(), Shops: s.shops, Env: []string{"SEQRFLOW_LOG_LEVEL=debug"}}
 	worker := workers.Run("all")
 
@@ -183,7 +185,7 @@ func (s *scene) streams() {
 		}); err != nil {
 			s.Error(err)
 		}
-		list, err := s.bus.JetStream().Stream(s.Context(), stream)
+		list, err := s.js.Stream(s.Context(), stream)
 		if err != nil {
 			s.Fatal(err)
 		}

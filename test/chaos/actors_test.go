@@ -3,46 +3,38 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // watch writes down every event of the shop's invoices, and wakes whoever waits for it.
-func (w *world) watch(ctx context.Context) (stop func(), err error) {
-	cons, err := w.hub.JetStream().OrderedConsumer(ctx, events.InvoicesStream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{"invoices.*.*.*"}, InactiveThreshold: time.Minute,
+func (w *world) watch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var following sync.WaitGroup
+	following.Go(func() {
+		if err := w.hub.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, All: true}}, nil, w.see); err != nil {
+			w.fault("watching: %v", err)
+		}
 	})
+	return func() { cancel(); following.Wait() }
+}
+
+func (w *world) see(m bus.Entry) error {
+	inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
 	if err != nil {
-		return nil, err
+		w.note("%s: %v", m.Subject, err) // a stranger's; the checker reads everything again
+		return nil
 	}
-	cc, err := cons.Consume(func(m jetstream.Msg) {
-		inv, _, err := events.DecodeInvoiceEvent(m.Subject(), m.Data())
-		if err != nil {
-			w.note("%s: %v", m.Subject(), err) // a stranger's; the checker reads everything again
-			return
-		}
-		c := inv.Change
-		w.note("%s: %s by %s: %s → %s (%s) %s", inv.InvoiceID, c.Event, c.By, c.From, inv.State, c.Why, c.RefundID)
-		if c.Event == events.EventIssued {
-			w.shown(inv.InvoiceID, inv.InvoiceReference)
-		}
-		w.give(w.signal(inv.InvoiceID, c.Event))
-	})
-	if err != nil {
-		return nil, err
+	c := inv.Change
+	w.note("%s: %s by %s: %s → %s (%s) %s", inv.InvoiceID, c.Event, c.By, c.From, inv.State, c.Why, c.RefundID)
+	if c.Event == events.EventIssued {
+		w.shown(inv.InvoiceID, inv.InvoiceReference)
 	}
-	return func() {
-		cc.Stop()
-		<-cc.Closed()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if info := cons.CachedInfo(); info != nil {
-			_ = w.hub.JetStream().DeleteConsumer(ctx, events.InvoicesStream, info.Name) // else it goes when it is noticed to be idle
-		}
-	}, nil
+	w.give(w.signal(inv.InvoiceID, c.Event))
+	return nil
 }
 
 // shown notes the bill that the buyer of an order is shown, which no poller has asked about yet.

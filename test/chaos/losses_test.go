@@ -39,17 +39,17 @@ func (w *world) lose(ctx context.Context, l loss) {
 		return
 	}
 	w.note("%s", l)
-	c, err := w.hub.JetStream().Consumer(ctx, l.Stream, l.Consumer)
+	c, err := w.js.Consumer(ctx, l.Stream, l.Consumer)
 	if err != nil {
 		return // lost already
 	}
-	if err := w.hub.JetStream().DeleteConsumer(ctx, l.Stream, l.Consumer); err != nil {
+	if err := w.js.DeleteConsumer(ctx, l.Stream, l.Consumer); err != nil {
 		w.note("losing %s: %v", l.Consumer, err)
 	}
 	if _, ok := w.makers[withoutHistory]; ok {
 		cfg := c.CachedInfo().Config
 		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = jetstream.DeliverNewPolicy, nil, 0
-		_, err := w.hub.JetStream().CreateOrUpdateConsumer(ctx, l.Stream, cfg)
+		_, err := w.js.CreateOrUpdateConsumer(ctx, l.Stream, cfg)
 		w.note("a new %s takes only what is new: %s", l.Consumer, outcome(err))
 	}
 }
@@ -77,7 +77,7 @@ func (w *world) rememberIDs(ctx context.Context) {
 	for _, cfg := range bus.Streams(1) {
 		if cfg.Name == events.OrdersStream {
 			cfg.Duplicates = 2 * time.Minute
-			if _, err := w.hub.JetStream().UpdateStream(ctx, cfg); err != nil {
+			if _, err := w.js.UpdateStream(ctx, cfg); err != nil {
 				w.fault("remembering ids: %v", err)
 			}
 		}

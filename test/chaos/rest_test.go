@@ -111,7 +111,7 @@ func (w *world) first(ctx context.Context, fits func(consumer) bool) *consumer {
 	for stream, names := range durables() {
 		for _, name := range names {
 			one := consumer{name: name}
-			c, err := w.hub.JetStream().Consumer(ctx, stream, name)
+			c, err := w.js.Consumer(ctx, stream, name)
 			if one.err = err; err == nil {
 				i := c.CachedInfo()
 				one.waiting, one.inHand = int(i.NumPending), i.NumAckPending

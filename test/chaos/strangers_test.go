@@ -84,7 +84,7 @@ func (w *world) intrude(ctx context.Context, x stranger, o order) {
 	if x.Open {
 		subject = k.Open()
 	}
-	ack, err := w.hub.JetStream().Publish(ctx, subject, body)
+	ack, err := w.js.Publish(ctx, subject, body)
 	w.note("%s: %s", x, outcome(err))
 	if err != nil || x.Open {
 		return // the index takes one entry of an invoice

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -42,6 +43,8 @@ type world struct {
 	begun    time.Time
 
 	hub     *bus.Bus // the shop's own connection, which is never cut
+	conn    *nats.Conn
+	js      jetstream.JetStream // over conn: what no worker may ask of the broker
 	sandbox *sandbox.Sandbox
 	server  *httptest.Server
 	client  *seqr.Client
@@ -101,6 +104,12 @@ func newWorld(s schedule, b nats.InProcessConnProvider, m makers, patience time.
 	if err != nil {
 		return nil, err
 	}
+	if w.conn, err = nats.Connect("", nats.InProcessServer(b)); err != nil {
+		return nil, err
+	}
+	if w.js, err = jetstream.New(w.conn); err != nil {
+		return nil, err
+	}
 	w.hub, err = bus.Connect(context.Background(), w.busConfig("shop", nats.InProcessServer(b)))
 	w.touch()
 	return w, err
@@ -149,12 +158,7 @@ func (w *world) signal(id string, e events.Name) chan struct{} {
 func (w *world) live(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
-	stopWatching, err := w.watch(ctx)
-	if err != nil {
-		w.fault("watching: %v", err)
-		return
-	}
-	defer stopWatching()
+	defer w.watch(ctx)()
 	var clock sync.WaitGroup
 	clock.Go(w.runClock)
 	for name, made := range w.makers {
@@ -207,6 +211,7 @@ func (w *world) disturb(ctx context.Context) {
 func (w *world) close() {
 	w.deadWorkers.Wait()
 	w.hub.Close()
+	w.conn.Close()
 	w.client.CloseIdle()
 	w.server.CloseClientConnections()
 	w.server.Close()

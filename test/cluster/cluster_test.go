@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
@@ -30,8 +32,9 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 	provider := procs.NewProvider(t, sandbox.Config{})
 	c := cluster{t: t, brokers: procs.NewCluster(t, programs)}
 	url := procs.URL(c.brokers...)
-	c.bus = procs.Connect(t, url, len(c.brokers))
-	c.checkReplicas(procs.Connect(t, url, 1))
+	c.bus, c.js = procs.Connect(t, url, len(c.brokers)), procs.JetStream(t, url)
+	procs.Connect(t, url, 1)
+	c.checkReplicas()
 	workers := procs.Workers{T: t, Programs: programs, NATS: url, Provider: provider.Endpoint(), Shops: procs.DemoShops(t), Env: []string{"SEQRFLOW_REPLICAS=3"}}
 	for range 2 {
 		workers.Run("invoicer", "poller", "receipter", "canceler", "refunder")
@@ -55,7 +58,7 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), procs.Patience)
 	defer cancel()
-	if busy := procs.Until(ctx, func(ctx context.Context) string { return procs.Idle(ctx, c.bus) }); busy != "" {
+	if busy := procs.Until(ctx, func(ctx context.Context) string { return rig.Busy(ctx, c.js) }); busy != "" {
 		t.Errorf("not settled: %s", busy)
 	}
 	t.Logf("stood still: at most %s without a new event under load, from %s", still.Length.Round(time.Millisecond), still.From.Format("15:04:05.000"))
@@ -76,10 +79,10 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 		len(acked), len(last), c.events.Events(), comparison.Unrecorded, len(ledger.Reversals), gap.Length.Round(time.Millisecond))
 }
 
-// checkReplicas checks that a process which was not told of the replicas leaves the streams all of them.
-func (c cluster) checkReplicas(untold *bus.Bus) {
+// checkReplicas checks that a process which was not told of the replicas has left the streams all of them.
+func (c cluster) checkReplicas() {
 	c.t.Helper()
-	s, err := untold.JetStream().Stream(c.t.Context(), events.InvoicesStream)
+	s, err := c.js.Stream(c.t.Context(), events.InvoicesStream)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -93,6 +96,7 @@ type cluster struct {
 	t       *testing.T
 	brokers []*procs.Broker
 	bus     *bus.Bus
+	js      jetstream.JetStream
 	events  *procs.Follower
 }
 
@@ -131,14 +135,14 @@ func (c *cluster) state() string {
 	defer cancel()
 	var out string
 	for _, name := range []string{events.OrdersStream, events.InvoicesStream} {
-		s, err := c.bus.JetStream().Stream(ctx, name)
+		s, err := c.js.Stream(ctx, name)
 		if err != nil {
 			out += fmt.Sprintf("%s: %v; ", name, err)
 			continue
 		}
 		out += fmt.Sprintf("%s has %d, led by %s; ", name, s.CachedInfo().State.LastSeq, s.CachedInfo().Cluster.Leader)
 	}
-	return out + procs.Idle(ctx, c.bus)
+	return out + rig.Busy(ctx, c.js)
 }
 
 // leader of INVOICES at this moment.
@@ -148,7 +152,7 @@ func (c *cluster) leader() *procs.Broker {
 	defer cancel()
 	var found *procs.Broker
 	missing := procs.Until(ctx, func(ctx context.Context) string {
-		s, err := c.bus.JetStream().Stream(ctx, events.InvoicesStream)
+		s, err := c.js.Stream(ctx, events.InvoicesStream)
 		if err != nil {
 			return err.Error()
 		}
@@ -172,7 +176,7 @@ func (c *cluster) waitUntilCurrent() {
 	defer cancel()
 	missing := procs.Until(ctx, func(ctx context.Context) (missing string) {
 		for _, name := range []string{events.OrdersStream, events.InvoicesStream, events.ParkedStream} {
-			s, err := c.bus.JetStream().Stream(ctx, name)
+			s, err := c.js.Stream(ctx, name)
 			if err != nil {
 				return err.Error()
 			}

@@ -43,7 +43,7 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 		t: t, provider: provider, broker: broker, enough: *invoices / 2, workers: map[string]*procs.Worker{},
 		start: procs.Workers{T: t, Programs: programs, NATS: procs.URL(broker), Provider: provider.Endpoint(), Shops: procs.DemoShops(t)},
 	}
-	b := procs.Connect(t, f.start.NATS, 1)
+	b, js := procs.Connect(t, f.start.NATS, 1), procs.JetStream(t, f.start.NATS)
 	if *span == 0 {
 		*span = 10*time.Second + time.Duration(*invoices)*40*time.Millisecond
 	}
@@ -65,7 +65,7 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), *settling)
 	defer cancel()
-	if busy := procs.Until(ctx, func(ctx context.Context) string { return procs.Idle(ctx, b) }); busy != "" {
+	if busy := procs.Until(ctx, func(ctx context.Context) string { return rig.Busy(ctx, js) }); busy != "" {
 		t.Errorf("not settled: %s", busy)
 	}
 	t.Logf("%d orders, settled after %s", *invoices, time.Since(begun).Round(100*time.Millisecond))

@@ -26,26 +26,26 @@ func (x recorded) fact(why string) events.Fact { return events.Fact{At: x.r.Bus.
 // issued and paid record the life of one invoice of an order of 10, as the workers would.
 func (x recorded) issued(order, invoice string) {
 	o := try(order, invoice, "10")
-	rig.Record(x.t, x.r.Bus, o.Key(), func(i events.Invoice) (events.Invoice, error) {
+	rig.AppendEvents(x.t, x.r.Bus, o.Key(), func(i events.Invoice) (events.Invoice, error) {
 		return i.IssuedAs(o, events.Bill{Terminal: "demo-terminal", Reference: "ref-" + invoice, ValidFor: time.Hour}, x.fact("issued"))
 	})
 }
 
 func (x recorded) paid(invoice string) {
-	rig.Record(x.t, x.r.Bus, events.KeyOf(rig.Shop, invoice), func(i events.Invoice) (events.Invoice, error) {
+	rig.AppendEvents(x.t, x.r.Bus, events.KeyOf(rig.Shop, invoice), func(i events.Invoice) (events.Invoice, error) {
 		return i.PaidWith("ers-"+invoice, "poller", x.fact("paid"))
 	})
 }
 
 func (x recorded) canceled(invoice string) {
-	rig.Record(x.t, x.r.Bus, events.KeyOf(rig.Shop, invoice), func(i events.Invoice) (events.Invoice, error) {
+	rig.AppendEvents(x.t, x.r.Bus, events.KeyOf(rig.Shop, invoice), func(i events.Invoice) (events.Invoice, error) {
 		return i.EndedBy(events.EventCanceled, "poller", x.fact("canceled"))
 	})
 }
 
 // doubt records a refund of which nobody knows whether it was paid.
 func (x recorded) doubt(invoice, refund, amount string) {
-	rig.Record(x.t, x.r.Bus, events.KeyOf(rig.Shop, invoice), func(i events.Invoice) (events.Invoice, error) {
+	rig.AppendEvents(x.t, x.r.Bus, events.KeyOf(rig.Shop, invoice), func(i events.Invoice) (events.Invoice, error) {
 		return i.Refunding(events.Refund{RefundID: refund, Amount: rig.Amount(amount)}, x.fact("intent"))
 	}, func(i events.Invoice) (events.Invoice, error) { return i.RefundInDoubt(refund, x.fact("no answer")) })
 }
@@ -333,7 +333,7 @@ func TestSecondPaymentIsKeptWhenTheFirstIsToBePaidBack(t *testing.T) {
 // ackedAll says that the consumer has at most so many messages left.
 func ackedAll(t *testing.T, r *rig.Rig, consumer string, most int) bool {
 	t.Helper()
-	c, err := r.Bus.JetStream().Consumer(t.Context(), events.InvoicesStream, consumer)
+	c, err := r.JetStream().Consumer(t.Context(), events.InvoicesStream, consumer)
 	if err != nil {
 		return false
 	}

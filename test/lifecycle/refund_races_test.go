@@ -161,7 +161,7 @@ func leave(t *testing.T, r *rig.Rig, stop func()) {
 	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
 	for {
-		c, err := r.Bus.JetStream().Consumer(ctx, events.OrdersStream, refunder.Name)
+		c, err := r.JetStream().Consumer(ctx, events.OrdersStream, refunder.Name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
 	h := p.hook(r)
 	pay, again := h.refund, make(chan struct{})
 	h.refund = func(ctx context.Context, c seqr.RefundPayment) (seqr.Refunded, error) {
-		s, err := r.Bus.JetStream().Stream(ctx, events.InvoicesStream)
+		s, err := r.JetStream().Stream(ctx, events.InvoicesStream)
 		if err != nil {
 			t.Error(err)
 			return seqr.Refunded{}, notSent()
@@ -62,10 +62,10 @@ func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if err := r.Bus.JetStream().DeleteStream(ctx, events.InvoicesStream); err != nil {
+		if err := r.JetStream().DeleteStream(ctx, events.InvoicesStream); err != nil {
 			t.Error(err)
 		}
-		if _, err := r.Bus.JetStream().CreateStream(ctx, backup); err != nil {
+		if _, err := r.JetStream().CreateStream(ctx, backup); err != nil {
 			t.Error(err)
 		}
 		for _, m := range []struct {
@@ -94,13 +94,13 @@ func TestRefundWhoseOutcomeCannotBeRecordedIsNotAskedFor(t *testing.T) {
 	x := recorded{t, r}
 	x.issued("1", "1")
 	x.paid("1")
-	s, err := r.Bus.JetStream().Stream(t.Context(), events.InvoicesStream)
+	s, err := r.JetStream().Stream(t.Context(), events.InvoicesStream)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := s.CachedInfo().Config
 	cfg.MaxMsgSize = 4000 // the intent has some 1,500 bytes, and fits
-	if _, err := r.Bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+	if _, err := r.JetStream().UpdateStream(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	p := &payer{}

@@ -23,13 +23,13 @@ import (
 // limit sets how many messages INVOICES may have, as an operator would.
 func limit(t *testing.T, r *rig.Rig, messages int64) {
 	t.Helper()
-	s, err := r.Bus.JetStream().Stream(t.Context(), events.InvoicesStream)
+	s, err := r.JetStream().Stream(t.Context(), events.InvoicesStream)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := s.CachedInfo().Config
 	cfg.MaxMsgs = messages
-	if _, err := r.Bus.JetStream().UpdateStream(t.Context(), cfg); err != nil {
+	if _, err := r.JetStream().UpdateStream(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 }

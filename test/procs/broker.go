@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -83,6 +84,21 @@ func URL(brokers ...*Broker) string {
 
 // Data is the folder of the broker's streams.
 func (b *Broker) Data() string { return filepath.Join(filepath.Dir(b.config), "data") }
+
+// JetStream connects a client to the broker until the test ends, for what the bus has no question for.
+func JetStream(t testing.TB, url string) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
 
 // Connect to the broker as an onlooker, and make the streams if they are not there.
 func Connect(t testing.TB, url string, replicas int, opts ...nats.Option) *bus.Bus {
