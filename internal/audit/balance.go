@@ -42,18 +42,18 @@ func Balances(l sandbox.Ledger, last map[events.Key]events.Invoice, shopOf map[s
 			b.Paid, b.Refunded = b.Paid.Add(inv.Total), b.Refunded.Add(inv.Refunded)
 		}
 	}
-	theirs := func(terminal, currency string, amount decimal.Decimal) {
+	addProvider := func(terminal, currency string, amount decimal.Decimal) {
 		b := of(cmp.Or(shopOf[terminal], "terminal "+terminal), currency)
 		b.ProviderNet = b.ProviderNet.Add(events.AmountOf(amount))
 	}
 	for _, p := range l.Payments {
-		theirs(p.Terminal, p.Currency, p.Amount)
+		addProvider(p.Terminal, p.Currency, p.Amount)
 	}
 	for _, r := range l.Reversals {
-		theirs(r.Terminal, r.Currency, r.Amount.Neg())
+		addProvider(r.Terminal, r.Currency, r.Amount.Neg())
 	}
 	for _, r := range l.Refunds {
-		theirs(r.Terminal, r.Currency, r.Amount.Neg())
+		addProvider(r.Terminal, r.Currency, r.Amount.Neg())
 	}
 	out := []Balance{}
 	for _, b := range all {

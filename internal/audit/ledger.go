@@ -49,15 +49,15 @@ func Compare(l sandbox.Ledger, last map[events.Key]events.Invoice) Comparison {
 		if inv.InvoiceReference == "" {
 			continue
 		}
-		theirs, ok := s.theirs[inv.InvoiceReference]
+		provider, ok := s.invoices[inv.InvoiceReference]
 		if !ok {
 			s.differ(Payment, "%s: the provider has no invoice %s", k, inv.InvoiceReference)
 			continue
 		}
-		delete(s.theirs, inv.InvoiceReference)
-		s.comparePayment(k, inv, theirs)
-		s.compareRefunds(k, inv, theirs)
-		s.compareReceipts(k, inv, theirs)
+		delete(s.invoices, inv.InvoiceReference)
+		s.comparePayment(k, inv, provider)
+		s.compareRefunds(k, inv, provider)
+		s.compareReceipts(k, inv, provider)
 	}
 	s.reportUnrecorded()
 	return s.Comparison
@@ -74,16 +74,16 @@ type providerInvoice struct {
 // sides is a comparison that is being made.
 type sides struct {
 	Comparison
-	theirs map[string]*providerInvoice // by invoiceReference; those that were not compared yet
+	invoices map[string]*providerInvoice // by invoiceReference; those that were not compared yet
 }
 
 func sidesOf(l sandbox.Ledger) *sides {
-	s := &sides{theirs: make(map[string]*providerInvoice, len(l.Invoices))}
+	s := &sides{invoices: make(map[string]*providerInvoice, len(l.Invoices))}
 	of := func(reference string) *providerInvoice {
-		if s.theirs[reference] == nil {
-			s.theirs[reference] = &providerInvoice{}
+		if s.invoices[reference] == nil {
+			s.invoices[reference] = &providerInvoice{}
 		}
-		return s.theirs[reference]
+		return s.invoices[reference]
 	}
 	for _, i := range l.Invoices {
 		of(i.InvoiceReference).Invoice = i
@@ -109,17 +109,17 @@ func (s *sides) differ(kind Kind, format string, args ...any) {
 }
 
 // comparePayment checks that the invoice is paid here if and only if it is paid there, once and with the same amount.
-func (s *sides) comparePayment(k events.Key, ours events.Invoice, theirs *providerInvoice) {
-	if ours.Currency != theirs.Currency || ours.Total.Decimal().Cmp(theirs.Total) != 0 {
-		s.differ(Payment, "%s: we invoice %s %s, the provider %s %s", k, ours.Total, ours.Currency, theirs.Total, theirs.Currency)
+func (s *sides) comparePayment(k events.Key, ours events.Invoice, provider *providerInvoice) {
+	if ours.Currency != provider.Currency || ours.Total.Decimal().Cmp(provider.Total) != 0 {
+		s.differ(Payment, "%s: we invoice %s %s, the provider %s %s", k, ours.Total, ours.Currency, provider.Total, provider.Currency)
 	}
 	switch paid := ours.State.WasPaid(); {
-	case paid && len(theirs.payments) != 1, !paid && len(theirs.payments) > 0:
-		s.differ(Payment, "%s: is %s, and the provider has %d payments", k, ours.State, len(theirs.payments))
-	case !paid && string(ours.State) != string(theirs.Status) && !withdrawn(ours.State, theirs.Status):
-		s.differ(Status, "%s: is %s, and the provider says %s", k, ours.State, theirs.Status)
+	case paid && len(provider.payments) != 1, !paid && len(provider.payments) > 0:
+		s.differ(Payment, "%s: is %s, and the provider has %d payments", k, ours.State, len(provider.payments))
+	case !paid && string(ours.State) != string(provider.Status) && !withdrawn(ours.State, provider.Status):
+		s.differ(Status, "%s: is %s, and the provider says %s", k, ours.State, provider.Status)
 	case paid:
-		p := theirs.payments[0]
+		p := provider.payments[0]
 		if p.ErsReference != ours.ErsReference || p.Currency != ours.Currency || p.Amount.Cmp(ours.Total.Decimal()) != 0 {
 			s.differ(Payment, "%s: is paid as %s with %s %s, at the provider as %s with %s %s",
 				k, ours.ErsReference, ours.Total, ours.Currency, p.ErsReference, p.Amount, p.Currency)
@@ -128,16 +128,16 @@ func (s *sides) comparePayment(k events.Key, ours events.Invoice, theirs *provid
 }
 
 // withdrawn says that an invoice whose time was over is called EXPIRED by us and CANCELED by the provider.
-func withdrawn(ours events.State, theirs sandbox.Status) bool {
-	return ours == events.Expired && theirs == sandbox.Canceled
+func withdrawn(ours events.State, provider sandbox.Status) bool {
+	return ours == events.Expired && provider == sandbox.Canceled
 }
 
 // compareRefunds pairs every refund there with one here.
-func (s *sides) compareRefunds(k events.Key, ours events.Invoice, theirs *providerInvoice) {
+func (s *sides) compareRefunds(k events.Key, ours events.Invoice, provider *providerInvoice) {
 	take := func(fits func(sandbox.Refund) bool) bool {
-		i := slices.IndexFunc(theirs.refunds, fits)
+		i := slices.IndexFunc(provider.refunds, fits)
 		if i >= 0 {
-			theirs.refunds = slices.Delete(theirs.refunds, i, i+1)
+			provider.refunds = slices.Delete(provider.refunds, i, i+1)
 		}
 		return i >= 0
 	}
@@ -160,26 +160,26 @@ func (s *sides) compareRefunds(k events.Key, ours events.Invoice, theirs *provid
 			s.differ(Refund, "%s: refund %q is still %s", k, r.RefundID, r.Status)
 		}
 	}
-	for _, r := range theirs.refunds {
+	for _, r := range provider.refunds {
 		s.differ(Refund, "%s: the provider refunded %s (%s), which no refund of ours explains", k, r.Amount, r.ErsReference)
 	}
 }
 
-func (s *sides) compareReceipts(k events.Key, ours events.Invoice, theirs *providerInvoice) {
+func (s *sides) compareReceipts(k events.Key, ours events.Invoice, provider *providerInvoice) {
 	recorded := len(ours.Receipts)
-	if ours.State.WasPaid() && (theirs.receipts == 0 || recorded == 0) || theirs.receipts < recorded {
-		s.differ(Receipt, "%s: is %s with %d receipts, and the provider has %d", k, ours.State, recorded, theirs.receipts)
+	if ours.State.WasPaid() && (provider.receipts == 0 || recorded == 0) || provider.receipts < recorded {
+		s.differ(Receipt, "%s: is %s with %d receipts, and the provider has %d", k, ours.State, recorded, provider.receipts)
 	}
 }
 
 // reportUnrecorded looks through what is left of the ledger. An invoice that no event names is harmless while it is unpaid: its
 // answer was lost, and its QR code was shown to no buyer.
 func (s *sides) reportUnrecorded() {
-	for _, reference := range slices.Sorted(maps.Keys(s.theirs)) {
-		theirs := s.theirs[reference]
+	for _, reference := range slices.Sorted(maps.Keys(s.invoices)) {
+		provider := s.invoices[reference]
 		s.Unrecorded++
-		if len(theirs.payments) > 0 || len(theirs.refunds) > 0 {
-			s.differ(Payment, "the provider's invoice %s of %s is paid, and no event names it", reference, theirs.ClientInvoiceID)
+		if len(provider.payments) > 0 || len(provider.refunds) > 0 {
+			s.differ(Payment, "the provider's invoice %s of %s is paid, and no event names it", reference, provider.ClientInvoiceID)
 		}
 	}
 }
