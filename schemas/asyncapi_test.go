@@ -1,7 +1,7 @@
 package schemas
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -32,7 +32,7 @@ func asyncAPI() object {
 		add("order."+string(e), "orders.{shop}.{order}."+string(e), "order."+string(e), "order."+string(e)+".v1.json", "receive", about, "shop", "order")
 	}
 	for _, e := range events.Names() {
-		by := "recorded by " + strings.ReplaceAll(strings.Trim(fmt.Sprint(events.RecordersOf(e)), "[]"), " ", ", ")
+		by := "recorded by " + strings.Join(recorders(e), ", ")
 		add("invoice."+string(e), "invoices.{shop}.{invoice}."+string(e), "invoice."+string(e), "invoice.v1.json", "send", by, "shop", "invoice")
 	}
 	for _, e := range events.PeriodEvents() {
@@ -47,4 +47,16 @@ func asyncAPI() object {
 			"receive: seqrflow consumes it; send: seqrflow publishes it."},
 		"channels": channels, "operations": operations, "components": object{"messages": messages},
 	}
+}
+
+// recorders are the actors that may record the event in some state.
+func recorders(e events.Name) (all []string) {
+	for _, t := range events.Transitions() {
+		for _, a := range t.By {
+			if t.On == e && !slices.Contains(all, string(a)) {
+				all = append(all, string(a))
+			}
+		}
+	}
+	return all
 }

@@ -40,27 +40,27 @@ type Options struct {
 	Log           zerolog.Logger
 }
 
-// Target is a component that a command can ask for by name.
-type Target struct{ Name, About string }
-
-// Targets are all components, in the order in which they start.
+// Targets are all components that can be asked for, in the order in which they start.
 func Targets() []Target {
 	var out []Target
 	for _, c := range table() {
-		if c.about != "" {
-			out = append(out, Target{c.name, c.about})
+		if c.About != "" {
+			out = append(out, c.Target)
 		}
 	}
 	return out
 }
 
+// Processes are the targets that may run in a process of their own: the workers and the gateway.
+func Processes() []Target {
+	return slices.DeleteFunc(Targets(), func(t Target) bool { return !t.Process })
+}
+
 // Consumers are the durables of all workers.
 func Consumers() []bus.Consumer {
 	var all []bus.Consumer
-	for _, c := range table() {
-		if c.consumers != nil {
-			all = append(all, c.consumers()...)
-		}
+	for _, t := range Targets() {
+		all = append(all, t.Consumers...)
 	}
 	return all
 }
@@ -104,18 +104,16 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	s := &Stack{opts: o, log: o.Log, registry: prometheus.NewRegistry(), urls: map[string]string{}, failed: make(chan error, len(chosen)), ctx: ctx}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric())
 	for _, c := range chosen {
-		if c.consumers != nil {
-			s.consumers = append(s.consumers, c.consumers()...)
-		}
+		s.consumers = append(s.consumers, c.Consumers...)
 	}
 	for _, c := range chosen {
 		end, err := c.start(ctx, s)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", c.name, err), s.Stop())
+			return nil, errors.Join(fmt.Errorf("%s: %w", c.Name, err), s.Stop())
 		}
-		s.running = append(s.running, running{c.name, c.isWorker(), end})
+		s.running = append(s.running, running{c.Name, c.isWorker(), end})
 	}
 	return s, nil
 }
@@ -126,7 +124,7 @@ func choose(names []string) ([]component, error) {
 	want := map[string]bool{}
 	var add func(string) error
 	add = func(name string) error {
-		i := slices.IndexFunc(all, func(c component) bool { return c.name == name })
+		i := slices.IndexFunc(all, func(c component) bool { return c.Name == name })
 		if i < 0 {
 			return fmt.Errorf("there is no component %q; there are %s", name, strings.Join(targetNames(), ", "))
 		}
@@ -146,7 +144,7 @@ func choose(names []string) ([]component, error) {
 			return nil, err
 		}
 	}
-	return slices.DeleteFunc(all, func(c component) bool { return !want[c.name] }), nil
+	return slices.DeleteFunc(all, func(c component) bool { return !want[c.Name] }), nil
 }
 
 func targetNames() []string {

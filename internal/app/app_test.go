@@ -27,7 +27,7 @@ func names(t *testing.T, targets ...string) []string {
 	}
 	var out []string
 	for _, c := range chosen {
-		out = append(out, c.name)
+		out = append(out, c.Name)
 	}
 	return out
 }

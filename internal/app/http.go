@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/seqrflow/seqrflow/internal/buildinfo"
 	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
@@ -64,6 +66,15 @@ func (s *Stack) serve(l net.Listener, h http.Handler, answerWithin time.Duration
 		<-done
 		return err
 	}
+}
+
+// buildMetric tells which version runs.
+func buildMetric() prometheus.Collector {
+	b := buildinfo.Read()
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "seqrflow", Name: "build_info",
+		Help: "Always 1; the labels are the version of the program and the commit it was built from."}, []string{"version", "revision"})
+	g.WithLabelValues(b.Version, b.Revision).Set(1)
+	return g
 }
 
 func startHTTP(_ context.Context, s *Stack) (func() error, error) {

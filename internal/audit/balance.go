@@ -38,7 +38,7 @@ func Balances(l sandbox.Ledger, last map[events.Key]events.Invoice, shopOf map[s
 			continue // canceled before there was an invoice
 		}
 		b := of(inv.Shop, inv.Currency)
-		if inv.State.WasPaid() {
+		if inv.State.Paid() {
 			b.Paid, b.Refunded = b.Paid.Add(inv.Total), b.Refunded.Add(inv.Refunded)
 		}
 	}

@@ -51,7 +51,7 @@ func life(t *testing.T) (after []events.Invoice) {
 // stored is an event as INVOICES has it, decided after the message with the sequence loaded.
 func stored(t *testing.T, seq uint64, loaded string, inv events.Invoice) bus.Entry {
 	t.Helper()
-	worker := events.RecordersOf(inv.Change.Event)[0]
+	worker := events.RecordersOf(inv.Change.From, inv.Change.Event)[0]
 	e, err := events.NewEnvelope("id", events.SourceOf(worker), "invoice."+string(inv.Change.Event), inv.Key().String(), time.Unix(1_700_000_000, 0), inv)
 	if err != nil {
 		t.Fatal(err)

@@ -113,7 +113,7 @@ func (s *sides) comparePayment(k events.Key, ours events.Invoice, provider *prov
 	if ours.Currency != provider.Currency || ours.Total.Decimal().Cmp(provider.Total) != 0 {
 		s.differ(Payment, "%s: we invoice %s %s, the provider %s %s", k, ours.Total, ours.Currency, provider.Total, provider.Currency)
 	}
-	switch paid := ours.State.WasPaid(); {
+	switch paid := ours.State.Paid(); {
 	case paid && len(provider.payments) != 1, !paid && len(provider.payments) > 0:
 		s.differ(Payment, "%s: is %s, and the provider has %d payments", k, ours.State, len(provider.payments))
 	case !paid && string(ours.State) != string(provider.Status) && !withdrawn(ours.State, provider.Status):
@@ -167,7 +167,7 @@ func (s *sides) compareRefunds(k events.Key, ours events.Invoice, provider *prov
 
 func (s *sides) compareReceipts(k events.Key, ours events.Invoice, provider *providerInvoice) {
 	recorded := len(ours.Receipts)
-	if ours.State.WasPaid() && (provider.receipts == 0 || recorded == 0) || provider.receipts < recorded {
+	if ours.State.Paid() && (provider.receipts == 0 || recorded == 0) || provider.receipts < recorded {
 		s.differ(Receipt, "%s: is %s with %d receipts, and the provider has %d", k, ours.State, recorded, provider.receipts)
 	}
 }

@@ -43,7 +43,7 @@ func home(subject string) string {
 	switch {
 	case serving:
 		return strings.ToUpper(worker)
-	case subject == hintSubjects || subject == issuedSubjects || subject == watchingSubjects:
+	case subject == bus.HintSubjects || subject == bus.IssuedSubjects || subject == bus.WatchingSubjects:
 		return "POLLER"
 	case strings.HasPrefix(subject, bus.IncomingPrefix):
 		return "GATEWAY"

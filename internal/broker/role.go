@@ -17,13 +17,6 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Core subjects, which no stream keeps.
-const (
-	hintSubjects     = "hints.*.*"
-	issuedSubjects   = "issued.*.*" // a hint that only the invoicer may give
-	watchingSubjects = "watching.*"
-)
-
 // Role is one kind of process that connects to the broker.
 type Role struct {
 	Name  string
@@ -53,22 +46,19 @@ func (d Durable) replay() Durable {
 }
 
 // Durables is every consumer of the workers, each followed by its replays. The names never depend on settings.
-func Durables() []Durable {
+func Durables() []Durable { return durablesOf(app.Consumers()) }
+
+func durablesOf(consumers []bus.Consumer) []Durable {
 	var out []Durable
-	for _, c := range app.Consumers() {
+	for _, c := range consumers {
 		d := Durable{Worker: c.Worker, Name: c.Name, Stream: c.Stream, Filters: c.Filters}
 		out = append(out, d, d.replay())
 	}
 	return out
 }
 
-func durablesOf(worker string) []Durable {
-	return slices.DeleteFunc(Durables(), func(d Durable) bool { return d.Worker != worker })
-}
-
-// appends are the invoice events that a worker records, as subjects; also names those for which the table of
-// transitions names another worker.
-func appends(worker string, also ...events.Name) []string {
+// records are the subjects of the invoice events that an actor records by the table of states, and of those that also names.
+func records(actor string, also ...events.Name) []string {
 	var out []string
 	add := func(e events.Name) {
 		if s := "invoices.*.*." + string(e); !slices.Contains(out, s) {
@@ -76,7 +66,7 @@ func appends(worker string, also ...events.Name) []string {
 		}
 	}
 	for _, t := range events.Transitions() {
-		if slices.Contains(t.By, events.Actor(worker)) {
+		if slices.Contains(t.By, events.Actor(actor)) {
 			add(t.On)
 		}
 	}
@@ -91,21 +81,25 @@ func history() []string {
 	return []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream, exchanges.Stream}
 }
 
-// worker is what every worker has in common: it takes its consumers' messages, parks what it can't handle,
-// keeps its exchanges with the provider, and shows in its metrics whether every open invoice is watched.
-func worker(name, about string, publishes, reads []string) Role {
-	consumes := durablesOf(name)
-	for _, d := range consumes {
-		if !slices.Contains(reads, d.Stream) {
-			reads = append(reads, d.Stream)
-		}
+// roleOf is what a process of the app's table may do: what its row says, what every process needs, and for a worker also to
+// take its consumers' messages, to record its events, to park what it can't handle, and to keep its exchanges with the provider.
+func roleOf(t app.Target) Role {
+	r := Role{
+		Name: t.Name, About: "seqrflow run " + t.Name, Reads: t.Access.Reads, Scans: t.Access.Scans, Watches: watched(), Answers: t.Access.Answers,
+		Publishes:  append(slices.Clone(t.Access.Publishes), events.ProbeSubject(t.Name)),
+		Subscribes: append(slices.Clone(t.Access.Subscribes), bus.WatchingSubjects),
 	}
-	return Role{
-		Name: name, About: about, Consumes: consumes, Reads: reads, Watches: watched(),
-		Subscribes: []string{watchingSubjects, bus.ServingSubject(name), bus.StuckSubjects},
-		Publishes: append(publishes, bus.ServingSubject(name), bus.ToldSubjectsOf(name), events.ProbeSubject(name), "parked."+name+".*.*",
-			"parked.foreign.*.*", "exchanges.*.*.*"),
+	if len(t.Consumers) == 0 {
+		return r
 	}
+	r.Consumes = durablesOf(t.Consumers)
+	for _, d := range r.Consumes {
+		r.Reads = append(r.Reads, d.Stream)
+	}
+	r.Publishes = slices.Concat(r.Publishes, records(t.Name, t.Access.Records...),
+		[]string{bus.ServingSubject(t.Name), bus.ToldSubjectsOf(t.Name), "parked." + t.Name + ".*.*", "parked.foreign.*.*", "exchanges.*.*.*"})
+	r.Subscribes = append(r.Subscribes, bus.ServingSubject(t.Name), bus.StuckSubjects)
+	return r
 }
 
 // watched is the consumer whose state tells how many open invoices nobody polls.
@@ -113,51 +107,28 @@ func watched() []Durable {
 	return slices.DeleteFunc(Durables(), func(d Durable) bool { return d.Name != "poller" })
 }
 
-// Roles is the table: one row per kind of process. What a row does not name is refused.
+// Roles is one role per kind of process: the processes of the app's table, and those of people. What a role does not name is
+// refused.
 func Roles() []Role {
-	invoices := []string{events.InvoicesStream}
-	invoicesAndOrders := []string{events.InvoicesStream, events.OrdersStream}
-	settles := []events.Name{events.EventRefunded, events.EventRefundFailed}
-	all := slices.DeleteFunc(Durables(), func(d Durable) bool { return strings.HasSuffix(d.Name, "-replay") })
-
-	reconciler := worker("reconciler", "seqrflow run reconciler",
-		append(appends("reconciler", settles...), events.PeriodsSubjects), invoicesAndOrders)
-	reconciler.Scans = []string{events.InvoicesStream, events.PeriodsStream}
-
-	return []Role{
-		worker("invoicer", "seqrflow run invoicer", append(appends("invoicer"), events.OpenSubjects, issuedSubjects), []string{events.InvoicesStream, events.OpenStream}),
-		withHints(worker("poller", "seqrflow run poller", append(appends("poller"), watchingSubjects), invoices)),
-		worker("receipter", "seqrflow run receipter", appends("receipter"), invoices),
-		worker("canceler", "seqrflow run canceler", appends("canceler"), invoicesAndOrders),
-		worker("refunder", "seqrflow run refunder", appends("refunder"), invoicesAndOrders),
-		reconciler,
-		{
-			Name: "gateway", About: "seqrflow run gateway",
-			Publishes: []string{hintSubjects, events.OrdersSubjects, events.ProbeSubject("gateway")}, Subscribes: []string{watchingSubjects, bus.IncomingSubjects}, Watches: watched(),
-			Answers: true,
-		},
-		{
-			Name: "reader", About: "watch, show, parked list, refunds list, doctor, and other programs that only look on",
-			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Watches: all,
-			Subscribes: []string{watchingSubjects, bus.ToldSubjects, events.InvoicesSubjects}, Publishes: []string{bus.StuckSubjects},
-		},
-		{
-			Name: "operator", About: "the same, and order place, cancel and return, parked replay and dismiss, refunds resolve, close",
-			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Watches: all, Subscribes: []string{watchingSubjects, bus.ToldSubjects},
-			Publishes: append(appends("operator", settles...), bus.StuckSubjects, events.ProbeSubject("operator"), "orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned",
-				"periods.*.*.closing", events.ParkedSubjects),
-		},
-		{
-			Name: "provisioner", About: "seqrflow broker apply; keep this key away from the workers", Provisions: true,
-			Scans: invoices, Reads: []string{events.OpenStream}, Publishes: []string{events.OpenSubjects}, // builds the index of open invoices
-		},
+	var out []Role
+	for _, t := range app.Processes() {
+		out = append(out, roleOf(t))
 	}
-}
-
-// withHints lets the poller hear the hints.
-func withHints(r Role) Role {
-	r.Subscribes = append(r.Subscribes, hintSubjects, issuedSubjects)
-	return r
+	reads := Role{
+		Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Subscribes: []string{bus.WatchingSubjects, bus.ToldSubjects},
+		Watches: slices.DeleteFunc(Durables(), func(d Durable) bool { return strings.HasSuffix(d.Name, "-replay") }),
+	}
+	reader, operator := reads, reads
+	reader.Name, reader.About = "reader", "watch, show, parked list, refunds list, doctor, and other programs that only look on"
+	reader.Subscribes = append(slices.Clone(reads.Subscribes), events.InvoicesSubjects)
+	reader.Publishes = []string{bus.StuckSubjects}
+	operator.Name, operator.About = "operator", "the same, and order place, cancel and return, parked replay and dismiss, refunds resolve, close"
+	operator.Publishes = append(records("operator", events.EventRefunded, events.EventRefundFailed), bus.StuckSubjects, events.ProbeSubject("operator"),
+		"orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned", "periods.*.*.closing", events.ParkedSubjects)
+	return append(out, reader, operator, Role{
+		Name: "provisioner", About: "seqrflow broker apply; keep this key away from the workers", Provisions: true,
+		Scans: []string{events.InvoicesStream}, Reads: []string{events.OpenStream}, Publishes: []string{events.OpenSubjects}, // builds the index of open invoices
+	})
 }
 
 // ShopRole is what the systems of a shop, named by its subject token, may do: publish its orders, which the gateway stores

@@ -39,21 +39,13 @@ func (b *Bus) parkAdvised(ctx context.Context, c Consumer, body []byte) error {
 	if err := json.Unmarshal(body, &a); err != nil {
 		return err
 	}
-	d := Delivery{Stream: c.Stream, Seq: a.StreamSeq}
-	s, err := b.stream(ctx, c.Stream)
+	e, err := b.MessageAt(ctx, c.Stream, a.StreamSeq)
 	if err != nil {
 		return err
 	}
-	get, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	raw, err := s.GetMsg(get, a.StreamSeq)
-	if err != nil {
-		return fmt.Errorf("message %d of %s: %w", a.StreamSeq, c.Stream, err)
-	}
-	d.Subject, d.Header, d.Body = raw.Subject, raw.Header, raw.Data
 	reason := fmt.Sprintf("the broker gave up after %d deliveries", a.Deliveries)
 	if a.Reason != "" {
 		reason += ": " + a.Reason
 	}
-	return b.park(ctx, c, d, a.Deliveries, errors.New(reason))
+	return b.park(ctx, c, Delivery{Message: e.Message(), Stream: e.Stream, Seq: e.Seq}, a.Deliveries, errors.New(reason))
 }

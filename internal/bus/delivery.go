@@ -56,17 +56,11 @@ func (b *Bus) body(ctx context.Context, d *Delivery) error {
 	if len(d.Header["Nats-Msg-Size"]) == 0 {
 		return nil
 	}
-	s, err := b.stream(ctx, d.Stream)
+	e, err := b.MessageAt(ctx, d.Stream, d.Seq)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	raw, err := s.GetMsg(ctx, d.Seq)
-	if err != nil {
-		return fmt.Errorf("message %d of %s: %w", d.Seq, d.Stream, err)
-	}
-	d.Header, d.Body = raw.Header, raw.Data
+	d.Header, d.Body = e.Header, e.Body
 	return nil
 }
 
@@ -79,23 +73,15 @@ func (b *Bus) original(ctx context.Context, c Consumer, wish Delivery) (Delivery
 	if err != nil || event != events.ParkedReplayed || p.Consumer != c.Name {
 		return wish, errNotOurs
 	}
-	s, err := b.stream(ctx, p.Stream)
-	if err != nil {
-		return wish, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	raw, err := s.GetMsg(ctx, p.Sequence)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	switch e, err := b.MessageAt(ctx, p.Stream, p.Sequence); {
+	case errors.Is(err, ErrNoMessage):
 		wish.Message = events.Message{Subject: p.Subject, Body: p.Body()}
-		wish.Stream, wish.Seq, wish.Replayed = p.Stream, p.Sequence, true
-		return wish, nil
+	case err != nil:
+		return wish, err
+	default:
+		wish.Message, wish.At = e.Message(), e.Time
 	}
-	if err != nil {
-		return wish, fmt.Errorf("message %d of %s: %w", p.Sequence, p.Stream, err)
-	}
-	wish.Message = events.Message{Subject: raw.Subject, Header: raw.Header, Body: raw.Data}
-	wish.Stream, wish.Seq, wish.At, wish.Replayed = p.Stream, p.Sequence, raw.Time, true
+	wish.Stream, wish.Seq, wish.Replayed = p.Stream, p.Sequence, true
 	return wish, nil
 }
 

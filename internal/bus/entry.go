@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -44,9 +45,8 @@ func (e Entry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-func entryOf(stream string, m *jetstream.RawStreamMsg) Entry {
-	return Entry{Stream: stream, Seq: m.Sequence, Subject: m.Subject, Time: m.Time, Header: m.Header, Body: m.Data}
-}
+// eventID is the id of the event that the entry is, "" when it was published without one.
+func (e Entry) eventID() string { return nats.Header(e.Header).Get(nats.MsgIdHdr) }
 
 func entryOfDelivery(m jetstream.Msg) (Entry, *jetstream.MsgMetadata, error) {
 	meta, err := m.Metadata()

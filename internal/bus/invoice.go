@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -25,10 +24,6 @@ type Loaded struct {
 	EventID  string
 }
 
-// ErrNothing is what a decision returns when there is nothing to record: an earlier delivery or
-// another worker did it, or the state has moved on.
-var ErrNothing = errors.New("nothing to record")
-
 // Known says whether anything is recorded of the invoice.
 func (l Loaded) Known() bool { return l.State != "" }
 
@@ -37,19 +32,19 @@ func (l Loaded) Known() bool { return l.State != "" }
 // error: it is left to newer workers.
 func (b *Bus) Load(ctx context.Context, k events.Key) (Loaded, error) {
 	l := Loaded{Key: k}
-	raw, err := b.last(ctx, events.InvoicesStream, k.All())
-	if err != nil || raw == nil {
+	last, err := b.last(ctx, events.InvoicesStream, k.All())
+	if err != nil || last.Seq == 0 {
 		return l, err
 	}
-	l.Seq, l.StoredAt, l.EventID = raw.Sequence, raw.Time, raw.Header.Get(nats.MsgIdHdr)
-	inv, _, err := events.DecodeInvoiceEvent(raw.Subject, raw.Data)
+	l.Seq, l.StoredAt, l.EventID = last.Seq, last.Time, last.eventID()
+	inv, _, err := events.DecodeInvoiceEvent(last.Subject, last.Body)
 	switch {
 	case err == nil:
 		l.Invoice = inv
 		return l, nil
 	case errors.Is(err, events.ErrNewerVersion):
 		if b.sometimes.OK("newer") {
-			b.log.Error().Str("invoice", k.String()).Str("subject", raw.Subject).Err(err).Msg("events of a newer version; this version leaves their invoices alone")
+			b.log.Error().Str("invoice", k.String()).Str("subject", last.Subject).Err(err).Msg("events of a newer version; this version leaves their invoices alone")
 		}
 		return l, err
 	}
@@ -59,35 +54,35 @@ func (b *Bus) Load(ctx context.Context, k events.Key) (Loaded, error) {
 // LastEventSeq is the sequence of the last event of that name of an invoice that a worker of ours can have written; 0 when
 // there is none.
 func (b *Bus) LastEventSeq(ctx context.Context, k events.Key, e events.Name) (uint64, error) {
-	raw, err := b.last(ctx, events.InvoicesStream, k.Subject(e))
-	if err != nil || raw == nil {
+	last, err := b.last(ctx, events.InvoicesStream, k.Subject(e))
+	if err != nil || last.Seq == 0 {
 		return 0, err
 	}
-	if !isForeign(raw.Subject, raw.Data) {
-		return raw.Sequence, nil
+	if !isForeign(last) {
+		return last.Seq, nil
 	}
-	all, err := b.allOf(ctx, events.InvoicesStream, k.Subject(e))
+	all, err := b.few(ctx, events.InvoicesStream, k.Subject(e))
 	for _, m := range slices.Backward(all) {
-		if !isForeign(m.Subject, m.Body) {
+		if !isForeign(m) {
 			return m.Seq, err
 		}
 	}
 	return 0, err
 }
 
-func isForeign(subject string, body []byte) bool {
-	_, _, err := events.DecodeInvoiceEvent(subject, body)
+func isForeign(e Entry) bool {
+	_, _, err := events.DecodeInvoiceEvent(e.Subject, e.Body)
 	return errors.Is(err, events.ErrForeignEvent)
 }
 
 // newestValid finds the last event of ours among those of an invoice, and parks what is not ours. That it cannot be parked
 // keeps nobody from the invoice.
 func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
-	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, Filters: []string{l.Key.All()}}, func(m Entry) error {
+	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, Filters: []string{l.Key.All()}, ByRequest: true}, func(m Entry) error {
 		inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
 		switch {
 		case err == nil:
-			l.Invoice, l.StoredAt, l.EventID = inv, m.Time, nats.Header(m.Header).Get(nats.MsgIdHdr)
+			l.Invoice, l.StoredAt, l.EventID = inv, m.Time, m.eventID()
 		case errors.Is(err, events.ErrNewerVersion):
 			return err
 		default:
@@ -109,21 +104,6 @@ func DecodeInvoice(body []byte) (events.Invoice, error) {
 		return events.Invoice{}, fmt.Errorf("invoice event %s: data: %w", e.ID, err)
 	}
 	return inv, nil
-}
-
-// last message that matches the filter, or nil.
-func (b *Bus) last(ctx context.Context, stream, filter string) (*jetstream.RawStreamMsg, error) {
-	s, err := b.stream(ctx, stream)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	raw, err := s.GetLastMsgForSubject(ctx, filter)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
-	}
-	return raw, err
 }
 
 // GapHeader of an event says, in seconds, what its change's secondsWithoutAnswer does: whoever reads headers only sees which
@@ -160,10 +140,6 @@ func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelop
 	return events.NewEnvelope(id, "/seqrflow/"+worker, "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
 }
 
-// maxConflicts bounds how often one update starts anew. Each conflict means that another writer got
-// further, and an invoice has few events.
-const maxConflicts = 20
-
 // Update records one event of an invoice: load, decide, append, and again on a conflict. It returns
 // the invoice after the event, or as it is when there was nothing to record.
 func (b *Bus) Update(ctx context.Context, worker string, k events.Key, decide Decide) (events.Invoice, error) {
@@ -176,51 +152,39 @@ func (b *Bus) Update(ctx context.Context, worker string, k events.Key, decide De
 
 // UpdateFrom is Update from an invoice that is already loaded.
 func (b *Bus) UpdateFrom(ctx context.Context, worker string, l Loaded, decide Decide) (events.Invoice, error) {
-	for range maxConflicts {
-		next, err := decide(l.Invoice)
-		if errors.Is(err, ErrNothing) {
-			return l.Invoice, nil
-		}
-		if err != nil {
-			return l.Invoice, err
-		}
-		id := nuid.Next()
-		if err = b.append(ctx, worker, l, next, id); err == nil {
-			return next, nil
-		}
-		if !conflict(err) {
-			return l.Invoice, fmt.Errorf("append %s: %w", next.Change.Event, err)
-		}
-		if l, err = b.Load(ctx, l.Key); err != nil {
-			return events.Invoice{}, err
-		}
-		if l.EventID == id {
-			return l.Invoice, nil // an answer was lost, the event was not
-		}
-		b.metrics.conflicts.WithLabelValues(worker).Inc()
-	}
-	return l.Invoice, fmt.Errorf("append to %s: %d conflicts in a row", l.Key, maxConflicts)
+	return updater[events.Invoice]{
+		name: l.Key.String(), conflict: func() { b.metrics.conflicts.WithLabelValues(worker).Inc() },
+		load: func(ctx context.Context) (version[events.Invoice], error) {
+			newest, err := b.Load(ctx, l.Key)
+			return newest.version(), err
+		},
+		append: func(ctx context.Context, expected uint64, next events.Invoice, id string) error {
+			return b.append(ctx, worker, l.Key, expected, next, id)
+		},
+	}.update(ctx, l.version(), decide)
 }
 
-func (b *Bus) append(ctx context.Context, worker string, l Loaded, next events.Invoice, id string) error {
+func (l Loaded) version() version[events.Invoice] {
+	return version[events.Invoice]{l.Invoice, l.Seq, l.EventID}
+}
+
+func (b *Bus) append(ctx context.Context, worker string, k events.Key, expected uint64, next events.Invoice, id string) error {
 	c := next.Change
-	if !events.MayRecord(c.Event, events.Actor(worker)) {
-		return fmt.Errorf("%s is not for %s to record", c.Event, worker)
+	if !slices.Contains(events.RecordersOf(c.From, c.Event), events.Actor(worker)) {
+		return fmt.Errorf("%s on %s is not for %s to record", c.Event, c.From, worker)
 	}
 	e, err := invoiceEvent(worker, next, id)
 	if err != nil {
 		return err
 	}
-	e.TraceParent = traceOf(ctx)
 	header := nats.Header{}
 	if c.SecondsWithoutAnswer > 0 {
 		header.Set(GapHeader, strconv.FormatFloat(c.SecondsWithoutAnswer, 'f', -1, 64))
 	}
-	if err := b.publishAt(ctx, l.Key.Subject(c.Event), l.Key.All(), l.Seq, e, header); err != nil {
+	if err := b.appendEvent(ctx, appended{e, string(c.Event), k.Subject(c.Event), k.All(), expected, header}); err != nil {
 		return err
 	}
-	b.metrics.events.WithLabelValues(string(c.Event)).Inc()
-	b.logChange(worker, l.Key, c)
+	b.logChange(worker, k, c)
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,42 +28,34 @@ const ForgottenAfter = time.Hour
 // IndexOpen puts an invoice on the index before the provider is asked for it. mine is false when another order message
 // holds the invoice: it may be asking the provider right now.
 func (b *Bus) IndexOpen(ctx context.Context, k events.Key, order uint64) (entry OpenEntry, mine bool, err error) {
-	body, err := events.Encode(OpenEntry{Order: order})
-	if err != nil {
-		return OpenEntry{}, false, err
-	}
-	for range maxConflicts {
-		m := &nats.Msg{Subject: k.Open(), Data: body, Header: nats.Header{}}
-		err = b.publish(ctx, m, jetstream.WithExpectLastSequencePerSubject(0))
-		if err == nil {
-			return OpenEntry{order, b.Now()}, true, nil
+	entry, err = updater[OpenEntry]{
+		name: "the index of open invoices: " + k.String(),
+		load: func(ctx context.Context) (version[OpenEntry], error) {
+			last, err := b.last(ctx, events.OpenStream, k.Open())
+			there := OpenEntry{At: last.Time}     // zero when it was removed in between
+			_ = json.Unmarshal(last.Body, &there) // one that cannot be read has no holder
+			return version[OpenEntry]{state: there, seq: last.Seq}, err
+		},
+		append: func(ctx context.Context, _ uint64, next OpenEntry, _ string) error {
+			body, err := events.Encode(next)
+			if err != nil {
+				return err
+			}
+			m := &nats.Msg{Subject: k.Open(), Data: body, Header: nats.Header{}}
+			return b.publish(ctx, m, jetstream.WithExpectLastSequencePerSubject(0))
+		},
+	}.update(ctx, version[OpenEntry]{}, func(there OpenEntry) (OpenEntry, error) {
+		if !there.At.IsZero() {
+			return there, ErrNothing
 		}
-		if !conflict(err) {
-			return OpenEntry{}, false, err
-		}
-		raw, err := b.last(ctx, events.OpenStream, k.Open())
-		switch {
-		case err != nil:
-			return OpenEntry{}, false, err
-		case raw == nil:
-			continue // it was removed in between
-		}
-		entry := OpenEntry{At: raw.Time}
-		_ = json.Unmarshal(raw.Data, &entry) // one that cannot be read has no holder
-		return entry, entry.Order == order, nil
-	}
-	return OpenEntry{}, false, fmt.Errorf("index of open invoices: %s: %d conflicts in a row", k, maxConflicts)
+		return OpenEntry{order, b.Now()}, nil
+	})
+	return entry, err == nil && entry.Order == order, err
 }
 
 // OpenCount is how many invoices are on the index, whoever polls them.
 func (b *Bus) OpenCount(ctx context.Context) (uint64, error) {
-	s, err := b.stream(ctx, events.OpenStream)
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	info, err := s.Info(ctx)
+	info, err := b.info(ctx, events.OpenStream)
 	if err != nil {
 		return 0, err
 	}
@@ -140,9 +131,9 @@ func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]s
 		}
 		k := keyOf(m.Subject)
 		switch name := events.Name(strings.TrimPrefix(m.Subject, k+".")); {
-		case name == events.EventIssued:
+		case name.Opens():
 			issued[k] = struct{}{}
-		case closes()[name]:
+		case name.Closes():
 			if _, here := issued[k]; here {
 				delete(issued, k)
 			} else {
@@ -166,14 +157,3 @@ func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]s
 }
 
 var errEnough = errors.New("enough")
-
-// closes says of every event whether after it the buyer can no longer pay: the table of states knows.
-var closes = sync.OnceValue(func() map[events.Name]bool {
-	out := map[events.Name]bool{}
-	for _, t := range events.Transitions() {
-		for _, from := range t.From {
-			out[t.On] = out[t.On] || from.Open() && t.To != "" && !t.To.Open()
-		}
-	}
-	return out
-})

@@ -18,42 +18,12 @@ func (b *Bus) PublishOrder(ctx context.Context, source, shop, order, id string, 
 		return err
 	}
 	e.TraceParent = traceOf(ctx)
-	return b.publishEvent(ctx, events.OrderSubject(shop, order, name), e)
+	return b.publishEvent(ctx, events.OrderSubject(shop, order, name), nats.Header{}, e)
 }
 
 // OrderMessages gives every event of that name of an order, oldest first. There are few.
 func (b *Bus) OrderMessages(ctx context.Context, shop, order string, name events.OrderName) ([]Entry, error) {
-	return b.allOf(ctx, events.OrdersStream, events.OrderSubject(shop, order, name))
-}
-
-// allOf gives the messages of one subject, oldest first, by requests that any worker may make. One or two come from the
-// broker's index of subjects; more are looked for between the first and the last.
-func (b *Bus) allOf(ctx context.Context, stream, subject string) ([]Entry, error) {
-	s, err := b.stream(ctx, stream)
-	if err != nil {
-		return nil, err
-	}
-	last, err := b.last(ctx, stream, subject)
-	if err != nil || last == nil {
-		return nil, err
-	}
-	counts, err := subjectsOf(ctx, s, subject)
-	if err != nil {
-		return nil, err
-	}
-	var out []Entry
-	for seq := uint64(1); counts[subject] > uint64(len(out)+1); {
-		m, err := messageAt(ctx, s, seq, jetstream.WithGetMsgSubject(subject))
-		if err != nil {
-			return nil, err
-		}
-		if m == nil || m.Sequence >= last.Sequence {
-			break
-		}
-		out = append(out, entryOf(stream, m))
-		seq = m.Sequence + 1
-	}
-	return append(out, entryOf(stream, last)), nil
+	return b.few(ctx, events.OrdersStream, events.OrderSubject(shop, order, name))
 }
 
 // Try is one invoice that an order is to be paid by, by the ids that the shop gave.

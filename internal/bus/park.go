@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
@@ -58,16 +58,23 @@ func (b *Bus) foreign(ctx context.Context, d Delivery, reason error) error {
 
 // parkOnce parks the message unless that was done.
 func (b *Bus) parkOnce(ctx context.Context, c Consumer, d Delivery, reason error) error {
-	for range maxConflicts {
+	load := func(ctx context.Context) (version[bool], error) {
 		parked, last, err := b.wasParked(ctx, c, d)
-		if err != nil || parked {
-			return err
-		}
-		if err = b.park(ctx, c, d, 1, reason, jetstream.WithExpectLastSequencePerSubject(last)); !conflict(err) {
-			return err
-		}
+		return version[bool]{state: parked, seq: last}, err
 	}
-	return fmt.Errorf("parking message %d of %s: %d conflicts in a row", d.Seq, d.Stream, maxConflicts)
+	at, err := load(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = updater[bool]{name: "PARKED", load: load, append: func(ctx context.Context, expected uint64, _ bool, _ string) error {
+		return b.park(ctx, c, d, 1, reason, jetstream.WithExpectLastSequencePerSubject(expected))
+	}}.update(ctx, at, func(parked bool) (bool, error) {
+		if parked {
+			return true, ErrNothing
+		}
+		return true, nil
+	})
+	return err
 }
 
 // foreignWorker is the second token of the parked subjects of foreign messages.
@@ -77,7 +84,7 @@ const foreignWorker = "foreign"
 // that it is parked on.
 func (b *Bus) wasParked(ctx context.Context, c Consumer, d Delivery) (found bool, last uint64, err error) {
 	shop, id := addressee(d.Subject)
-	all, err := b.allOf(ctx, events.ParkedStream, events.ParkedSubject(c.Worker, shop, id))
+	all, err := b.few(ctx, events.ParkedStream, events.ParkedSubject(c.Worker, shop, id))
 	for _, m := range all {
 		if p, _, err := DecodeParked(m.Body); err == nil && p.Stream == d.Stream && p.Sequence == d.Seq {
 			found = true
@@ -104,7 +111,7 @@ func (b *Bus) publishParked(ctx context.Context, subject, source, event string, 
 	if err != nil {
 		return err
 	}
-	return b.publishEvent(ctx, subject, e, opts...)
+	return b.publishEvent(ctx, subject, nats.Header{}, e, opts...)
 }
 
 // addressee finds the shop and id in a subject that may be anything.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -29,12 +28,12 @@ var ErrPeriodUnreadable = errors.New("unreadable period event")
 // LoadPeriod gives the period as its last event has it.
 func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod, error) {
 	l := LoadedPeriod{Key: k}
-	raw, err := b.last(ctx, events.PeriodsStream, k.All())
-	if err != nil || raw == nil {
+	last, err := b.last(ctx, events.PeriodsStream, k.All())
+	if err != nil || last.Seq == 0 {
 		return l, err
 	}
-	l.Seq, l.EventID = raw.Sequence, raw.Header.Get(nats.MsgIdHdr)
-	l.Period, err = DecodePeriod(raw.Data)
+	l.Seq, l.EventID = last.Seq, last.eventID()
+	l.Period, err = DecodePeriod(last.Body)
 	return l, err
 }
 
@@ -57,49 +56,32 @@ type DecidePeriod func(events.Period) (events.Period, error)
 
 // UpdatePeriod records one event of a period, as [Bus.Update] does of an invoice.
 func (b *Bus) UpdatePeriod(ctx context.Context, worker string, k events.PeriodKey, decide DecidePeriod) (events.Period, error) {
-	for range maxConflicts {
+	load := func(ctx context.Context) (version[events.Period], error) {
 		l, err := b.LoadPeriod(ctx, k)
-		if err != nil {
-			return events.Period{}, err
-		}
-		next, err := decide(l.Period)
-		if errors.Is(err, ErrNothing) {
-			return l.Period, nil
-		}
-		if err != nil {
-			return l.Period, err
-		}
-		id := nuid.Next()
-		if err = b.appendPeriod(ctx, worker, l, next, id); err == nil {
-			return next, nil
-		}
-		if !conflict(err) {
-			return l.Period, fmt.Errorf("append %s: %w", next.Change.Event, err)
-		}
-		now, err := b.LoadPeriod(ctx, k)
-		if err != nil {
-			return events.Period{}, err
-		}
-		if now.EventID == id {
-			return now.Period, nil // an answer was lost, the event was not
-		}
-		b.metrics.conflicts.WithLabelValues(worker).Inc()
+		return version[events.Period]{l.Period, l.Seq, l.EventID}, err
 	}
-	return events.Period{}, fmt.Errorf("append to %s: %d conflicts in a row", k, maxConflicts)
+	at, err := load(ctx)
+	if err != nil {
+		return events.Period{}, err
+	}
+	return updater[events.Period]{
+		name: k.String(), conflict: func() { b.metrics.conflicts.WithLabelValues(worker).Inc() }, load: load,
+		append: func(ctx context.Context, expected uint64, next events.Period, id string) error {
+			return b.appendPeriod(ctx, worker, k, expected, next, id)
+		},
+	}.update(ctx, at, decide)
 }
 
-func (b *Bus) appendPeriod(ctx context.Context, worker string, l LoadedPeriod, next events.Period, id string) error {
+func (b *Bus) appendPeriod(ctx context.Context, worker string, k events.PeriodKey, expected uint64, next events.Period, id string) error {
 	c := next.Change
 	e, err := events.NewEnvelope(id, "/seqrflow/"+worker, "period."+string(c.Event), next.Shop+"/"+next.Period, c.At, next)
 	if err != nil {
 		return err
 	}
-	e.TraceParent = traceOf(ctx)
-	if err := b.publishAt(ctx, l.Key.Subject(string(c.Event)), l.Key.All(), l.Seq, e, nats.Header{}); err != nil {
+	if err := b.appendEvent(ctx, appended{e, string(c.Event), k.Subject(string(c.Event)), k.All(), expected, nats.Header{}}); err != nil {
 		return err
 	}
-	b.metrics.events.WithLabelValues(string(c.Event)).Inc()
-	b.log.Info().Str("worker", worker).Str("shop", l.Key.Shop).Str("period", l.Key.Period).
+	b.log.Info().Str("worker", worker).Str("shop", k.Shop).Str("period", k.Period).
 		Str("event", string(c.Event)).Str("from", string(c.From)).Str("why", c.Why).Msg("recorded")
 	return nil
 }
@@ -124,11 +106,11 @@ func (b *Bus) RequestClose(ctx context.Context, by, shop, period, why string) (e
 // PeriodParked gives the complaint of the reconciler that lies parked for the period and that nobody
 // has sent back or dismissed since; ok is false when there is none.
 func (b *Bus) PeriodParked(ctx context.Context, k events.PeriodKey) (p events.Parked, ok bool, err error) {
-	raw, err := b.last(ctx, events.ParkedStream, periodParked(k))
-	if err != nil || raw == nil {
+	last, err := b.last(ctx, events.ParkedStream, periodParked(k))
+	if err != nil || last.Seq == 0 {
 		return p, false, err
 	}
-	p, event, err := DecodeParked(raw.Data)
+	p, event, err := DecodeParked(last.Body)
 	return p, err == nil && event == events.ParkedParked, err
 }
 

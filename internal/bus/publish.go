@@ -26,13 +26,8 @@ const publishPatience = duplicates / 2
 // headerRoom is what a message's headers may add to its body.
 const headerRoom = 1 << 10
 
-// publishEvent publishes one CloudEvent under its own id.
-func (b *Bus) publishEvent(ctx context.Context, subject string, e events.Envelope, opts ...jetstream.PublishOpt) error {
-	return b.publishWith(ctx, subject, nats.Header{}, e, opts...)
-}
-
-// publishWith is publishEvent with more headers.
-func (b *Bus) publishWith(ctx context.Context, subject string, header nats.Header, e events.Envelope, opts ...jetstream.PublishOpt) error {
+// publishEvent publishes one CloudEvent under its own id, with more headers.
+func (b *Bus) publishEvent(ctx context.Context, subject string, header nats.Header, e events.Envelope, opts ...jetstream.PublishOpt) error {
 	body, err := events.Encode(e)
 	if err != nil {
 		return err
@@ -42,10 +37,10 @@ func (b *Bus) publishWith(ctx context.Context, subject string, header nats.Heade
 	return b.publish(ctx, m, append(opts, jetstream.WithMsgID(e.ID))...)
 }
 
-// publishAt publishes expecting that seq is the last sequence under the filter. While the broker does not answer it goes
-// on with the same id and the same expectation, so that the event is there at most once, until ctx ends.
-func (b *Bus) publishAt(ctx context.Context, subject, filter string, seq uint64, e events.Envelope, header nats.Header) error {
-	return b.publishWith(ctx, subject, header, e, jetstream.WithExpectLastSequenceForSubject(seq, filter))
+// expect has the broker refuse the message unless the last sequence under the filter is the given one; 0 is none. The filter
+// is always spelled alike: on a cluster two spellings of the same subjects break the check.
+func expect(seq uint64, filter string) jetstream.PublishOpt {
+	return jetstream.WithExpectLastSequenceForSubject(seq, filter)
 }
 
 // publish waits for the broker's acknowledgement and repeats a publish that was not answered.
@@ -93,29 +88,23 @@ func (b *Bus) fits(size int) error {
 // isOurs looks at what the broker has stored under the message's id: our own, of which the acknowledgement was lost, or
 // somebody else's.
 func (b *Bus) isOurs(ctx context.Context, m *nats.Msg, ack *jetstream.PubAck) error {
-	s, err := b.stream(ctx, ack.Stream)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	raw, err := s.GetMsg(ctx, ack.Sequence)
+	stored, err := b.messageAt(ctx, ack.Stream, ack.Sequence)
 	switch {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return nil // of a work queue: it was taken already
 	case err != nil:
 		return err
-	case raw.Subject != m.Subject || !bytes.Equal(raw.Data, m.Data):
-		b.log.Error().Str("stream", ack.Stream).Str("subject", m.Subject).Str("taken_by", raw.Subject).Uint64("seq", ack.Sequence).
+	case stored.Seq == 0:
+		return nil // of a work queue: it was taken already
+	case stored.Subject != m.Subject || !bytes.Equal(stored.Body, m.Data):
+		b.log.Error().Str("stream", ack.Stream).Str("subject", m.Subject).Str("taken_by", stored.Subject).Uint64("seq", ack.Sequence).
 			Msg("another message was published under our message id")
 		return ErrIDTaken
 	}
 	return nil
 }
 
-// conflict says that another event came first (10071 wrong last sequence; 10164 the same from a cluster that has one in
+// isConflict says that another message came first (10071 wrong last sequence; 10164 the same from a cluster that has one in
 // flight).
-func conflict(err error) bool {
+func isConflict(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164)
 }

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -60,16 +59,13 @@ func (b *Bus) MarkRestored(ctx context.Context) (time.Time, error) {
 // RestoredAt is when the broker was restored from a backup, as it is known right now; zero is never. A stream that ends before
 // what this process has seen of it, or that has another message there, was restored just now, whoever says what.
 func (b *Bus) RestoredAt(ctx context.Context) (time.Time, error) {
-	s, err := b.stream(ctx, events.InvoicesStream)
-	if err != nil {
-		return time.Time{}, err
+	if _, err := b.stream(ctx, events.InvoicesStream); err != nil {
+		return time.Time{}, err // not asked for while mu is held: what was written is noted under it
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	h := &b.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	info, err := s.Info(ctx)
+	info, err := b.info(ctx, events.InvoicesStream)
 	if err != nil {
 		return h.restored, err
 	}
@@ -78,7 +74,7 @@ func (b *Bus) RestoredAt(ctx context.Context) (time.Time, error) {
 		h.restored = marked
 	}
 	state := info.State
-	again, err := h.wentBack(ctx, s, state)
+	again, err := b.wentBack(ctx, state)
 	if err != nil {
 		return h.restored, err
 	}
@@ -91,8 +87,10 @@ func (b *Bus) RestoredAt(ctx context.Context) (time.Time, error) {
 	return h.restored, nil
 }
 
-// wentBack says that the stream has lost what this process has seen of it, or has another message in its place.
-func (h *history) wentBack(ctx context.Context, s jetstream.Stream, now jetstream.StreamState) (bool, error) {
+// wentBack says that the stream has lost what this process has seen of it, or has another message in its place. It is called
+// with the history's mu held.
+func (b *Bus) wentBack(ctx context.Context, now jetstream.StreamState) (bool, error) {
+	h := &b.history
 	switch {
 	case now.LastSeq < h.last || now.LastSeq < h.written:
 		return true, nil
@@ -101,9 +99,9 @@ func (h *history) wentBack(ctx context.Context, s jetstream.Stream, now jetstrea
 	case now.LastSeq == h.last:
 		return !now.LastTime.Equal(h.lastAt), nil
 	}
-	m, err := s.GetMsg(ctx, h.last)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil // an operator has removed it
+	e, err := b.messageAt(ctx, events.InvoicesStream, h.last)
+	if e.Seq == 0 {
+		return false, err // an operator has removed it
 	}
-	return err == nil && !m.Time.Equal(h.lastAt), err
+	return !e.Time.Equal(h.lastAt), nil
 }

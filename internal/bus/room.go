@@ -77,7 +77,7 @@ func (b *Bus) RoomForOutcome(ctx context.Context, size int) error {
 	if err := b.fits(size); err != nil {
 		return err
 	}
-	info, err := b.infoOf(ctx, events.InvoicesStream)
+	info, err := b.info(ctx, events.InvoicesStream)
 	if err != nil {
 		return err
 	}
@@ -89,16 +89,6 @@ func (b *Bus) RoomForOutcome(ctx context.Context, size int) error {
 		return noRoomIn(info)
 	}
 	return nil
-}
-
-func (b *Bus) infoOf(ctx context.Context, stream string) (*jetstream.StreamInfo, error) {
-	s, err := b.stream(ctx, stream)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	return s.Info(ctx)
 }
 
 func tooLarge(size int, most int64, where string) error {
@@ -117,7 +107,7 @@ func noRoomIn(info *jetstream.StreamInfo) error {
 func (b *Bus) look(ctx context.Context) error {
 	largest := int64(0)
 	for _, name := range []string{events.InvoicesStream, events.OpenStream, events.ParkedStream} {
-		info, err := b.infoOf(ctx, name)
+		info, err := b.info(ctx, name)
 		if err != nil {
 			return err
 		}

@@ -31,13 +31,16 @@ type Scan struct {
 	To          uint64    // last sequence; 0 is the last one that is there when the scan begins
 	Since       time.Time // leaves out what was stored before
 	HeadersOnly bool      // leaves the bodies at the broker
+	// ByRequest reads with requests that every worker may make and without a consumer. Filters name one order or invoice, or
+	// what is parked of one, and what they match is few messages. Publishers may wait if a subject has more than two of them.
+	ByRequest bool
 }
 
 // Scan gives take the messages in the order of the stream, up to the last one that is there when the
 // scan begins, in memory that does not grow with their number. It stops at the first error of take.
 // It returns the sequence up to which it has seen the stream.
 //
-// A scan never makes a publisher wait. Filters that each name one invoice (or order, or period, or parked message) by its id
+// A scan, but for ByRequest, never makes a publisher wait. Filters that each name one invoice (or order, or period, or parked message) by its id
 // cost a few requests for each of its messages, however long the stream is. For all others every message from From on comes here
 // and is held against the filters here: a broker that is given such filters keeps the stream locked while it counts
 // what they match, and again while it looks for the next match.
@@ -58,6 +61,9 @@ func (b *Bus) Scan(ctx context.Context, s Scan, take func(Entry) error) (uint64,
 			return nil
 		}
 		return take(m)
+	}
+	if s.ByRequest {
+		return last, b.scanFew(ctx, s, s.Filters, last, matching)
 	}
 	if wide, ok := f.each(); ok {
 		return last, b.scanFew(ctx, s, wide, last, matching)
@@ -154,19 +160,4 @@ func (b *Bus) forget(ctx context.Context, s jetstream.Stream, consumer *jetstrea
 	if err := s.DeleteConsumer(ctx, consumer.Name); err != nil {
 		b.log.Debug().Err(err).Str("consumer", consumer.Name).Msg("removing a scan's consumer")
 	}
-}
-
-// LastSeq is the sequence of the last message of a stream, 0 when there was never one.
-func (b *Bus) LastSeq(ctx context.Context, stream string) (uint64, error) {
-	s, err := b.stream(ctx, stream)
-	if err != nil {
-		return 0, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	info, err := s.Info(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("stream %s: %w", stream, err)
-	}
-	return info.State.LastSeq, nil
 }

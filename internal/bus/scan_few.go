@@ -3,51 +3,38 @@ package bus
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNoMessage says that the stream has no message of that sequence.
-var ErrNoMessage = errors.New("there is no such message")
-
-// MessageAt gives one message by its sequence.
-func (b *Bus) MessageAt(ctx context.Context, stream string, seq uint64) (Entry, error) {
-	s, err := b.stream(ctx, stream)
-	if err != nil {
-		return Entry{}, err
-	}
-	m, err := messageAt(ctx, s, seq)
-	if err == nil && m == nil {
-		err = ErrNoMessage
-	}
-	if err != nil {
-		return Entry{}, fmt.Errorf("message %d of %s: %w", seq, stream, err)
-	}
-	return entryOf(stream, m), nil
-}
-
-// messageAt gives nil when there is none.
-func messageAt(ctx context.Context, s jetstream.Stream, seq uint64, opts ...jetstream.GetMsgOpt) (*jetstream.RawStreamMsg, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	m, err := s.GetMsg(ctx, seq, opts...)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
-	}
-	return m, err
+// few gives the messages of one subject, oldest first, for every worker.
+func (b *Bus) few(ctx context.Context, stream, subject string) (out []Entry, err error) {
+	_, err = b.Scan(ctx, Scan{Stream: stream, Filters: []string{subject}, ByRequest: true}, func(e Entry) error {
+		out = append(out, e)
+		return nil
+	})
+	return out, err
 }
 
 // scanFew is Scan for the messages of a few invoices, orders, periods or parked messages.
 func (b *Bus) scanFew(ctx context.Context, s Scan, wide []string, last uint64, take func(Entry) error) error {
 	found := map[uint64]Entry{}
-	for _, w := range wide {
-		if err := b.collect(ctx, s.Stream, w, found); err != nil {
+	for _, filter := range wide {
+		ones, err := b.ofEachShop(ctx, s.Stream, filter)
+		for _, one := range ones {
+			if err == nil {
+				c := &collector{bus: b, stream: s.Stream, byRequest: s.ByRequest, filter: filtersOf([]string{one}), found: map[uint64]Entry{}}
+				err = c.collect(ctx, one)
+				maps.Copy(found, c.found)
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("stream %s: %w", s.Stream, err)
 		}
 	}
@@ -66,68 +53,60 @@ func (b *Bus) scanFew(ctx context.Context, s Scan, wide []string, last uint64, t
 	return nil
 }
 
-// collect adds the messages under the filter, of any shop where it names none.
-func (b *Bus) collect(ctx context.Context, stream, wide string, found map[uint64]Entry) error {
-	s, err := b.stream(ctx, stream)
-	if err != nil {
-		return err
+// ofEachShop gives the filter for each shop that has messages under it, where it names none; else itself.
+func (b *Bus) ofEachShop(ctx context.Context, stream, filter string) ([]string, error) {
+	t := strings.Split(filter, ".")
+	at := shopOf(t[0])
+	if t[at] != "*" {
+		return []string{filter}, nil
 	}
-	ones := map[string]bool{wide: true}
-	if t := strings.Split(wide, "."); t[shopOf(t[0])] == "*" {
-		subjects, err := subjectsOf(ctx, s, wide)
-		if err != nil {
-			return err
-		}
-		clear(ones)
-		for subject := range subjects {
-			t[shopOf(t[0])] = strings.Split(subject, ".")[shopOf(t[0])]
-			ones[strings.Join(t, ".")] = true
-		}
+	subjects, err := b.subjectsOf(ctx, stream, filter)
+	shops := map[string]bool{}
+	for subject := range subjects {
+		t[at] = token(subject, at)
+		shops[strings.Join(t, ".")] = true
 	}
-	for filter := range ones {
-		c := &collector{bus: b, stream: stream, filter: filtersOf([]string{filter}), found: map[uint64]Entry{}}
-		if err := c.collect(ctx, s, filter); err != nil {
-			return err
-		}
-		maps.Copy(found, c.found)
-	}
-	return nil
+	return slices.Collect(maps.Keys(shops)), err
 }
 
-// collector finds the messages of one invoice, order, period or parked message with requests that the broker answers from its index of
-// subjects. It never asks for "the next match after": to answer that the broker reads block after block up to
-// the match, or to the end of the stream, and publishers wait meanwhile.
+// collector finds the messages of one invoice, order, period or parked message with requests that the broker answers from its
+// index of subjects. Unless it may make no consumer, it never asks for "the next match after": to answer that the broker reads
+// block after block up to the match, and publishers wait meanwhile.
 type collector struct {
-	bus    *Bus
-	stream string
-	filter filters
-	found  map[uint64]Entry
+	bus       *Bus
+	stream    string
+	byRequest bool
+	filter    filters
+	found     map[uint64]Entry
 }
 
 // collect finds all of them: nearly always by the links that [Bus.Update] leaves in the headers, else by the first and last
-// of each subject, else by reading all that lies between.
-func (c *collector) collect(ctx context.Context, s jetstream.Stream, filter string) error {
-	if err := c.lastOf(ctx, s, filter); err != nil || len(c.found) == 0 {
+// of each subject, else by reading what lies between.
+func (c *collector) collect(ctx context.Context, filter string) error {
+	if err := c.lastOf(ctx, filter); err != nil || len(c.found) == 0 {
 		return err
 	}
-	counts, err := subjectsOf(ctx, s, filter)
+	counts, err := c.bus.subjectsOf(ctx, c.stream, filter)
 	if err != nil || c.complete(counts) {
 		return err
 	}
 	for subject := range counts {
-		first, err := messageAt(ctx, s, 1, jetstream.WithGetMsgSubject(subject))
+		first, err := c.next(ctx, subject, 1)
 		if err == nil {
-			err = c.follow(ctx, s, first)
+			err = c.follow(ctx, first)
 		}
 		if err == nil {
-			err = c.lastOf(ctx, s, subject)
+			err = c.lastOf(ctx, subject)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if counts, err = subjectsOf(ctx, s, filter); err != nil || c.complete(counts) {
+	if counts, err = c.bus.subjectsOf(ctx, c.stream, filter); err != nil || c.complete(counts) {
 		return err
+	}
+	if c.byRequest {
+		return c.walk(ctx)
 	}
 	seqs := slices.Sorted(maps.Keys(c.found))
 	between := Scan{Stream: c.stream, From: seqs[0], To: seqs[len(seqs)-1]}
@@ -147,42 +126,58 @@ func (c *collector) complete(counts map[string]uint64) bool {
 	return uint64(len(c.found)) >= all
 }
 
-// lastOf takes the last message under the filter and those that it leads to.
-func (c *collector) lastOf(ctx context.Context, s jetstream.Stream, filter string) error {
-	m, err := c.bus.last(ctx, c.stream, filter)
-	if err != nil {
-		return err
-	}
-	return c.follow(ctx, s, m)
+// next is the first message on the subject from the sequence on.
+func (c *collector) next(ctx context.Context, subject string, seq uint64) (Entry, error) {
+	return c.bus.messageAt(ctx, c.stream, seq, jetstream.WithGetMsgSubject(subject))
 }
 
-// follow takes the message, the one that its writer had loaded, and so on back to the first.
-func (c *collector) follow(ctx context.Context, s jetstream.Stream, m *jetstream.RawStreamMsg) error {
-	for m != nil && c.filter.match(m.Subject) {
-		if _, known := c.found[m.Sequence]; known {
-			return nil
-		}
-		c.found[m.Sequence] = entryOf(c.stream, m)
-		before, err := strconv.ParseUint(m.Header.Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
-		if err != nil || before == 0 || before >= m.Sequence {
-			return nil
-		}
-		if m, err = messageAt(ctx, s, before); err != nil {
-			return err
+// walk takes the messages of each subject one after another up to the last that is known.
+func (c *collector) walk(ctx context.Context) error {
+	last := map[string]uint64{}
+	for _, e := range c.found {
+		last[e.Subject] = max(last[e.Subject], e.Seq)
+	}
+	for subject, end := range last {
+		for seq := uint64(1); seq < end; {
+			e, err := c.next(ctx, subject, seq)
+			if err != nil {
+				return err
+			}
+			if e.Seq == 0 {
+				break
+			}
+			c.found[e.Seq] = e
+			seq = e.Seq + 1
 		}
 	}
 	return nil
 }
 
-// subjectsOf gives the subjects that the filter matches, and how many messages each has.
-func subjectsOf(ctx context.Context, s jetstream.Stream, filter string) (map[string]uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
+// lastOf takes the last message under the filter and those that it leads to.
+func (c *collector) lastOf(ctx context.Context, filter string) error {
+	e, err := c.bus.last(ctx, c.stream, filter)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return info.State.Subjects, nil
+	return c.follow(ctx, e)
+}
+
+// follow takes the message, the one that its writer had loaded, and so on back to the first.
+func (c *collector) follow(ctx context.Context, e Entry) error {
+	for e.Seq > 0 && c.filter.match(e.Subject) {
+		if _, known := c.found[e.Seq]; known {
+			return nil
+		}
+		c.found[e.Seq] = e
+		before, err := strconv.ParseUint(nats.Header(e.Header).Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
+		if err != nil || before == 0 || before >= e.Seq {
+			return nil
+		}
+		if e, err = c.bus.messageAt(ctx, c.stream, before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // byTime orders entries of several streams.

@@ -43,12 +43,14 @@ func TestScanOfOneInvoiceFindsWhatNoLinkLeadsTo(t *testing.T) {
 		"since tomorrow":  {bus.Scan{Filters: []string{k.All()}, Since: time.Now().Add(24 * time.Hour)}, ""},
 	} {
 		c.scan.Stream = events.InvoicesStream
-		var got []string
-		if _, err := b.Scan(t.Context(), c.scan, func(e bus.Entry) error {
-			got = append(got, fmt.Sprint(e.Seq))
-			return nil
-		}); err != nil || strings.Join(got, " ") != c.want {
-			t.Errorf("%s: %v (%v), expected %s", name, got, err, c.want)
+		for _, c.scan.ByRequest = range []bool{false, true} {
+			var got []string
+			if _, err := b.Scan(t.Context(), c.scan, func(e bus.Entry) error {
+				got = append(got, fmt.Sprint(e.Seq))
+				return nil
+			}); err != nil || strings.Join(got, " ") != c.want {
+				t.Errorf("%s, by request %v: %v (%v), expected %s", name, c.scan.ByRequest, got, err, c.want)
+			}
 		}
 	}
 }

@@ -172,7 +172,7 @@ func (w *work) outcome(j *job) Outcome {
 		switch {
 		case errors.Is(err, errNotOurs):
 			return Done
-		case errors.Is(err, jetstream.ErrMsgNotFound):
+		case errors.Is(err, ErrNoMessage):
 			return Done // acknowledged by another copy and removed, or deleted by an operator
 		}
 		return Snooze(err)

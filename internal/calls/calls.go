@@ -28,9 +28,3 @@ func Of(operation string, begun time.Time, err error) *events.Call {
 	}
 	return c
 }
-
-// Credentials says that the provider refused who asks rather than what is asked: a person has to mend
-// the settings, and the same message will then do.
-func Credentials(err error) bool {
-	return seqr.IsCredentialError(err)
-}

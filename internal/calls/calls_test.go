@@ -52,17 +52,6 @@ func TestOutcomeOfRepeatableCalls(t *testing.T) {
 	}
 }
 
-func TestCredentialsAreTheAskersNotTheOrders(t *testing.T) {
-	for code, want := range map[seqr.ResultCode]bool{20: true, 21: true, 29: true, 33: true, 37: true, 92: true, 49: false, 54: false, 90: false, 98: false} {
-		if got := calls.Credentials(answered(code)); got != want {
-			t.Errorf("%d: %v", code, got)
-		}
-	}
-	if calls.Credentials(errors.New("other")) || calls.Credentials(nil) {
-		t.Error("an error without a code is about no credentials")
-	}
-}
-
 func TestCallOfAnEvent(t *testing.T) {
 	if c := calls.Of("sendInvoice", time.Now(), nil); c.Outcome != "answered" || *c.Code != 0 {
 		t.Errorf("%+v", c)

@@ -11,18 +11,16 @@ import (
 // be reached, or is busy, is waited for as long as it takes. One that answers with an error of its own, or with a SOAP
 // fault, gets a bounded number of attempts; one that refuses gets none.
 func OutcomeOf(err error) bus.Outcome {
-	var fault *seqr.Fault
-	_, coded := seqr.CodeOf(err)
-	switch class := seqr.Classify(err); {
-	case class == seqr.Done:
+	switch {
+	case err == nil:
 		return bus.Done.Asked()
 	case seqr.IsUnanswered(err):
 		return bus.Unanswered(err)
-	case class == seqr.Refused:
+	case seqr.IsRefused(err):
 		return bus.Park(err).Asked()
-	case class == seqr.Unknown && (coded || errors.As(err, &fault)):
+	case seqr.IsProviderFailure(err):
 		return bus.Retry(err).Asked()
-	case class == seqr.Unknown:
+	case seqr.IsOutcomeUnknown(err):
 		return bus.Unanswered(err)
 	}
 	return bus.Snooze(err).Asked()

@@ -109,7 +109,7 @@ func (e *exam) event(ctx context.Context, k events.Key, names ...events.Name) (e
 					return true, nil
 				}
 			}
-			if inv.State.Final() && !inv.State.WasPaid() {
+			if inv.State.Ended() {
 				return false, fmt.Errorf("the invoice is %s: %s", inv.State, inv.Change.Why)
 			}
 		}

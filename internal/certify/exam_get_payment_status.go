@@ -73,7 +73,7 @@ func (e *exam) later(ctx context.Context, b bill) {
 	x, err := e.call(ctx, func(x *recorded) bool {
 		return isPoll(x, b) && x.answered(seqr.Success) && !e.time.of(x.At).Before(due)
 	}, func() error {
-		if inv, known := e.last(b.key); known && inv.State.Final() {
+		if inv, known := e.last(b.key); known && !inv.State.Open() {
 			return fmt.Errorf("the invoice was %s before the wait was over", inv.State)
 		}
 		return nil

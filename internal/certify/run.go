@@ -163,7 +163,7 @@ const tidyTime = 5 * time.Second
 // tidy cancels what nobody is to pay any more. It is no test: what does not work here has shown before.
 func (r *run) tidy(ctx context.Context) {
 	for _, k := range r.open {
-		if inv, _ := r.invoice(k); !inv.State.Final() {
+		if inv, _ := r.invoice(k); inv.State.Open() {
 			if err := r.cancel(ctx, k); err != nil {
 				r.Log.Warn().Err(err).Str("invoice", k.Invoice).Msg("tidying up")
 			}
@@ -171,7 +171,7 @@ func (r *run) tidy(ctx context.Context) {
 	}
 	err := r.tape.await(ctx, min(tidyTime, r.Patience), func() (bool, error) {
 		for _, k := range r.open {
-			if inv, known := r.last(k); known && !inv.State.Final() {
+			if inv, known := r.last(k); known && inv.State.Open() {
 				return false, nil
 			}
 		}

@@ -138,11 +138,11 @@ func agree(inv events.Invoice, s seqr.PaymentStatus, err error) bool {
 	case err != nil:
 		return false
 	case s.Status == seqr.StatusPaid:
-		return inv.State.WasPaid() && (s.ErsReference == "" || s.ErsReference == inv.ErsReference)
+		return inv.State.Paid() && (s.ErsReference == "" || s.ErsReference == inv.ErsReference)
 	case s.Status == seqr.StatusReserved:
 		return inv.State == events.Reserved
 	case s.Status == seqr.StatusFailed, s.Status == seqr.StatusCanceled, s.Status == seqr.StatusExpired:
-		return inv.State.Final() && !inv.State.WasPaid()
+		return inv.State.Ended()
 	}
 	return inv.State.Open()
 }

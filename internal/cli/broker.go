@@ -20,6 +20,9 @@ type broker struct {
 // patience is how long a command waits for one answer.
 const patience = 5 * time.Second
 
+// quiet keeps the client from printing what the broker refuses: the command's own error says it.
+var quiet = nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
+
 // connect fails at once where nothing answers: a person is waiting.
 func (f broker) connect(c *console) (*bus.Bus, error) { return f.connectWith(c, 1) }
 
@@ -34,7 +37,7 @@ func (f broker) connectWith(c *console, replicas int) (*bus.Bus, error) {
 	}
 	done := c.tellSlow(fmt.Sprintf("waiting for the broker at %s, for %s at most …", bus.Address(f.NATS), patience))
 	defer done()
-	nc, err := nats.Connect(f.NATS, append(opts, nats.NoReconnect(), nats.Timeout(patience))...)
+	nc, err := nats.Connect(f.NATS, append(opts, nats.NoReconnect(), nats.Timeout(patience), quiet)...)
 	if err != nil {
 		return nil, unreachable(f.NATS, err)
 	}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/buildinfo"
 	"github.com/seqrflow/seqrflow/internal/certify"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/internal/secretfile"
@@ -97,9 +99,10 @@ func (x certifyCmd) Run(c *console) error {
 }
 
 func (x certifyCmd) config(c *console) (certify.Config, error) {
-	v, commit := version()
+	build := buildinfo.Read()
 	cfg := certify.Config{
-		Procedure: certify.Procedure(x.Procedure), ClientID: "seqrflow", ClientReference: clip("seqrflow "+v, 32), Program: "seqrflow " + v + commit,
+		Procedure: certify.Procedure(x.Procedure), ClientID: "seqrflow", ClientReference: clip("seqrflow "+build.Version, 32),
+		Program:  strings.TrimSpace("seqrflow " + build.Version + " " + build.Commit()),
 		Patience: x.Patience, Log: zerolog.New(c.err).Level(zerolog.ErrorLevel), Provider: certify.Provider{Currency: x.Currency},
 	}
 	if x.Endpoint != "" {

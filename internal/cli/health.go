@@ -89,7 +89,7 @@ func askURL(ctx context.Context, url string) error {
 }
 
 func askBroker(ctx context.Context, url string) error {
-	nc, err := nats.Connect(url, nats.Timeout(askTimeout), nats.NoReconnect())
+	nc, err := nats.Connect(url, nats.Timeout(askTimeout), nats.NoReconnect(), quiet)
 	if mistaken := (*neturl.Error)(nil); errors.As(err, &mistaken) {
 		return errors.New("--nats: not a URL") // the error would quote it, with its password
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 

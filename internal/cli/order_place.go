@@ -7,8 +7,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 

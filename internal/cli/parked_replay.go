@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 

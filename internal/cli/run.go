@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -18,10 +19,8 @@ type runCmd struct {
 func (runCmd) Help() string {
 	var b strings.Builder
 	b.WriteString("Any number of copies of a worker may run at once, in one process or in many. Health and metrics answer at --http-listen.\n\nWorkers:\n\n")
-	for _, t := range app.Targets() {
-		if slices.Contains(workers(), t.Name) {
-			b.WriteString("    " + t.Name + strings.Repeat(" ", 12-len(t.Name)) + t.About + "\n")
-		}
+	for _, p := range app.Processes() {
+		fmt.Fprintf(&b, "    %-11s %s\n", p.Name, p.About)
 	}
 	b.WriteString(`
 Examples:
@@ -47,19 +46,6 @@ const shopsSample = `    shops:
         reseller_password: demo-secret
 `
 
-// workers are the targets that make sense against a broker and a provider of one's own.
-func workers() []string {
-	var names []string
-	for _, t := range app.Targets() {
-		switch t.Name {
-		case "natsd", "sandbox", "http":
-		default:
-			names = append(names, t.Name)
-		}
-	}
-	return names
-}
-
 // Run runs the workers until the context ends.
 func (r runCmd) Run(c *console) error {
 	o, err := r.options(c)
@@ -72,20 +58,24 @@ func (r runCmd) Run(c *console) error {
 }
 
 func (r runCmd) options(c *console) (app.Options, error) {
-	chosen := r.Workers
-	if slices.Contains(chosen, app.All) {
-		chosen = workers()
+	var names, chosen []string
+	credentials := false
+	for _, p := range app.Processes() {
+		names = append(names, p.Name)
+		if slices.Contains(r.Workers, p.Name) || slices.Contains(r.Workers, app.All) {
+			chosen, credentials = append(chosen, p.Name), credentials || p.Credentials
+		}
 	}
-	for _, w := range chosen {
-		if !slices.Contains(workers(), w) {
-			return app.Options{}, wrongUsage("there is no worker %q; there are %s, and all", w, strings.Join(workers(), ", "))
+	for _, w := range r.Workers {
+		if w != app.All && !slices.Contains(names, w) {
+			return app.Options{}, wrongUsage("there is no worker %q; there are %s, and all", w, strings.Join(names, ", "))
 		}
 	}
 	shops, err := c.shops(r.Settings)
 	if err != nil {
 		return app.Options{}, err
 	}
-	if len(shops) == 0 && !slices.Equal(chosen, []string{"gateway"}) {
+	if len(shops) == 0 && credentials {
 		return app.Options{}, wrongUsage("no shops: the workers need the shops' credentials at the provider. Give a file with --shops-file or SEQRFLOW_SHOPS_FILE, or put them into the settings file:\n\n%s", shopsSample)
 	}
 	o := app.Options{Settings: r.Settings, Targets: append([]string{"http"}, chosen...)}

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 

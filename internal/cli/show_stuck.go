@@ -10,8 +10,8 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -108,13 +108,13 @@ func (l life) expects() []string {
 			canceled = true
 		case events.Returned:
 			_, known := inv.Refund(o.RefundID)
-			add("refunder", !known && !inv.State.Closed())
+			add("refunder", !known && (inv.State == "" || inv.State.Open()))
 		}
 	}
 	add("invoicer", placed && inv.State == "")
 	add("poller", inv.State.Open())
 	add("canceler", canceled && (inv.State == "" || inv.State.Open()) || inv.State.Open() && inv.OverdueAt != nil)
-	add("receipter", inv.State.WasPaid() && len(inv.Receipts) == 0)
+	add("receipter", inv.State.Paid() && len(inv.Receipts) == 0)
 	add("refunder", (canceled || inv.Late) && inv.Remaining().Sign() > 0)
 	for _, r := range inv.Refunds {
 		add("refunder", r.Status == events.RefundSending || r.Status == events.RefundWaiting)

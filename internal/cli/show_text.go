@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -151,17 +150,10 @@ func worlds(t *testing.T) map[string]world {
 
 // A command that can't do its work says why and ends; while it waits it says for what.
 func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
-	var r root
-	k, err := parser(&r, io.Discard, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	names, nodes := commands(t)
 	var commands []string
-	for _, n := range k.Model.Leaves(true) {
-		name := strings.TrimSpace(strings.TrimPrefix(n.FullPath(), "seqrflow"))
-		name, _, _ = strings.Cut(name, " <")
-		name, _, _ = strings.Cut(name, " [")
-		if slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == "nats" }) && !slices.Contains(staying, name) {
+	for _, name := range names {
+		if slices.ContainsFunc(nodes[name].Flags, func(f *kong.Flag) bool { return f.Name == "nats" }) && !slices.Contains(staying, name) {
 			if _, known := visiting[name]; !known {
 				t.Errorf("%q goes to a broker and is not in this test", name)
 			}

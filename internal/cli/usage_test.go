@@ -61,6 +61,12 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		{"up --log-level loud", "--log-level"},
 		{"sandbox --clock sundial", "--clock"},
 		{"close", "--shop"},
+		{"bench lifecycle --orders 0", "--orders: expected at least 1, got 0"},
+		{"bench poll --invoices 0", "--invoices: expected at least 1, got 0"},
+		{"bench fairness --rate 0", "--rate: expected at least 1, got 0"},
+		{"bench outage --waiting 0", "--waiting: expected at least 1, got 0"},
+		{"bench start --open 0", "--open: expected at least 1, got 0"},
+		{"bench sandbox --seconds 0", "--seconds: expected at least 1, got 0"},
 		{"health --url http://x --nats nats://x", "--url"},
 		{"version --config /no/such/file", "/no/such/file"},
 	} {

@@ -1,39 +1,18 @@
 package cli
 
 import (
+	"fmt"
 	"runtime"
-	"runtime/debug"
+	"strings"
+
+	"github.com/seqrflow/seqrflow/internal/buildinfo"
 )
 
 type versionCmd struct{}
 
-// Run prints the version, the commit it was built from and the Go release.
+// Run prints the version, the Go release, the platform, and the commit it was built from.
 func (versionCmd) Run(c *console) error {
-	v, commit := version()
-	c.say("seqrflow %s %s %s/%s%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH, commit)
+	b := buildinfo.Read()
+	c.say("%s", strings.TrimSpace(fmt.Sprintf("seqrflow %s %s %s/%s %s", b.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, b.Commit())))
 	return nil
-}
-
-// version as the Go toolchain stamped it into the binary.
-func version() (version, commit string) {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown)", ""
-	}
-	version = info.Main.Version
-	if version == "" {
-		version = "(devel)"
-	}
-	dirty := ""
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			commit = " commit " + s.Value[:min(12, len(s.Value))]
-		case "vcs.modified":
-			if s.Value == "true" {
-				dirty = " with changes"
-			}
-		}
-	}
-	return version, commit + dirty
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 

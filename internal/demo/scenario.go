@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 

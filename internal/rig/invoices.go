@@ -89,7 +89,7 @@ func AppendEvents(t testing.TB, b *bus.Bus, k events.Key, decisions ...bus.Decid
 		if err != nil {
 			t.Fatal(err)
 		}
-		worker := events.RecordersOf(next.Change.Event)[0]
+		worker := events.RecordersOf(next.Change.From, next.Change.Event)[0]
 		if _, err := b.UpdateFrom(t.Context(), string(worker), l, func(events.Invoice) (events.Invoice, error) { return next, nil }); err != nil {
 			t.Fatal(err)
 		}

@@ -2,96 +2,64 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"golang.org/x/net/html/charset"
 )
 
-// toUTF8 gives a message in UTF-8 without a byte order mark. The mark wins over the Content-Type's charset, and that
-// over the XML declaration, as RFC 7303 has it.
-func toUTF8(raw []byte, contentType string) ([]byte, error) {
+// newDecoder reads a message in any charset that browsers know. The byte order mark decides which it is, else the
+// Content-Type, else the XML declaration, as RFC 7303 has it.
+func newDecoder(raw []byte, contentType string) (*xml.Decoder, error) {
+	_, params, _ := mime.ParseMediaType(contentType) // one that cannot be read names no charset
+	label := params["charset"]
 	switch {
-	case bytes.HasPrefix(raw, []byte{0xEF, 0xBB, 0xBF}):
-		return checkUTF8(raw[3:])
-	case bytes.HasPrefix(raw, []byte{0xFE, 0xFF}):
-		return fromUTF16(raw[2:], true)
-	case bytes.HasPrefix(raw, []byte{0xFF, 0xFE}):
-		return fromUTF16(raw[2:], false)
-	case bytes.HasPrefix(raw, []byte{0, '<'}):
-		return fromUTF16(raw, true)
-	case bytes.HasPrefix(raw, []byte{'<', 0}):
-		return fromUTF16(raw, false)
+	case bytes.HasPrefix(raw, []byte("\xEF\xBB\xBF")):
+		raw, label = raw[3:], "utf-8"
+	case bytes.HasPrefix(raw, []byte("\xFE\xFF")), bytes.HasPrefix(raw, []byte("\x00<")):
+		raw, label = bytes.TrimPrefix(raw, []byte("\xFE\xFF")), "utf-16be"
+	case bytes.HasPrefix(raw, []byte("\xFF\xFE")), bytes.HasPrefix(raw, []byte("<\x00")):
+		raw, label = bytes.TrimPrefix(raw, []byte("\xFF\xFE")), "utf-16le"
+	case isUTF16(label):
+		label = "utf-8" // the octets do not look like UTF-16: the label is wrong
 	}
-	charset := "utf-8"
-	if declared := declaredCharset(raw); declared != "" {
-		charset = declared
+	if label == "" {
+		d := xml.NewDecoder(bytes.NewReader(raw))
+		d.CharsetReader = readDeclared
+		return d, nil
 	}
-	if _, params, err := mime.ParseMediaType(contentType); err == nil && params["charset"] != "" {
-		charset = params["charset"]
+	raw, err := decode(raw, label)
+	if err != nil {
+		return nil, err
 	}
-	switch strings.ToLower(charset) {
-	case "utf-8", "utf8", "us-ascii", "ascii":
-		return checkUTF8(raw)
-	case "iso-8859-1", "latin1", "latin-1", "iso_8859-1":
-		return fromLatin1(raw), nil
-	case "utf-16", "utf-16le", "utf-16be":
-		// No mark and not two bytes a character: the label is wrong, the octets are not.
-		return checkUTF8(raw)
-	}
-	return nil, fmt.Errorf("charset %.40q is not supported: use UTF-8, UTF-16 or ISO-8859-1", charset)
+	d := xml.NewDecoder(bytes.NewReader(raw))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // it is decoded already
+	return d, nil
 }
 
-// declaredCharset is the encoding that the XML declaration names.
-func declaredCharset(raw []byte) string {
-	if !bytes.HasPrefix(raw, []byte("<?xml")) {
-		return ""
+// readDeclared reads the rest of a message in the charset that its XML declaration names.
+func readDeclared(label string, r io.Reader) (io.Reader, error) {
+	if isUTF16(label) {
+		return r, nil // the declaration was read octet by octet: the label is wrong
 	}
-	end := bytes.Index(raw, []byte("?>"))
-	if end < 0 {
-		return ""
-	}
-	_, rest, found := bytes.Cut(raw[:end], []byte("encoding"))
-	rest = bytes.TrimLeft(rest, " \t\r\n=")
-	if !found || len(rest) < 2 || rest[0] != '"' && rest[0] != '\'' {
-		return ""
-	}
-	name, _, _ := bytes.Cut(rest[1:], rest[:1])
-	return string(name)
+	return charset.NewReaderLabel(label, r)
 }
 
-func checkUTF8(raw []byte) ([]byte, error) {
-	if !utf8.Valid(raw) {
-		return nil, errors.New("the message is not valid UTF-8")
-	}
-	return raw, nil
-}
+func isUTF16(label string) bool { return strings.HasPrefix(strings.ToLower(label), "utf-16") }
 
-func fromLatin1(raw []byte) []byte {
-	out := make([]byte, 0, len(raw)+len(raw)/8)
-	for _, b := range raw {
-		out = utf8.AppendRune(out, rune(b))
-	}
-	return out
-}
-
-func fromUTF16(raw []byte, bigEndian bool) ([]byte, error) {
-	if len(raw)%2 != 0 {
+func decode(raw []byte, label string) ([]byte, error) {
+	encoding, name := charset.Lookup(label)
+	switch {
+	case encoding == nil:
+		return nil, fmt.Errorf("charset %.40q is not supported", label)
+	case name == "utf-8":
+		return raw, nil // the XML decoder refuses invalid UTF-8; encoding would replace it
+	case isUTF16(name) && len(raw)%2 != 0:
 		return nil, errors.New("the message is not valid UTF-16: it has half a character")
 	}
-	units := make([]uint16, len(raw)/2)
-	for i := range units {
-		hi, lo := raw[2*i], raw[2*i+1]
-		if !bigEndian {
-			hi, lo = lo, hi
-		}
-		units[i] = uint16(hi)<<8 | uint16(lo)
-	}
-	out := make([]byte, 0, len(raw))
-	for _, r := range utf16.Decode(units) {
-		out = utf8.AppendRune(out, r)
-	}
-	return out, nil
+	return encoding.NewDecoder().Bytes(raw)
 }

@@ -18,8 +18,13 @@ type Config struct {
 	Resellers   []Reseller    // nil means DemoResellers
 	Reversal    time.Duration // how long a payment waits to be fetched; 0 means 20 s
 	Lifetime    time.Duration // how long an invoice can be paid before it is EXPIRED; 0 means for ever
-	Seed        uint64        // of fault probabilities and of registered terminals' ids
-	Log         zerolog.Logger
+
+	// FirstVersion is the version of a new invoice, as getPaymentStatus answers it. The provider begins with 0, which a
+	// client that ignores versions sends too; any other number tells the two apart.
+	FirstVersion int
+
+	Seed uint64 // of fault probabilities and of registered terminals' ids
+	Log  zerolog.Logger
 
 	// OnInvoice is told of each accepted sendInvoice, after it is durable and before it is answered, on the
 	// goroutine of the call: it may scan, pay or decline at once, and should not take long, nor wait for a manual clock
@@ -71,6 +76,9 @@ func (c *Config) complete() error {
 	var errs []error
 	if c.Reversal < 0 {
 		errs = append(errs, errors.New("setting Reversal: must not be negative"))
+	}
+	if c.FirstVersion < 0 {
+		errs = append(errs, errors.New("setting FirstVersion: must not be negative"))
 	}
 	if c.Lifetime < 0 {
 		errs = append(errs, errors.New("setting Lifetime: must not be negative"))

@@ -266,3 +266,11 @@ func TestAdvanceDoesNotWaitForAnswersToBeRead(t *testing.T) {
 		h.must(h.Close())
 	})
 }
+
+func issued(s *sandbox.Sandbox) string {
+	tell := httptest.NewRecorder()
+	s.ServeHTTP(tell, httptest.NewRequest("POST", service, strings.NewReader(envelope("sendInvoice", shop+bill("100.00")))))
+	_, ref, _ := strings.Cut(tell.Body.String(), "<invoiceReference>")
+	ref, _, _ = strings.Cut(ref, "<")
+	return ref
+}

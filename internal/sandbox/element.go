@@ -1,11 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -28,8 +28,6 @@ type element struct {
 	null        bool // xsi:nil
 	must        bool // soap:mustUnderstand
 	kids        []*element
-
-	more []byte // the text so far, where it comes in pieces
 }
 
 // child finds the first child of that name that belongs to the message: in no namespace as the schema says, or in the
@@ -73,109 +71,100 @@ func (e *element) raw(name string) string {
 
 func (e *element) word(name string) string { return strings.TrimSpace(e.raw(name)) }
 
-// binding is one namespace declaration in force.
-type binding struct {
-	prefix, uri string
-	depth       int
+// errDTD refuses entities before they can be declared.
+var errDTD = errors.New("document type definitions are not accepted")
+
+// readDocument gives the document element. A message has nothing beside it but comments and white space.
+func readDocument(d *xml.Decoder) (*element, error) {
+	document, err := readElement(d, xml.StartElement{}, 0, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.TrimSpace(document.text) != "":
+		return nil, errors.New("text outside the document element")
+	case len(document.kids) == 0:
+		return nil, errors.New("the message is empty")
+	case len(document.kids) > 1:
+		return nil, errors.New("something follows the document element")
+	}
+	return document.kids[0], nil
 }
 
-// reader builds the element tree from raw tokens: namespaces and nesting are its own business, so that it can be
-// strict about depth and DTDs and lenient about nothing else.
-type reader struct {
-	bindings []binding
-	open     []*element
-	names    []xml.Name // as written, to compare with the end tag
-	root     *element
-}
-
-var errDTD = errors.New("document type declarations are not accepted")
-
-func readElements(doc []byte) (*element, error) {
-	d := xml.NewDecoder(bytes.NewReader(doc))
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // toUTF8 has been here
-	var r reader
+// readElement reads an element from behind its start tag to its end tag. It is at that depth, where the bindings are in
+// force; at depth 0 it is the document, which ends with the message. The decoder gives raw tokens, because it would take
+// a prefix that is not declared for a namespace.
+func readElement(d *xml.Decoder, start xml.StartElement, depth int, bindings []binding) (*element, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("more than %d elements inside one another", maxDepth)
+	}
+	e := &element{name: start.Name.Local}
+	bindings, err := e.resolve(start, bindings)
+	if err != nil {
+		return nil, err
+	}
+	var text []byte
 	for {
 		token, err := d.RawToken()
-		if err == io.EOF {
-			break
+		switch t := token.(type) {
+		case xml.StartElement:
+			child, err := readElement(d, t, depth+1, bindings)
+			if err != nil {
+				return nil, err
+			}
+			e.kids = append(e.kids, child)
+		case xml.CharData:
+			text = append(text, t...)
+		case xml.Directive:
+			return nil, errDTD
+		case xml.EndElement:
+			if t.Name != start.Name {
+				return nil, fmt.Errorf("</%s> closes nothing that is open", t.Name.Local)
+			}
+			e.text = string(text)
+			return e, nil
 		}
-		if err != nil {
+		switch {
+		case err == io.EOF && depth == 0:
+			e.text = string(text)
+			return e, nil
+		case err == io.EOF:
+			return nil, fmt.Errorf("the message ends inside <%s>", e.name)
+		case err != nil:
 			return nil, err
 		}
-		if err := r.take(token); err != nil {
-			return nil, err
-		}
 	}
-	switch {
-	case len(r.open) > 0:
-		return nil, fmt.Errorf("the message ends inside <%s>", r.open[len(r.open)-1].name)
-	case r.root == nil:
-		return nil, errors.New("the message is empty")
-	}
-	return r.root, nil
 }
 
-func (r *reader) take(token xml.Token) error {
-	switch t := token.(type) {
-	case xml.StartElement:
-		return r.start(t)
-	case xml.EndElement:
-		return r.end(t)
-	case xml.CharData:
-		return r.chars(t)
-	case xml.Directive:
-		return errDTD
-	}
-	return nil
-}
+// binding is a namespace declaration in force.
+type binding struct{ prefix, uri string }
 
-func (r *reader) start(t xml.StartElement) error {
-	if len(r.open) == maxDepth {
-		return fmt.Errorf("more than %d elements inside one another", maxDepth)
-	}
-	if r.root != nil && len(r.open) == 0 {
-		return errors.New("something follows the document element")
-	}
-	depth := len(r.open) + 1
-	for _, a := range t.Attr {
+// resolve sets what the names and attributes of a start tag say of the element. It gives the bindings that are in force
+// inside.
+func (e *element) resolve(start xml.StartElement, bindings []binding) (_ []binding, err error) {
+	for _, a := range start.Attr {
 		switch {
 		case a.Name.Space == "xmlns":
-			r.bindings = append(r.bindings, binding{a.Name.Local, a.Value, depth})
+			bindings = append(bindings, binding{a.Name.Local, a.Value})
 		case a.Name.Space == "" && a.Name.Local == "xmlns":
-			r.bindings = append(r.bindings, binding{"", a.Value, depth})
+			bindings = append(bindings, binding{"", a.Value})
 		}
 	}
-	if len(r.bindings) > maxNames {
-		return fmt.Errorf("more than %d namespace declarations in force", maxNames)
+	if len(bindings) > maxNames {
+		return nil, fmt.Errorf("more than %d namespace declarations in force", maxNames)
 	}
-	space, err := r.resolve(t.Name.Space)
-	if err != nil {
-		return err
+	if e.space, err = uriOf(start.Name.Space, bindings); err != nil {
+		return nil, err
 	}
-	e := &element{space: space, name: t.Name.Local}
-	if err := r.attributes(e, t.Attr); err != nil {
-		return err
-	}
-	if depth == 1 {
-		r.root = e
-	} else {
-		parent := r.open[depth-2]
-		parent.kids = append(parent.kids, e)
-	}
-	r.open, r.names = append(r.open, e), append(r.names, t.Name)
-	return nil
-}
-
-func (r *reader) attributes(e *element, attrs []xml.Attr) error {
-	for _, a := range attrs {
+	for _, a := range start.Attr {
 		if a.Name.Space == "" || a.Name.Space == "xmlns" {
 			continue
 		}
-		space, err := r.resolve(a.Name.Space)
+		space, err := uriOf(a.Name.Space, bindings)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		yes := strings.TrimSpace(a.Value) == "true" || strings.TrimSpace(a.Value) == "1"
+		value := strings.TrimSpace(a.Value)
+		yes := value == "true" || value == "1"
 		switch {
 		case space == nsXSI && a.Name.Local == "nil":
 			e.null = yes
@@ -183,13 +172,13 @@ func (r *reader) attributes(e *element, attrs []xml.Attr) error {
 			e.must = yes
 		}
 	}
-	return nil
+	return bindings, nil
 }
 
-func (r *reader) resolve(prefix string) (string, error) {
-	for i := len(r.bindings) - 1; i >= 0; i-- {
-		if r.bindings[i].prefix == prefix {
-			return r.bindings[i].uri, nil
+func uriOf(prefix string, bindings []binding) (string, error) {
+	for _, b := range slices.Backward(bindings) {
+		if b.prefix == prefix {
+			return b.uri, nil
 		}
 	}
 	switch prefix {
@@ -199,41 +188,4 @@ func (r *reader) resolve(prefix string) (string, error) {
 		return nsXML, nil
 	}
 	return "", fmt.Errorf("namespace prefix %.40q is not declared", prefix)
-}
-
-func (r *reader) end(t xml.EndElement) error {
-	last := len(r.open) - 1
-	if last < 0 || r.names[last] != t.Name {
-		return fmt.Errorf("</%s> closes nothing that is open", t.Name.Local)
-	}
-	if e := r.open[last]; e.more != nil {
-		e.text, e.more = string(e.more), nil
-	}
-	r.open, r.names = r.open[:last], r.names[:last]
-	for n := len(r.bindings); n > 0 && r.bindings[n-1].depth > last; n-- {
-		r.bindings = r.bindings[:n-1]
-	}
-	return nil
-}
-
-func (r *reader) chars(t xml.CharData) error {
-	if len(r.open) == 0 {
-		if len(bytes.TrimSpace(t)) > 0 {
-			return errors.New("text outside the document element")
-		}
-		return nil
-	}
-	e := r.open[len(r.open)-1]
-	if e.text == "" {
-		if len(e.kids) > 0 && len(bytes.TrimSpace(t)) == 0 {
-			return nil // indentation between children
-		}
-		e.text = string(t)
-	} else {
-		if e.more == nil {
-			e.more = []byte(e.text)
-		}
-		e.more = append(e.more, t...)
-	}
-	return nil
 }

@@ -14,11 +14,11 @@ func clientFault(format string, args ...any) *soapFault {
 
 // readEnvelope finds the operation element in a SOAP 1.1 message.
 func readEnvelope(raw []byte, contentType string) (*element, *soapFault) {
-	doc, err := toUTF8(raw, contentType)
+	d, err := newDecoder(raw, contentType)
 	if err != nil {
 		return nil, clientFault("%v", err)
 	}
-	root, err := readElements(doc)
+	root, err := readDocument(d)
 	if errors.Is(err, errDTD) {
 		return nil, clientFault("%v", err)
 	}

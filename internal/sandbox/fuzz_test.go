@@ -17,6 +17,11 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><Envelope xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\"><Body><sendInvoice xmlns=\"http://external.interfaces.ers.seamless.com/\"><invoice xmlns=\"\"><title>\xe5</title></invoice></sendInvoice></Body></Envelope>"))
 	f.Add([]byte(`<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>`))
 	f.Add([]byte("\xff\xfe<\x00a\x00/\x00>\x00"))
+	for _, body := range []string{
+		"", " ", "0", "\r0", "\n\r\n\n", "\xe1\x9b0", "<![", "<<", "<\n", "<_<", "<? ", "& ", "&;", "&ÝÝ ", "<Ġ Ġ ", "<A0 A=\"<", "<A A=\">&0", "<\x00A0/\x00", "\x00<000000",
+	} {
+		f.Add([]byte(body))
+	}
 	s, err := New(Config{ManualClock: true})
 	if err != nil {
 		f.Fatal(err)

@@ -95,19 +95,19 @@ func (r report) document() []byte {
 		}
 	}
 	w := &writer{}
-	w.raw(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+	w.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
 	w.open(r.root)
-	w.raw("\n")
+	w.WriteString("\n")
 	w.open("Meta")
 	w.leaf("ResellerId", r.reseller)
 	w.optional("TerminalId", r.terminal)
 	w.leaf("TransactionPeriodId", r.period)
 	w.leaf("GeneratedAt", r.at.Format("2006-01-02 15:04"))
 	w.close("Meta")
-	w.raw("\n")
+	w.WriteString("\n")
 	r.rows(w, mine)
 	w.close(r.root)
-	return w.b
+	return w.Bytes()
 }
 
 // writeDetails lists every payment, and every refund with a negative amount.
@@ -119,7 +119,7 @@ func writeDetails(w *writer, bookings []booking) {
 		w.leaf("SalesAmount", money(b.Amount))
 		w.leaf("ErsReference", b.ErsReference)
 		w.close("Row")
-		w.raw("\n")
+		w.WriteString("\n")
 	}
 }
 
@@ -173,7 +173,7 @@ func writeSummary(w *writer, terminal string, bookings []booking) {
 	w.leaf("RefundCount", strconv.Itoa(refunds))
 	w.leaf("RefundTotal", money(refunded))
 	w.close("Row")
-	w.raw("\n")
+	w.WriteString("\n")
 }
 
 // sum cannot overflow: a million bookings of the largest amount have 18 digits before the point.

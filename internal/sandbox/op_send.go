@@ -16,7 +16,7 @@ func sendInvoice(c *call) reply {
 		inv.Acknowledgment = requireAcknowledgment
 	}
 	inv.InvoiceReference, inv.Terminal = c.newReference(), c.terminal.ID
-	inv.Status, inv.IssuedAt = Issued, now
+	inv.Status, inv.Version, inv.IssuedAt = Issued, c.cfg.FirstVersion, now
 
 	e := &effect{What: "issued", Invoices: []*invoice{inv}}
 	if last := c.terminal.current; c.terminal.CashRegister && last != nil {

@@ -1,10 +1,50 @@
 package sandbox
 
-// operation is one call of the merchant interface.
+// operation is a row of the table: one operation of the merchant interface. The fields that the WSDL is written from are
+// exported for its template.
 type operation struct {
-	name    string
-	allowed caller
-	perform func(*call) reply
+	Name       string
+	allowed    caller
+	perform    func(*call) reply
+	parameters []parameter // after the context, in the order of the schema
+	Answer     string      // type of the answer's return element in the schema
+}
+
+// parameter is a child element of an operation, as the schema has it.
+type parameter struct{ Name, Type, Occurs string }
+
+const (
+	once     = ""
+	optional = ` minOccurs="0"`
+	repeated = ` minOccurs="0" maxOccurs="unbounded"`
+
+	resultOnly = "erswsResponse" // ersReference, resultCode and resultDescription
+)
+
+var (
+	contextParam      = parameter{"context", "tns:clientContext", optional}
+	referenceParam    = parameter{"invoiceReference", "xs:string", optional}
+	ersReferenceParam = parameter{"ersReference", "xs:string", optional}
+	invoiceParam      = parameter{"invoice", "tns:invoice", optional}
+	tokensParam       = parameter{"tokens", "tns:customerToken", repeated}
+	mapParam          = parameter{"parameters", "tns:parameterMap", optional}
+)
+
+// texts are optional parameters that are strings.
+func texts(names ...string) []parameter {
+	var all []parameter
+	for _, name := range names {
+		all = append(all, parameter{name, "xs:string", optional})
+	}
+	return all
+}
+
+// Elements are the children of the operation's element: a context, unless nobody needs to say who calls, and the parameters.
+func (o operation) Elements() []parameter {
+	if o.allowed == anonymous {
+		return o.parameters
+	}
+	return append([]parameter{contextParam}, o.parameters...)
 }
 
 // call is one request being performed. While perform runs, the books are locked and brought up to now.
@@ -27,27 +67,28 @@ type reply struct {
 
 func refuse(c code, note string) reply { return reply{code: c, note: note} }
 
-// operations is the interface, in the order of the WSDL; read only.
+// operations is the interface, in the order of the WSDL, which is written from it; read only. What differs from one
+// operation to the next is in the file of its function.
 var operations = []operation{
-	{"sendInvoice", terminals, sendInvoice},
-	{"updateInvoice", terminals, updateInvoice},
-	{"getPaymentStatus", terminals, getPaymentStatus},
-	{"cancelInvoice", terminals, cancelInvoice},
-	{"commitReservation", terminals, commitReservation},
-	{"submitPaymentReceipt", terminals, submitPaymentReceipt},
-	{"refundPayment", terminals, refundPayment},
-	{"registerTerminal", resellers, registerTerminal},
-	{"unregisterTerminal", terminals | resellers, unregisterTerminal},
-	{"assignSeqrId", terminals, assignSeqrID},
-	{"markTransactionPeriod", resellers | terminals, markTransactionPeriod},
-	{"executeReport", resellers | terminals, executeReport},
-	{"benchmarkingNop", anyone, func(*call) reply { return reply{} }},
-	{"requestTopup", anyone, unsupported},
-	{"requestTransfer", anyone, unsupported},
-	{"requestPurchase", anyone, unsupported},
-	{"requestPrincipalInformation", anyone, unsupported},
-	{"changePrincipalPassword", anyone, unsupported},
-	{"confirmCustomerRegistration", anyone, unsupported},
+	{"sendInvoice", terminals, sendInvoice, []parameter{invoiceParam, tokensParam}, "erswsSendInvoiceResponse"},
+	{"updateInvoice", terminals, updateInvoice, []parameter{referenceParam, invoiceParam, tokensParam}, resultOnly},
+	{"getPaymentStatus", terminals, getPaymentStatus, []parameter{referenceParam, {"invoiceVersion", "xs:int", once}}, "erswsPaymentStatusResponse"},
+	{"cancelInvoice", terminals, cancelInvoice, []parameter{referenceParam}, resultOnly},
+	{"commitReservation", terminals, commitReservation, []parameter{{"amount", "tns:amount", optional}, referenceParam}, resultOnly},
+	{"submitPaymentReceipt", terminals, submitPaymentReceipt, []parameter{ersReferenceParam, {"receiptDocument", "tns:receiptDocument", optional}}, resultOnly},
+	{"refundPayment", terminals, refundPayment, []parameter{ersReferenceParam, invoiceParam}, resultOnly},
+	{"registerTerminal", resellers, registerTerminal, texts("externalTerminalId", "password", "name"), "erswsRegisterTerminalResponse"},
+	{"unregisterTerminal", terminals | resellers, unregisterTerminal, nil, resultOnly},
+	{"assignSeqrId", terminals, assignSeqrID, texts("seqrId"), resultOnly},
+	{"markTransactionPeriod", resellers | terminals, markTransactionPeriod, []parameter{mapParam}, "erswsMarkTransactionPeriodResponse"},
+	{"executeReport", resellers | terminals, executeReport, append(texts("reportId", "language"), mapParam), "erswsExecuteReportResponse"},
+	{"benchmarkingNop", anonymous, func(*call) reply { return reply{} }, nil, resultOnly},
+	{"requestTopup", anyone, unsupported, nil, resultOnly},
+	{"requestTransfer", anyone, unsupported, nil, resultOnly},
+	{"requestPurchase", anyone, unsupported, nil, resultOnly},
+	{"requestPrincipalInformation", anyone, unsupported, nil, resultOnly},
+	{"changePrincipalPassword", anyone, unsupported, nil, resultOnly},
+	{"confirmCustomerRegistration", anyone, unsupported, nil, resultOnly},
 }
 
 func unsupported(*call) reply {
@@ -56,7 +97,7 @@ func unsupported(*call) reply {
 
 func findOperation(name string) *operation {
 	for i := range operations {
-		if operations[i].name == name {
+		if operations[i].Name == name {
 			return &operations[i]
 		}
 	}
@@ -69,7 +110,7 @@ func (s *Sandbox) perform(o *operation, op *element, ext *writer) reply {
 	s.catchUp()
 	c := call{Sandbox: s, op: op, ext: ext}
 	var r reply
-	if o.allowed != anyone {
+	if o.allowed&(terminals|resellers) != 0 {
 		var refused code
 		if c.principal, refused, r.note = s.st.authenticate(op, o.allowed); refused != success {
 			r.code = refused
@@ -80,7 +121,7 @@ func (s *Sandbox) perform(o *operation, op *element, ext *writer) reply {
 	}
 	s.unlock()
 	if err := s.journal.wait(r.written); err != nil {
-		s.log.Error().Err(err).Str("operation", o.name).Msg("an effect could not be written")
+		s.log.Error().Err(err).Str("operation", o.Name).Msg("an effect could not be written")
 		return refuse(systemError, "the sandbox cannot write its data")
 	}
 	return r

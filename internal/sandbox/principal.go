@@ -7,12 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// caller is who may make a call.
+// caller says which principals may call an operation.
 type caller uint8
 
 const (
-	anyone    caller = 0
-	terminals caller = 1 << iota
+	anonymous caller = 0         // the operation has no context
+	anyone    caller = 1 << iota // it has one, which is not looked at
+	terminals
 	resellers
 )
 

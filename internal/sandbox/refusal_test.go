@@ -34,3 +34,21 @@ func TestStatusAlwaysHasAVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionsBeginWhereTheSettingSays: FirstVersion is the version of a new invoice, and changes count on from it.
+func TestVersionsBeginWhereTheSettingSays(t *testing.T) {
+	cfg := manual()
+	cfg.FirstVersion = 3
+	p := serve(t, cfg)
+	ref := p.issue(shop, "5")
+	if a := p.status(shop, ref); a.Version != 3 {
+		t.Errorf("a new invoice has version %d, want 3", a.Version)
+	}
+	p.must(p.Pay(ref))
+	if a := p.status(shop, ref); a.Version != 4 {
+		t.Errorf("a paid invoice has version %d, want 4", a.Version)
+	}
+	cfg.FirstVersion = -1
+	_, err := sandbox.New(cfg)
+	p.refused(err, "FirstVersion")
+}

@@ -19,6 +19,7 @@ type Sandbox struct {
 	faults  *faultBox
 	notices *notifier
 	pages   *pages
+	wsdl    wsdl
 	journal *journal // nil: memory only
 
 	turn   chan struct{} // holds the one Advance under way, which lets go of mu on its way
@@ -44,8 +45,12 @@ func New(cfg Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	wsdl, err := parseWSDL()
+	if err != nil {
+		return nil, err
+	}
 	s := &Sandbox{
-		cfg: cfg, log: cfg.Log, pages: pages,
+		cfg: cfg, log: cfg.Log, pages: pages, wsdl: wsdl,
 		faults: newFaultBox(cfg.Seed), notices: newNotifier(cfg.Log),
 		clock: newClock(cfg.ManualClock, cfg.Start), st: newStore(&cfg),
 		turn: make(chan struct{}, 1), queued: make(chan struct{}),

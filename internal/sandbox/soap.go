@@ -1,11 +1,9 @@
 package sandbox
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"strconv"
-	"sync"
 )
 
 // serveService is the merchant interface: its description on GET, its calls on POST.
@@ -14,8 +12,8 @@ func (s *Sandbox) serveService(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 		s.serveCall(w, r)
 	case http.MethodGet, http.MethodHead:
-		if describe, asked := asksForWSDL(r); asked {
-			serveWSDL(w, r, describe)
+		if doc, asked := wsdlOf(r); asked {
+			s.wsdl.serve(w, r, doc)
 			return
 		}
 		writeProblem(w, http.StatusBadRequest, "POST SOAP messages here; the description is at "+r.URL.Path+"?wsdl")
@@ -23,8 +21,6 @@ func (s *Sandbox) serveService(w http.ResponseWriter, r *http.Request) {
 		notAllowed(w, "GET, POST")
 	}
 }
-
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // serveCall reads one message, lets the faults have their way, performs the operation and answers.
 func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
@@ -34,7 +30,7 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, bad)
 		return
 	}
-	p := s.faults.pick(o.name)
+	p := s.faults.pick(o.Name)
 	var held *delayed // nil unless a fault delays the call
 	if p.delay > 0 {
 		var goOn bool
@@ -57,9 +53,8 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 		writeReply(w, o, reply{code: p.code}, &writer{})
 		return
 	}
-	ext := newWriter()
-	defer ext.done()
-	answer := s.perform(o, op, ext)
+	var ext writer
+	answer := s.perform(o, op, &ext)
 	held.hasMade()
 	if answer.after != nil {
 		answer.after()
@@ -73,23 +68,21 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if answer.code != success {
-		ext.b = ext.b[:0]
+		ext.Reset()
 	}
-	writeReply(w, o, answer, ext)
+	writeReply(w, o, answer, &ext)
 }
 
 func (s *Sandbox) readCall(r *http.Request) (*operation, *element, *soapFault) {
-	body := bodies.Get().(*bytes.Buffer)
-	defer bodies.Put(body)
-	body.Reset()
-	if _, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1)); err != nil {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
 		return nil, nil, clientFault("the message cannot be read")
 	}
-	if body.Len() > maxBody {
+	if len(body) > maxBody {
 		_, _ = io.CopyN(io.Discard, r.Body, maxDrain) // a client that is still writing would not see the answer
 		return nil, nil, clientFault("the message is larger than %d bytes", maxBody)
 	}
-	op, bad := readEnvelope(body.Bytes(), r.Header.Get("Content-Type"))
+	op, bad := readEnvelope(body, r.Header.Get("Content-Type"))
 	if bad != nil {
 		return nil, nil, bad
 	}
@@ -111,11 +104,10 @@ const (
 
 // writeReply answers with the base fields, what the operation has put into ext, and what it has left for now.
 func writeReply(w http.ResponseWriter, o *operation, r reply, ext *writer) {
-	out := newWriter()
-	defer out.done()
-	out.raw(envelopeStart + `<ns2:`)
-	out.raw(o.name)
-	out.raw(`Response xmlns:ns2="` + nsSEQR + `"><return>`)
+	var out writer
+	out.WriteString(envelopeStart + `<ns2:`)
+	out.WriteString(o.Name)
+	out.WriteString(`Response xmlns:ns2="` + nsSEQR + `"><return>`)
 	out.optional("ersReference", r.ers)
 	out.integer("resultCode", int64(r.code))
 	text := r.code.String()
@@ -123,27 +115,26 @@ func writeReply(w http.ResponseWriter, o *operation, r reply, ext *writer) {
 		text += ": " + r.note
 	}
 	out.leaf("resultDescription", text)
-	out.b = append(out.b, ext.b...)
-	if len(ext.b) == 0 && o.name == "getPaymentStatus" {
+	out.Write(ext.Bytes())
+	if ext.Len() == 0 && o.Name == "getPaymentStatus" {
 		out.integer("version", 0) // the schema wants one even where there is no status
 	}
 	if r.late != nil {
-		r.late(out)
+		r.late(&out)
 	}
-	out.raw(`</return></ns2:`)
-	out.raw(o.name)
-	out.raw(`Response>` + envelopeEnd)
-	writeXML(w, http.StatusOK, out.b)
+	out.WriteString(`</return></ns2:`)
+	out.WriteString(o.Name)
+	out.WriteString(`Response>` + envelopeEnd)
+	writeXML(w, http.StatusOK, out.Bytes())
 }
 
 func writeFault(w http.ResponseWriter, f *soapFault) {
-	out := newWriter()
-	defer out.done()
-	out.raw(envelopeStart + `<soap:Fault>`)
+	var out writer
+	out.WriteString(envelopeStart + `<soap:Fault>`)
 	out.leaf("faultcode", f.code)
 	out.leaf("faultstring", f.reason)
-	out.raw(`</soap:Fault>` + envelopeEnd)
-	writeXML(w, http.StatusInternalServerError, out.b)
+	out.WriteString(`</soap:Fault>` + envelopeEnd)
+	writeXML(w, http.StatusInternalServerError, out.Bytes())
 }
 
 func writeXML(w http.ResponseWriter, status int, body []byte) {

@@ -1,84 +1,64 @@
 package sandbox
 
 import (
+	"bytes"
 	_ "embed"
-	"fmt"
 	"net/http"
 	"strings"
+	"text/template"
 )
 
-// interfaceWSDL is the interface alone: schema, messages and port type.
-//
-//go:embed service.wsdl
-var interfaceWSDL string
+//go:embed service.wsdl.tmpl
+var wsdlText string
+
+// wsdl is the template of the three documents that describe the merchant interface.
+type wsdl struct{ *template.Template }
+
+func parseWSDL() (wsdl, error) {
+	t, err := template.New("wsdl").Parse(wsdlText)
+	return wsdl{t}, err
+}
+
+// wsdlDocument says which document to write, and what stands in it.
+type wsdlDocument struct {
+	template   string // interface or service
+	Operations []operation
+	Service    string // name of the service; empty leaves binding and service out
+	Port       string
+	Prefix     string // of the namespace of the port type
+	Location   string // address of the service, escaped
+}
 
 // interfaceName is the name of the port type, and the value of ?wsdl= that asks for the document that holds it.
 const interfaceName = "ERSWSExternalClientService"
 
-// asksForWSDL says which description a query asks for, if any: ?wsdl is the service's, which imports the interface's
-// from ?wsdl=ERSWSExternalClientService.wsdl, as at the provider; ?singleWsdl is all in one.
-func asksForWSDL(r *http.Request) (describe func(location string) string, asked bool) {
+// wsdlOf gives the document that a query asks for, if any: ?wsdl is the service's, which imports the interface's from
+// ?wsdl=ERSWSExternalClientService.wsdl, as at the provider; ?singleWsdl is both in one, for tools that follow no imports.
+func wsdlOf(r *http.Request) (doc wsdlDocument, asked bool) {
 	for key, values := range r.URL.Query() {
 		switch {
 		case strings.EqualFold(key, "singleWsdl"):
-			return singleWSDL, true
+			return wsdlDocument{template: "interface", Service: interfaceName + "Service", Port: interfaceName + "Port", Prefix: "tns"}, true
 		case strings.EqualFold(key, "wsdl") && strings.EqualFold(values[0], interfaceName+".wsdl"):
-			return func(string) string { return interfaceWSDL }, true
+			return wsdlDocument{template: "interface"}, true
 		case strings.EqualFold(key, "wsdl"):
-			return serviceWSDL, true
+			return wsdlDocument{template: "service", Service: interfaceName + "ImplService", Port: interfaceName + "ImplPort", Prefix: "ns1"}, true
 		}
 	}
-	return nil, false
+	return wsdlDocument{}, false
 }
 
-func serveWSDL(w http.ResponseWriter, r *http.Request, describe func(location string) string) {
+// serve writes the document for a client that reaches the service under the address that it has used.
+func (t wsdl) serve(w http.ResponseWriter, r *http.Request, doc wsdlDocument) {
 	scheme := "http://"
 	if r.TLS != nil {
 		scheme = "https://"
 	}
-	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	_, _ = w.Write([]byte(describe(string(appendEscaped(nil, scheme+r.Host+r.URL.Path))))) // a reader that has gone needs no answer
-}
-
-// serviceWSDL is the document at ?wsdl: the binding and the service, in a namespace of their own.
-func serviceWSDL(location string) string {
-	const name = interfaceName + "ImplService"
-	return `<?xml version="1.0" encoding="UTF-8"?>
-<wsdl:definitions name="` + name + `" targetNamespace="http://externalclientservice.cashregister.seamless.com/"
-    xmlns:tns="http://externalclientservice.cashregister.seamless.com/" xmlns:ns1="` + nsSEQR + `"
-    xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/" xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/">
-  <wsdl:import location="` + location + `?wsdl=` + interfaceName + `.wsdl" namespace="` + nsSEQR + `"/>
-` + bindingWSDL("ns1", name, interfaceName+"ImplPort", location) + `</wsdl:definitions>
-`
-}
-
-// singleWSDL is the interface and a service in one document, for tools that follow no imports.
-func singleWSDL(location string) string {
-	binding := bindingWSDL("tns", interfaceName+"Service", interfaceName+"Port", location)
-	return strings.Replace(interfaceWSDL, "</wsdl:definitions>", binding+"</wsdl:definitions>", 1)
-}
-
-// bindingWSDL is the SOAP binding of every operation, and the service at the location; prefix is the interface's.
-func bindingWSDL(prefix, service, port, location string) string {
-	var b strings.Builder
-	binding := service + "SoapBinding"
-	fmt.Fprintf(&b, `  <wsdl:binding name="%s" type="%s:%s">
-    <soap:binding style="document" transport="http://schemas.xmlsoap.org/soap/http"/>
-`, binding, prefix, interfaceName)
-	for _, o := range operations {
-		fmt.Fprintf(&b, `    <wsdl:operation name="%[1]s">
-      <soap:operation soapAction="" style="document"/>
-      <wsdl:input name="%[1]s"><soap:body use="literal"/></wsdl:input>
-      <wsdl:output name="%[1]sResponse"><soap:body use="literal"/></wsdl:output>
-    </wsdl:operation>
-`, o.name)
+	doc.Operations, doc.Location = operations, template.HTMLEscapeString(scheme+r.Host+r.URL.Path)
+	var body bytes.Buffer
+	if err := t.ExecuteTemplate(&body, doc.template, doc); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
 	}
-	fmt.Fprintf(&b, `  </wsdl:binding>
-  <wsdl:service name="%s">
-    <wsdl:port name="%s" binding="tns:%s">
-      <soap:address location="%s"/>
-    </wsdl:port>
-  </wsdl:service>
-`, service, port, binding, location)
-	return b.String()
+	writeXML(w, http.StatusOK, body.Bytes())
 }

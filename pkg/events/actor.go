@@ -1,11 +1,6 @@
 package events
 
-import (
-	"slices"
-	"sync"
-)
-
-// Actor is who records an event of an invoice: a worker, or a person through a command.
+// Actor is what records an event: a worker, or a person through a command ([ActorOperator]).
 type Actor string
 
 // The actors.
@@ -19,24 +14,7 @@ const (
 	ActorOperator   Actor = "operator"
 )
 
-// Actors are all who may record an event of an invoice.
-func Actors() []Actor {
-	return []Actor{ActorInvoicer, ActorPoller, ActorReceipter, ActorCanceler, ActorRefunder, ActorReconciler, ActorOperator}
-}
+const sourcePrefix = "/seqrflow/"
 
-// recorders is the column "recorded by" of the table, for each event.
-var recorders = sync.OnceValue(func() map[Name][]Actor {
-	by := map[Name][]Actor{}
-	for _, t := range Transitions() {
-		by[t.On] = append(by[t.On], t.By...)
-	}
-	return by
-})
-
-// MayRecord says whether the actor may record the event in one state or another.
-func MayRecord(e Name, a Actor) bool { return slices.Contains(recorders()[e], a) }
-
-// RecordersOf gives those who may record the event in one state or another, in the order of [Actors].
-func RecordersOf(e Name) []Actor {
-	return slices.DeleteFunc(Actors(), func(a Actor) bool { return !MayRecord(e, a) })
-}
+// SourceOf gives the CloudEvents source of events that the actor records.
+func SourceOf(a Actor) string { return sourcePrefix + string(a) }

@@ -18,11 +18,6 @@ var (
 	ErrNewerVersion = errors.New("an event of a newer version")
 )
 
-const sourcePrefix = "/seqrflow/"
-
-// SourceOf gives the CloudEvents source of events that the actor records.
-func SourceOf(a Actor) string { return sourcePrefix + string(a) }
-
 var typeVersion = regexp.MustCompile(`^seqrflow\.invoice\.([A-Za-z0-9_-]{1,64})\.v([2-9]|[1-9][0-9]{1,8})$`)
 
 // DecodeInvoiceEvent reads an event of INVOICES, and takes only what one of our actors could have written: a
@@ -50,7 +45,7 @@ func DecodeInvoiceEvent(subject string, body []byte) (Invoice, Envelope, error) 
 	if err := inv.UnmarshalJSON(e.Data); err != nil {
 		return Invoice{}, e, fmt.Errorf("%w: data: %w", ErrForeignEvent, err)
 	}
-	if err := inv.check(a); err != nil {
+	if err := inv.check(a, e.Source); err != nil {
 		return Invoice{}, e, err
 	}
 	return inv, e, nil
@@ -59,13 +54,12 @@ func DecodeInvoiceEvent(subject string, body []byte) (Invoice, Envelope, error) 
 // check says whether the envelope is one that an actor of ours puts around the event.
 func (e Envelope) check(name Name) error {
 	wantType := TypeOf("invoice." + string(name))
-	actor, ours := strings.CutPrefix(e.Source, sourcePrefix)
 	switch {
 	case e.SpecVersion != "1.0":
 		return foreign("specversion", "1.0", e.SpecVersion)
 	case e.ID == "":
 		return foreign("id", "an id", "")
-	case !ours:
+	case !strings.HasPrefix(e.Source, sourcePrefix):
 		return foreign("source", sourcePrefix+"<actor>", e.Source)
 	case e.Type != wantType:
 		if m := typeVersion.FindStringSubmatch(e.Type); m != nil && m[1] == string(name) {
@@ -74,16 +68,14 @@ func (e Envelope) check(name Name) error {
 		return foreign("type", wantType, e.Type)
 	case !slices.Contains(Names(), name):
 		return foreign("subject", "an event of an invoice", string(name))
-	case !MayRecord(name, Actor(actor)):
-		return foreign("source", fmt.Sprintf("%s and one of %v", sourcePrefix, RecordersOf(name)), e.Source)
 	case len(e.Data) == 0 || e.Data[0] != '{':
 		return foreign("data", "an invoice", string(e.Data))
 	}
 	return nil
 }
 
-// check says whether the invoice is what the event at the address leaves.
-func (inv Invoice) check(a Address) error {
+// check says whether the invoice is what the event at the address leaves, and whether the source may have recorded it.
+func (inv Invoice) check(a Address, source string) error {
 	name, c := Name(a.Event), inv.Change
 	switch {
 	case c.Event != name:
@@ -93,12 +85,15 @@ func (inv Invoice) check(a Address) error {
 	case Token(inv.InvoiceID) != a.ID:
 		return foreign("data.invoiceId", "an id with the token "+a.ID, inv.InvoiceID)
 	}
-	to, err := Next(c.From, name, inv.Refunded.Cmp(inv.Total) >= 0)
-	if err != nil {
+	to, err := Next(c.From, name, inv.nothingLeft())
+	recorders := RecordersOf(c.From, name)
+	switch {
+	case err != nil:
 		return foreign("data.change.from", "a state in which "+a.Event+" may be recorded", string(c.From))
-	}
-	if inv.State != to {
+	case inv.State != to:
 		return foreign("data.state", string(to)+" after "+a.Event+" on "+string(c.From), string(inv.State))
+	case !slices.Contains(recorders, Actor(strings.TrimPrefix(source, sourcePrefix))):
+		return foreign("source", fmt.Sprintf("%s and one of %v for %s on %s", sourcePrefix, recorders, name, c.From), source)
 	}
 	return inv.checkAmounts()
 }

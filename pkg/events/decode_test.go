@@ -3,6 +3,7 @@ package events_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,9 +102,35 @@ func TestEventsOfAWholeLifeAreRead(t *testing.T) {
 		}
 		seen[inv.Change.Event] = true
 	}
-	if len(seen) != len(events.Names()) {
-		t.Errorf("%d of %d events are in the life: %v", len(seen), len(events.Names()), seen)
+	for _, tr := range events.Transitions() {
+		for _, from := range tr.From {
+			for _, by := range tr.By {
+				to, err := events.Next(from, tr.On, false)
+				inv := events.Invoice{Shop: "acme", InvoiceID: "1001", OrderID: "1001", Total: amountOf(t, "10"), State: to,
+					Change: events.Change{Event: tr.On, From: from, At: noon}}
+				r := recordAs(t, by, inv, err)
+				if _, _, err := events.DecodeInvoiceEvent(r.subject, r.body); err != nil {
+					t.Errorf("%s on %s by %s: %v", tr.On, from, by, err)
+				}
+				seen[tr.On] = true
+			}
+		}
 	}
+	if len(seen) != len(events.Names()) {
+		t.Errorf("%d of %d events were read: %v", len(seen), len(events.Names()), seen)
+	}
+}
+
+// actors are those of the table.
+func actors() (all []events.Actor) {
+	for _, tr := range events.Transitions() {
+		for _, a := range tr.By {
+			if !slices.Contains(all, a) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all
 }
 
 func TestForeignEventsAreRefused(t *testing.T) {
@@ -191,7 +218,7 @@ func TestEventOfANewerVersionIsLeftToNewerWorkers(t *testing.T) {
 func TestEventIsReadExactlyWhereTheTableHasIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.SampledFrom(events.Names()).Draw(t, "event")
-		actor := rapid.SampledFrom(append(events.Actors(), "gateway")).Draw(t, "actor")
+		actor := rapid.SampledFrom(append(actors(), "gateway")).Draw(t, "actor")
 		from := rapid.SampledFrom(events.States()).Draw(t, "from")
 		state := rapid.SampledFrom(events.States()).Draw(t, "state")
 		refunded := rapid.SampledFrom([]string{"0", "5", "10"}).Draw(t, "refunded")
@@ -208,7 +235,7 @@ func TestEventIsReadExactlyWhereTheTableHasIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		to, err := events.Next(from, name, refunded == "10")
-		want := err == nil && to == state && strings.Contains(" "+recorders[name]+" ", " "+string(actor)+" ")
+		want := err == nil && to == state && slices.Contains(events.RecordersOf(from, name), actor)
 		if _, _, err := events.DecodeInvoiceEvent(inv.Key().Subject(name), body); (err == nil) != want {
 			t.Fatalf("%s by %s: %s to %s with %s of 10 refunded: %v", name, actor, from, state, refunded, err)
 		}

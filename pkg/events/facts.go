@@ -32,7 +32,7 @@ func (inv Invoice) IssuedAs(o Order, b Bill, f Fact) (Invoice, error) {
 	inv.Terminal, inv.InvoiceReference, inv.QRCode, inv.Link = b.Terminal, b.Reference, b.QRCode, b.Link
 	due := f.At.Add(b.ValidFor).UTC()
 	inv.IssuedAt, inv.DueAt = at(f), &due
-	return inv.change(f.change(EventIssued, "invoicer"), false)
+	return inv.change(f.change(EventIssued, "invoicer"))
 }
 
 // RejectedFor records that the provider refused the order for good.
@@ -58,12 +58,12 @@ func (inv Invoice) EndedBy(e Name, by string, f Fact) (Invoice, error) { return 
 
 func (inv Invoice) ended(e Name, by string, f Fact) (Invoice, error) {
 	inv.EndedAt, inv.Reason = at(f), f.Why
-	return inv.change(f.change(e, by), false)
+	return inv.change(f.change(e, by))
 }
 
 // ReservedBy records that the buyer's money is reserved.
 func (inv Invoice) ReservedBy(by string, f Fact) (Invoice, error) {
-	return inv.change(f.change(EventReserved, by), false)
+	return inv.change(f.change(EventReserved, by))
 }
 
 // Overdue records that the buyer's time is over.
@@ -72,21 +72,21 @@ func (inv Invoice) Overdue(f Fact) (Invoice, error) {
 		return inv, fmt.Errorf("overdue again: %w", ErrNotAllowed)
 	}
 	inv.OverdueAt = at(f)
-	return inv.change(f.change(EventOverdue, "poller"), false)
+	return inv.change(f.change(EventOverdue, "poller"))
 }
 
 // PaidWith records the payment; it is late when the invoice had already ended.
 func (inv Invoice) PaidWith(ersReference, by string, f Fact) (Invoice, error) {
 	inv.ErsReference, inv.PaidAt = ersReference, at(f)
-	inv.Late = inv.state().Closed()
-	return inv.change(f.change(EventPaid, by), false)
+	inv.Late = inv.State.Ended()
+	return inv.change(f.change(EventPaid, by))
 }
 
 // ReceiptedWith records a receipt that the provider has accepted.
 func (inv Invoice) ReceiptedWith(r Receipt, f Fact) (Invoice, error) {
 	r.At = f.At.UTC()
 	inv.Receipts = append(slices.Clone(inv.Receipts), r)
-	return inv.change(f.change(EventReceipted, "receipter"), false)
+	return inv.change(f.change(EventReceipted, "receipter"))
 }
 
 // Refunding records the intent to refund, before the provider is called, and holds the amount.
@@ -226,7 +226,7 @@ func (inv Invoice) withRefund(e Name, r Refund, f Fact) (Invoice, error) {
 	}
 	c := f.change(e, "refunder")
 	c.RefundID = r.RefundID
-	return inv.change(c, inv.Refunded.Cmp(inv.Total) >= 0)
+	return inv.change(c)
 }
 
 func at(f Fact) *time.Time {

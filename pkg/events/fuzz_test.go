@@ -11,6 +11,12 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
+// notQuiteJSON has what JSON readers disagree about or stumble over.
+var notQuiteJSON = []string{
+	"", " ", "0", "-1", "00", "n", "t", "fa", "0.000000000", "1" + strings.Repeat("0", 64), "\a", "\f", "\"\\n\"", "\"\\b", "\"\\u0a", "\"\\uX", "\"\xdf\"", "\"\U0004b2ed\"",
+	"\"\"\x19", "[", "[ ", "[00", "[0,", "[[[[[]]]]]", "{", "{ ", "{\x10", "{0", "{\"\"\x04", "{\"\"\r", "{\"\":\"\",", "{}0", "{\r}", "\n\n0", "0.0E",
+}
+
 // FuzzOrder: whatever is published, reading it ends with an order that holds what the contract promises
 // or with problems that name a path; what was read survives being written and read again.
 func FuzzOrder(f *testing.F) {
@@ -18,6 +24,12 @@ func FuzzOrder(f *testing.F) {
 	f.Add("orders.acme.1001.placed", `{"specversion":"1.0","type":"seqrflow.order.placed.v1","data":`+good+`}`)
 	f.Add("orders.acme.x-geycambr.placed", strings.Replace(good, `"1001"`, `"10 01"`, 1))
 	f.Add("orders.acme.1001.placed", `{"orderId":"1001","shop":"acme","currency":"KWD","total":"1.234","validFor":"PT15M","rows":[{"description":"ö","quantity":"-1","total":"2.234","taxRate":6},{"description":"d","quantity":1,"total":"-1"}]}`)
+	for _, body := range notQuiteJSON {
+		f.Add("orders.acme.1001.placed", body)
+	}
+	for _, subject := range []string{"", "0", "\xeb...", "0.\u319e..", "\u07b8...", "\U000bcf2c...", "\x01"} {
+		f.Add(subject, good)
+	}
 	f.Fuzz(func(t *testing.T, subject, body string) {
 		m := events.Message{Subject: subject, Body: []byte(body)}
 		o, err := events.DecodeOrder(m)
@@ -60,6 +72,9 @@ func FuzzReturn(f *testing.F) {
 	f.Add(`{"shop":"acme","orderId":"1","refundId":"r1","amuont":"4.5000","Rows":[],"amount":null,"rows":null}`)
 	f.Add(`{"specversion":"1.0","type":"seqrflow.order.returned.v1","data":{"shop":"acme","orderId":"1","refundId":"cancel","amount":"1","amount":"2"}}`)
 	f.Add(`{"shop":"acme","orderId":"1","refundId":"r1","rows":[{"description":"a","quantity":2,"total":"10"}]}`)
+	for _, body := range notQuiteJSON {
+		f.Add(body)
+	}
 	f.Fuzz(func(t *testing.T, body string) {
 		r, err := events.DecodeReturn(events.Message{Subject: "orders.acme.1.returned", Body: []byte(body)})
 		if err != nil {
@@ -119,7 +134,8 @@ func checkAllWasSaid(t *testing.T, body string, r events.Return) {
 
 // FuzzAmount: what is accepted is written again with the same value, within the digits allowed.
 func FuzzAmount(f *testing.F) {
-	for _, s := range []string{"149.50", "-0.01", "0", "999999999999", "1e2", " 1", "+1", "01", ".5", "5.", "1_0", "٣", "0.000000000001"} {
+	for _, s := range []string{"149.50", "-0.01", "0", "999999999999", "1e2", " 1", "+1", "01", ".5", "5.", "1_0", "٣", "0.000000000001",
+		"", "-", "-0.0", "\a", "\b\x7f", "\n", "\v", "\xc0", "Б", "ﾻ", "00˺", "0.0005" + strings.Repeat("5", 250)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -142,6 +158,12 @@ func FuzzSubject(f *testing.F) {
 	f.Add("acme", "1001", "orders.acme.1001.placed")
 	f.Add("ö", "x-", "a.*.>.")
 	f.Add("acme", "10.01", "open.acme.1001")
+	for _, subject := range []string{"0", "...", "0.0.0.0", "0.0..", "0.\t..", "0.\n..", "\"\"...", "\x7f...", "\xe9...", "ﶩ...", " 0\xf3\xa3\x89\xd4..."} {
+		f.Add("00\xeb00", "\x92\x115\xd1", subject)
+	}
+	f.Add("", "0", "")
+	f.Add(" ", "\u0496", "0")
+	f.Add(strings.Repeat("0", 70), strings.Repeat(" ", 70), "0")
 	f.Fuzz(func(t *testing.T, shop, order, any string) {
 		if shop != "" && order != "" {
 			a, err := events.ParseSubject(events.OrderSubject(shop, order, events.Placed))

@@ -109,7 +109,10 @@ type Refund struct {
 func (inv Invoice) Key() Key { return KeyOf(inv.Shop, inv.InvoiceID) }
 
 // Can says whether the event may be recorded now.
-func (inv Invoice) Can(e Name) bool { return Can(inv.state(), e) }
+func (inv Invoice) Can(e Name) bool { return len(RecordersOf(inv.State, e)) > 0 }
+
+// nothingLeft says that all of the payment was paid back.
+func (inv Invoice) nothingLeft() bool { return inv.Refunded.Cmp(inv.Total) >= 0 }
 
 func (inv Invoice) state() State {
 	if inv.State == "" {
@@ -120,7 +123,7 @@ func (inv Invoice) state() State {
 
 // Remaining is what may still be refunded: the paid total less what is refunded, under way or in doubt.
 func (inv Invoice) Remaining() Amount {
-	if !inv.state().WasPaid() {
+	if !inv.State.Paid() {
 		return Amount{}
 	}
 	return inv.Total.Sub(inv.Refunded).Sub(inv.Held)
@@ -152,9 +155,9 @@ func (r Refund) Open() bool {
 }
 
 // change checks the table and gives the invoice as it is after the event.
-func (inv Invoice) change(c Change, full bool) (Invoice, error) {
+func (inv Invoice) change(c Change) (Invoice, error) {
 	from := inv.state()
-	to, err := Next(from, c.Event, full)
+	to, err := Next(from, c.Event, inv.nothingLeft())
 	if err != nil {
 		return inv, err
 	}

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/looplab/fsm"
@@ -10,21 +11,17 @@ import (
 // step is an event in a state.
 type step struct{ from, event string }
 
-// evaluate asks the state machine where each event leads from each state. A step that is not allowed
-// is not in the result. The machine is built once and put into each state in turn.
-func evaluate(evs fsm.Events, states, labels []string) map[step]string {
-	m, to := fsm.NewFSM("", evs, nil), map[step]string{}
-	for _, from := range states {
-		for _, l := range labels {
-			if m.SetState(from); !m.Can(l) {
-				continue
+// evaluate asks looplab/fsm where each event of the table leads from each state. The machine is built once and put into
+// each state in turn.
+func evaluate(table fsm.Events) map[step]string {
+	m, to := fsm.NewFSM("", table, nil), map[step]string{}
+	for _, e := range table {
+		for _, from := range e.Src {
+			m.SetState(from)
+			if err := m.Event(context.Background(), e.Name); err != nil && !errors.As(err, new(fsm.NoTransitionError)) {
+				panic(fmt.Sprintf("events: %s on %s: %v", e.Name, from, err))
 			}
-			if err := m.Event(context.Background(), l); err != nil {
-				if _, same := err.(fsm.NoTransitionError); !same {
-					panic(fmt.Sprintf("events: %s on %s: %v", l, from, err))
-				}
-			}
-			to[step{from, l}] = m.Current()
+			to[step{from, e.Name}] = m.Current()
 		}
 	}
 	return to

@@ -43,44 +43,32 @@ func PeriodEvents() []PeriodEvent {
 	return []PeriodEvent{EventClosing, EventMarked, EventReconciled, EventMismatched}
 }
 
-// PeriodTransition is one row of the table: in the From state the event may be recorded.
-type PeriodTransition struct {
+// periodTransitions is the life of a period's closing: in the From state the event may be recorded.
+var periodTransitions = [...]struct {
 	From PeriodState
 	On   PeriodEvent
 	To   PeriodState
-	By   string
-	When string
+}{
+	{PeriodNone, EventClosing, PeriodClosing},         // somebody asks for it
+	{PeriodClosing, EventClosing, PeriodClosing},      // before each markTransactionPeriod: the intent; and when it is proved not to have happened
+	{PeriodClosing, EventMarked, PeriodMarked},        // markTransactionPeriod accepted
+	{PeriodMarked, EventReconciled, PeriodReconciled}, // the report and our ledger agree
+	{PeriodMarked, EventMismatched, PeriodMismatched}, // they differ: one line for each difference
 }
 
-// PeriodTransitions is the closing of a period, and the only place that knows it.
-func PeriodTransitions() []PeriodTransition {
-	return []PeriodTransition{
-		{PeriodNone, EventClosing, PeriodClosing, "operator, scheduler", "somebody asks for it"},
-		{PeriodClosing, EventClosing, PeriodClosing, "reconciler", "before each markTransactionPeriod: the intent; and when it is proved not to have happened"},
-		{PeriodClosing, EventMarked, PeriodMarked, "reconciler", "markTransactionPeriod accepted"},
-		{PeriodMarked, EventReconciled, PeriodReconciled, "reconciler", "the report and our ledger agree"},
-		{PeriodMarked, EventMismatched, PeriodMismatched, "reconciler", "they differ: one line for each difference"},
+// periodSteps is where each event leads from each state where it may be recorded.
+var periodSteps = sync.OnceValue(func() map[step]string {
+	var table fsm.Events
+	for _, t := range periodTransitions {
+		table = append(table, fsm.EventDesc{Name: string(t.On), Src: []string{string(t.From)}, Dst: string(t.To)})
 	}
-}
-
-// periodOutcomes is the table, evaluated once for every state and event.
-var periodOutcomes = sync.OnceValue(func() map[step]string {
-	var evs fsm.Events
-	var states, labels []string
-	for _, s := range PeriodStates() {
-		states = append(states, string(s))
-	}
-	for _, t := range PeriodTransitions() {
-		labels = append(labels, string(t.On))
-		evs = append(evs, fsm.EventDesc{Name: string(t.On), Src: []string{string(t.From)}, Dst: string(t.To)})
-	}
-	return evaluate(evs, states, labels)
+	return evaluate(table)
 })
 
 // PeriodNext is the state after the event. Where the table has no such transition the error is
 // [ErrNotAllowed].
 func PeriodNext(from PeriodState, e PeriodEvent) (PeriodState, error) {
-	if to, ok := periodOutcomes()[step{string(from), string(e)}]; ok {
+	if to, ok := periodSteps()[step{string(from), string(e)}]; ok {
 		return PeriodState(to), nil
 	}
 	return from, fmt.Errorf("%s on %s: %w", e, from, ErrNotAllowed)

@@ -2,6 +2,7 @@ package seqr_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
@@ -354,12 +355,14 @@ func TestCharsets(t *testing.T) {
 		contentType, body string
 		want              seqr.Class
 	}{
-		"declared":            {"text/xml", latin1, seqr.Refused},
-		"header":              {"text/xml; charset=ISO-8859-1", strings.Replace(latin1, "ISO-8859-1", "UTF-8", 1), seqr.Refused},
-		"header before":       {"text/xml; charset=utf-8", latin1, seqr.Unknown},
-		"wrongly declared":    {"text/xml", strings.Replace(latin1, "ISO-8859-1", "utf-8", 1), seqr.Unknown},
-		"one we do not speak": {"text/xml; charset=koi8-r", latin1, seqr.Unknown},
-		"malformed header":    {"text/xml; charset", latin1, seqr.Refused},
+		"declared":         {"text/xml", latin1, seqr.Refused},
+		"header":           {"text/xml; charset=ISO-8859-1", strings.Replace(latin1, "ISO-8859-1", "UTF-8", 1), seqr.Refused},
+		"header before":    {"text/xml; charset=utf-8", latin1, seqr.Unknown},
+		"wrongly declared": {"text/xml", strings.Replace(latin1, "ISO-8859-1", "utf-8", 1), seqr.Unknown},
+		"malformed header": {"text/xml; charset", latin1, seqr.Refused},
+		"windows":          {"text/xml; charset=windows-1252", latin1, seqr.Refused},
+		"UTF-16":           {"text/xml; charset=utf-16le", utf16Of(answerTo("cancelInvoice", "<resultCode>11</resultCode><resultDescription>för mycket</resultDescription>"), binary.LittleEndian), seqr.Refused},
+		"unknown":          {"text/xml; charset=x-nobodys", latin1, seqr.Unknown},
 	} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)

@@ -4,18 +4,18 @@ import "context"
 
 const opAssignSeqrID = "assignSeqrId"
 
-// AssignSeqrID ties the code that is printed on a till to the terminal that asks.
+// AssignSeqrID is the request that gives a terminal the code that is printed at its till.
 type AssignSeqrID struct {
-	As     Principal
-	SeqrID string // letters and digits
+	As     Principal // the terminal
+	SeqrID string    // letters and digits
 }
 
-// AssignSeqrID ties a printed code to the calling terminal.
+// AssignSeqrID gives the calling terminal a printed code: a buyer who scans it gets the terminal's open invoice.
 func (c *Client) AssignSeqrID(ctx context.Context, r AssignSeqrID) error {
 	_, err := c.do(ctx, call{
 		operation: opAssignSeqrID,
 		as:        &r.As,
-		write:     func(e *encoder) { e.text("seqrId", r.SeqrID) },
+		write:     func(e *encoder) { e.Text("seqrId", r.SeqrID) },
 	})
 	return err
 }

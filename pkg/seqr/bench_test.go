@@ -8,9 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
-	"time"
-
-	"github.com/govalues/decimal"
 )
 
 func answerFile(b testing.TB, name string) []byte {
@@ -20,45 +17,6 @@ func answerFile(b testing.TB, name string) []byte {
 		b.Fatal(err)
 	}
 	return data
-}
-
-func BenchmarkDecodeStatus(b *testing.B) {
-	for _, name := range []string{"status-issued.xml", "status-paid.xml"} {
-		data := answerFile(b, name)
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				var p PaymentStatus
-				if _, err := decodeAnswer(b.Context(), data, opGetPaymentStatus, p.read); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkEncode(b *testing.B) {
-	config := Config{ClientID: "Example AB", ClientReference: "till/1.0"}.withDefaults()
-	as := Terminal("till-1", "password")
-	invoice := Invoice{Title: "Smörgås", IssueDate: time.Unix(1773491415, 0), Total: Amount{"SEK", decimal.MustParse("1200.00")}}
-	for i := range 12 {
-		invoice.Rows = append(invoice.Rows, InvoiceRow{Description: fmt.Sprint("Row ", i), Total: Amount{Value: decimal.MustParse("100.00")}})
-	}
-	for name, k := range map[string]call{
-		"getPaymentStatus": {operation: opGetPaymentStatus, as: &as, write: func(e *encoder) {
-			e.text("invoiceReference", "1357902468013")
-			e.integer("invoiceVersion", 1)
-		}},
-		"sendInvoice-12-rows": {operation: opSendInvoice, as: &as, write: func(e *encoder) { e.invoice(invoice) }},
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			var out buffer
-			for b.Loop() {
-				k.encode(config, &out, false)
-			}
-		})
-	}
 }
 
 // BenchmarkGetPaymentStatus is a whole call over loopback, with the server's half in the same process.

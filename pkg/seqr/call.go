@@ -4,48 +4,50 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
-// call describes one operation's exchange to the machinery that all of them share.
+// call is one call of an operation: what its request has, and how its answer is read.
 type call struct {
 	operation string
-	as        *Principal     // nil: the operation takes no context
-	secrets   []Secret       // others than the principal's password
-	write     func(*encoder) // the operation's children after its context; nil: none
-	// read takes an element of the answer that is not common to all; nil: there is none of interest.
-	read func(*scanner, []byte) error
-	// check says what a successful answer lacks, if it is of no use without.
+	as        *Principal     // nil: the request has no context
+	secrets   []Secret       // all but the principal's password
+	write     func(*encoder) // writes the request's elements after the context; nil: there are none
+	// read reads an element of the answer that not all operations have; nil: the operation needs none.
+	read func(s *soap.Scanner, name []byte) error
+	// check says what a successful answer lacks that it is of no use without; nil: nothing.
 	check func() error
 
 	report bool // the answer may be large and slow
-	alone  bool // travels on a connection of its own
+	alone  bool // the request gets a connection of its own
 }
 
-// outcome is what the exchange came to, before it is judged.
+// outcome is how the exchange ended.
 type outcome struct {
-	sent   SentState
-	status int
-	body   []byte
-	cut    bool // there was more of the body, or should have been
-	answer answer
-	err    error
+	sent    SentState
+	status  int // of HTTP
+	body    []byte
+	charset string // that the body was decoded from; "" is UTF-8
+	cut     bool   // there was more of the body, or should have been
+	answer  soap.Answer
+	err     error
 }
 
-// do makes the call, and reports every way to fail as an *Error.
-func (c *Client) do(ctx context.Context, k call) (answer, error) {
+// do makes the call, and returns the ersReference of its answer. Every way to fail is an *Error.
+func (c *Client) do(ctx context.Context, k call) (ersReference string, err error) {
 	in, out := c.borrow(), c.borrow()
 	started := time.Now()
-	k.encode(c.config, in, false)
+	in.b = k.encode(&c.config, in.b, false)
 	limited, cancel := context.WithTimeout(ctx, c.timeoutOf(k))
 	defer cancel()
 	o, reusable := c.exchange(limited, k, in, out)
 	if o.err == nil {
 		o.judge(limited, k)
 	}
-	err := o.error(k)
+	err = o.error(k)
 	c.record(ctx, k, started, o, err)
 	if c.config.Observe != nil {
 		c.config.Observe(k.operation, Classify(err), time.Since(started))
@@ -54,7 +56,27 @@ func (c *Client) do(ctx context.Context, k call) (answer, error) {
 		c.giveBack(in)
 	}
 	c.giveBack(out)
-	return o.answer, err
+	return o.answer.ErsReference, err
+}
+
+// doForID makes a call whose answer is of no use without the one element named.
+func (c *Client) doForID(ctx context.Context, element string, k call) (id string, err error) {
+	k.read = func(s *soap.Scanner, name []byte) (err error) {
+		if string(name) == element {
+			id, err = s.Token()
+		}
+		return err
+	}
+	k.check = func() error {
+		if id == "" {
+			return errors.New("the answer has no " + element)
+		}
+		return nil
+	}
+	if _, err := c.do(ctx, k); err != nil {
+		return "", err
+	}
+	return id, nil
 }
 
 func (c *Client) timeoutOf(k call) time.Duration {
@@ -64,8 +86,8 @@ func (c *Client) timeoutOf(k call) time.Duration {
 	return c.config.Timeout
 }
 
-// exchange writes the request and reads the answer. It reports whether nothing holds the request's memory
-// any longer: the transport may go on reading it when an answer came early.
+// exchange writes the request and reads the answer. It reports whether the request's memory may be used again: the
+// transport may still be reading it when an answer came early.
 func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome, bool) {
 	if err := ctx.Err(); err != nil {
 		return outcome{sent: NotSent, err: err}, true
@@ -77,32 +99,23 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	if k.alone {
 		transport = c.single
 	}
-	f := flight{ours: c.ours}
+	f := flight{counted: c.counted}
 	response, err := transport.RoundTrip(f.request(ctx, &c.target, in.b))
 	if err != nil {
 		return outcome{sent: f.abort(), err: because(ctx, err)}, f.released()
 	}
 	defer response.Body.Close()
 	o := outcome{status: response.StatusCode}
-	o.body, err = readAtMost(out, response, limit)
+	o.body, err = readBody(out, response, limit)
 	if err != nil {
 		o.cut, o.err = true, because(ctx, err)
 	} else {
-		o.body, o.err = toUTF8(ctx, o.body, response.Header.Get("Content-Type"))
+		o.body, o.charset, o.err = toUTF8(o.body, response.Header.Get("Content-Type"))
 	}
 	return o, f.released()
 }
 
-// released tells whether the transport is done with the request's memory.
-func (f *flight) released() bool {
-	if f.gate != nil {
-		f.gate.shut()
-		return true
-	}
-	return f.written.Load()
-}
-
-// because names the deadline where it is the reason that the network gave up.
+// because adds the end of the context to an error of the network that it has caused.
 func because(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -110,71 +123,35 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// believedLength is how much memory an answer gets on the mere word of its header.
-const believedLength = 4 << 20
-
-var errTooLarge = errors.New("the answer is larger than allowed")
-
-// readAtMost reads the answer's body. The limit is on what comes out of it, also where it is compressed.
-func readAtMost(out *buffer, r *http.Response, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		return nil, errTooLarge
-	}
-	body, length, err := plainBody(r, limit)
-	if err != nil {
-		return nil, err
-	}
-	b := out.b[:0]
-	if expected := min(length, believedLength) + 1; int64(cap(b)) < expected {
-		b = make([]byte, 0, expected)
-	} else if cap(b) == 0 {
-		b = make([]byte, 0, 4<<10)
-	}
-	for {
-		n, err := body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		out.b = b
-		switch {
-		case int64(len(b)) > limit:
-			return b[:limit], errTooLarge
-		case errors.Is(err, io.EOF):
-			return b, nil
-		case err != nil:
-			return b, err
-		case len(b) == cap(b):
-			b = append(b, 0)[:len(b)]
-		}
-	}
-}
-
-// judge reads the verdict out of the answer. A success under an HTTP status that says otherwise is no
-// verdict, nor is one that lacks what it is for.
+// judge decides what the answer says. A success is not believed under an HTTP status that says otherwise, nor when it
+// lacks what the operation is for.
 func (o *outcome) judge(ctx context.Context, k call) {
-	a, err := decodeAnswer(ctx, o.body, k.operation, k.read)
+	a, err := soap.ReadAnswer(ctx, o.body, k.operation, k.read)
+	var fault *soap.Fault
 	switch {
-	case err != nil:
-		o.err = err
-		return
-	case a.code == Success && o.status != http.StatusOK:
-		o.err = errors.New("the answer says success, the HTTP status does not")
-		return
-	case a.code == Success && k.check != nil:
-		if o.err = k.check(); o.err != nil {
-			return
-		}
+	case errors.As(err, &fault):
+		err = &Fault{Code: fault.Code, Text: fault.Text}
+	case err != nil || ResultCode(a.ResultCode) != Success:
+	case o.status != http.StatusOK:
+		err = errors.New("the answer says success, the HTTP status does not")
+	case k.check != nil:
+		err = k.check()
 	}
-	o.sent, o.answer = Answered, a
+	if o.err = err; err == nil {
+		o.sent, o.answer = Answered, a
+	}
 }
 
 func (o *outcome) error(k call) error {
-	e := &Error{Operation: k.operation, Sent: o.sent, HTTPStatus: o.status}
-	switch {
-	case o.err != nil:
-		e.Err = k.hide(o.err)
-	case o.answer.code == Success:
+	code := ResultCode(o.answer.ResultCode)
+	if o.err == nil && code == Success {
 		return nil
-	default:
-		e.Code, e.Description = o.answer.code, shorten(k.mask(o.answer.description, false))
+	}
+	e := &Error{Operation: k.operation, Sent: o.sent, HTTPStatus: o.status}
+	if m := k.masker(o.charset); o.err != nil {
+		e.Err = m.hide(o.err)
+	} else {
+		e.Code, e.Description = code, shorten(m.mask(o.answer.Description, false))
 	}
 	return e
 }

@@ -4,19 +4,19 @@ import "context"
 
 const opCancelInvoice = "cancelInvoice"
 
-// CancelInvoice withdraws an invoice that is not paid yet. It may be repeated: a second one is answered
-// InvoiceAlreadyCanceled.
+// CancelInvoice is the request that cancels an invoice. It may be repeated.
 type CancelInvoice struct {
-	As               Principal
+	As               Principal // the terminal that issued the invoice
 	InvoiceReference string
 }
 
-// CancelInvoice withdraws an invoice.
+// CancelInvoice cancels an invoice that is not paid. The error of a second one answers yes to [IsAlreadyCanceled];
+// where the buyer was first, [IsAlreadyPaid] does; and [IsBuyerConfirming] says that the buyer is about to pay.
 func (c *Client) CancelInvoice(ctx context.Context, r CancelInvoice) error {
 	_, err := c.do(ctx, call{
 		operation: opCancelInvoice,
 		as:        &r.As,
-		write:     func(e *encoder) { e.text("invoiceReference", r.InvoiceReference) },
+		write:     func(e *encoder) { e.Text("invoiceReference", r.InvoiceReference) },
 	})
 	return err
 }

@@ -6,23 +6,23 @@ import (
 	"sync"
 )
 
-// Client calls one provider's endpoint. It is safe for concurrent use.
+// Client calls the operations of one endpoint. It is safe for concurrent use.
 type Client struct {
 	config  Config
 	target  target
 	shared  http.RoundTripper // keeps connections
 	single  http.RoundTripper // a connection of its own for each call
-	ours    bool
+	counted bool              // the transports are this package's own, whose connections count what they write
 	buffers sync.Pool
 }
 
-// target is where requests go; nobody changes it once the client is made.
+// target is where requests go. It does not change once the client is made.
 type target struct {
 	url    *url.URL
 	header http.Header
 }
 
-// New makes a client, or reports everything that is wrong with the settings at once.
+// New returns a client. Its error names every field of config that is wrong.
 func New(config Config) (*Client, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
@@ -37,7 +37,7 @@ func New(config Config) (*Client, error) {
 		"Soapaction":   {`""`},
 		"User-Agent":   {"seqrflow"},
 		"Accept":       {"text/xml"},
-		// Some proxies take silence about encodings for leave to compress.
+		// Without it, some proxies compress.
 		"Accept-Encoding": {"identity"},
 	}}}
 	c.buffers.New = func() any { return new(buffer) }
@@ -45,14 +45,14 @@ func New(config Config) (*Client, error) {
 		c.shared, c.single = config.Transport, config.Transport
 		return c, nil
 	}
-	c.ours = true
+	c.counted = true
 	single := newTransport(config.MaxConns, config.RootCAs)
 	single.DisableKeepAlives = true
 	c.shared, c.single = newTransport(config.MaxConns, config.RootCAs), single
 	return c, nil
 }
 
-// CloseIdle closes the connections that no call is using.
+// CloseIdle closes the connections that no call is using. The client remains usable.
 func (c *Client) CloseIdle() {
 	for _, t := range []http.RoundTripper{c.shared, c.single} {
 		if t, ok := t.(interface{ CloseIdleConnections() }); ok {
@@ -61,10 +61,10 @@ func (c *Client) CloseIdle() {
 	}
 }
 
-// buffer is memory that calls hand on to one another.
+// buffer is memory that one call after another uses.
 type buffer struct{ b []byte }
 
-const keepBuffersTo = 64 << 10
+const keepBuffersTo = 64 << 10 // bytes; a larger one is left to the garbage collector
 
 func (c *Client) borrow() *buffer { return c.buffers.Get().(*buffer) }
 

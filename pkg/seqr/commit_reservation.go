@@ -4,14 +4,15 @@ import "context"
 
 const opCommitReservation = "commitReservation"
 
-// CommitReservation turns a reservation into a payment, before its timeout ends it.
+// CommitReservation is the request that turns a reservation into a payment. It must be made before the invoice's
+// CommitReservationTimeout, and must not be repeated when its outcome is unknown: GetPaymentStatus tells it.
 type CommitReservation struct {
-	As               Principal
+	As               Principal // the terminal that issued the invoice
 	InvoiceReference string
 	Amount           *Amount // nil: all that was reserved
 }
 
-// CommitReservation takes what was reserved.
+// CommitReservation takes what was reserved. The request travels on a connection of its own.
 func (c *Client) CommitReservation(ctx context.Context, r CommitReservation) error {
 	_, err := c.do(ctx, call{
 		operation: opCommitReservation,
@@ -21,7 +22,7 @@ func (c *Client) CommitReservation(ctx context.Context, r CommitReservation) err
 			if r.Amount != nil {
 				e.amount("amount", *r.Amount, "")
 			}
-			e.text("invoiceReference", r.InvoiceReference)
+			e.Text("invoiceReference", r.InvoiceReference)
 		},
 	})
 	return err

@@ -11,33 +11,34 @@ import (
 	"unicode/utf8"
 )
 
-// Config says where the provider is and who is calling. Only Endpoint is required.
+// Config has the settings of a Client. Only Endpoint is required.
 type Config struct {
-	// Endpoint is an https URL; http is taken for this machine's own addresses, others need AllowHTTP.
+	// Endpoint is an https URL. An http URL is accepted for this machine's own addresses, and for others with AllowHTTP.
 	Endpoint  string
 	AllowHTTP bool
 
 	ClientID        string // the integrator's company
 	ClientReference string // the integrator's system and its version; at most 32 characters
-	Channel         string // "WS" unless set; at most 40 characters
+	Channel         string // at most 40 characters; "WS" unless set
 	Comment         string // at most 80 characters
 
 	Timeout       time.Duration // of one call from start to end, with the decoding of a large answer; 10 s unless set
-	ReportTimeout time.Duration // of executeReport; 2 min unless set
+	ReportTimeout time.Duration // the same for executeReport; 2 min unless set
 	MaxResponse   int64         // bytes of an answer, decompressed; 1 MiB unless set
-	MaxReport     int64         // bytes of an answer to executeReport; 256 MiB unless set
-	// MaxConns bounds the connections at once, for all terminals together, and those of refunds and commits
-	// once more; 4096 unless set. It protects this machine. It is no queue: a caller that may hang on one
-	// terminal bounds its calls to that terminal itself. At most 256 connections are kept idle.
+	MaxReport     int64         // the same for executeReport; 256 MiB unless set
+	// MaxConns limits the connections that are open at once, for all terminals together, and once more those of
+	// refunds and commits. It is 4096 unless set. It protects this machine and is no queue: a caller that may hang on
+	// one terminal limits its calls to that terminal itself. At most 4096 connections are kept idle, for 30 s.
 	MaxConns int
 
-	RootCAs *x509.CertPool // nil: the system's
-	// Transport replaces the client's own. The client then can't see connections, so fewer errors can be
-	// proved to be NotSent; none is called so wrongly. It must not repeat requests by itself, and whether
-	// refunds get a connection of their own is its affair.
+	RootCAs *x509.CertPool // the certificates to trust; nil: those of the system
+	// Transport replaces the client's own; nil: it does not. The client can't see the connections of another
+	// transport, so fewer errors can be proved to be NotSent, and none is called so wrongly. The transport must not
+	// repeat requests, and decides whether refunds get connections of their own.
 	Transport http.RoundTripper
-	Recorder  Recorder // nil: none
-	// Observe is told the end of every call, by whichever goroutine made it, before the call returns; nil is nobody.
+	Recorder  Recorder // nil: exchanges are not recorded
+	// Observe is called at the end of every call, by the goroutine that makes the call and before the call returns. It
+	// must be safe for concurrent use. nil: it is not called.
 	Observe func(operation string, c Class, took time.Duration)
 }
 
@@ -58,7 +59,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// validate reports everything that is wrong at once, each with the field's name.
+// validate returns everything that is wrong, each with the name of the field.
 func (c Config) validate() error {
 	return errors.Join(
 		c.validateEndpoint(),
@@ -73,7 +74,7 @@ func (c Config) validate() error {
 	)
 }
 
-// validateEndpoint never quotes the URL: a mistaken one may hold a password.
+// validateEndpoint never quotes the URL: a wrong one may have a password in it.
 func (c Config) validateEndpoint() error {
 	if c.Endpoint == "" {
 		return errors.New("seqr: Endpoint: missing")

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
 const opExecuteReport = "executeReport"
 
-// Reports on a period. ParseTransactionDetails reads the two that list transactions.
+// Reports about a period. ParseTransactionDetails reads the two that list transactions.
 const (
 	ReportShopTotals          = "Reconciliation/Shop.xml"
 	ReportTerminalTotals      = "Reconciliation/STD_RECON_002.xml"
@@ -17,11 +19,12 @@ const (
 	ReportTerminalTransaction = "Reconciliation/STD_RECON_007.xml" // needs ParamTerminalID
 )
 
-// ExecuteReport asks for a report, about three seconds after the period was marked at the earliest.
+// ExecuteReport is the request for a report. It may be repeated, and is of no use earlier than about three seconds after
+// the period was marked.
 type ExecuteReport struct {
-	As         Principal
-	ReportID   string
-	Language   string
+	As         Principal // a reseller's user
+	ReportID   string    // one of the constants above, or another that the provider has
+	Language   string    // may be empty
 	Parameters map[string]string
 }
 
@@ -32,7 +35,8 @@ type Report struct {
 	Content  []byte
 }
 
-// ExecuteReport gives a report. An error of class TryLater says that it is not ready.
+// ExecuteReport returns a report. The error of a report that is not ready yet answers yes to [IsNotReady]. The call
+// may last Config.ReportTimeout, and its answer may be Config.MaxReport bytes long.
 func (c *Client) ExecuteReport(ctx context.Context, r ExecuteReport) (Report, error) {
 	var report Report
 	found := false
@@ -41,11 +45,11 @@ func (c *Client) ExecuteReport(ctx context.Context, r ExecuteReport) (Report, er
 		as:        &r.As,
 		report:    true,
 		write: func(e *encoder) {
-			e.text("reportId", r.ReportID)
-			e.optional("language", r.Language)
+			e.Text("reportId", r.ReportID)
+			e.Optional("language", r.Language)
 			e.parameters(r.Parameters)
 		},
-		read: func(s *scanner, name []byte) (err error) {
+		read: func(s *soap.Scanner, name []byte) (err error) {
 			if string(name) == "report" {
 				found = true
 				err = report.read(s)
@@ -65,27 +69,25 @@ func (c *Client) ExecuteReport(ctx context.Context, r ExecuteReport) (Report, er
 	return report, nil
 }
 
-// read takes the content from whichever of its two forms is there; the binary one goes first.
-func (r *Report) read(s *scanner) error {
+// read reads the content in either of its two forms. Where both are there, the binary one counts.
+func (r *Report) read(s *soap.Scanner) error {
 	binary := false
-	return s.children(func(name []byte) (err error) {
+	return s.Children(func(name []byte) (err error) {
 		switch string(name) {
 		case "title":
-			err = s.into(&r.Title)
+			r.Title, err = s.Text()
 		case "mimeType":
-			err = s.into(&r.MIMEType)
+			r.MIMEType, err = s.Text()
 		case "content":
 			var data []byte
-			if data, err = s.base64(); len(data) > 0 {
+			if data, err = s.Base64(); len(data) > 0 {
 				r.Content, binary = data, true
 			}
 		case "contentString":
-			if binary {
-				return nil
-			}
 			var text []byte
-			text, err = s.text()
-			r.Content = bytes.Clone(text)
+			if text, err = s.Bytes(); !binary {
+				r.Content = bytes.Clone(text)
+			}
 		}
 		return err
 	})

@@ -10,15 +10,15 @@ import (
 	"sync/atomic"
 )
 
-// flight follows one request on its way out, to know afterwards whether any of it can have arrived.
+// flight follows one request while it is sent, to know afterwards whether any of it can have arrived.
 type flight struct {
-	ours bool // the transport is our own, with connections that count
+	counted bool // the transport is this package's own, whose connections count what they write
 
 	conn *countedConn
 	mark int64 // bytes sent on conn before this request
 
-	gate    *gate       // stands in for conn under another's transport
-	written atomic.Bool // the whole request is out of the body's buffer
+	gate    *gate       // what is known instead of conn with a transport of Config
+	written atomic.Bool // the transport has written the whole request
 }
 
 // request makes the HTTP request. It has no GetBody and no idempotency key, so net/http can't send it a
@@ -26,7 +26,7 @@ type flight struct {
 func (f *flight) request(ctx context.Context, to *target, body []byte) *http.Request {
 	trace := &httptrace.ClientTrace{WroteRequest: f.wroteRequest}
 	var reader io.ReadCloser
-	if f.ours {
+	if f.counted {
 		trace.GotConn = f.gotConn
 		reader = io.NopCloser(bytes.NewReader(body)) // a type net/http knows: head and body leave in one write
 	} else {
@@ -59,11 +59,11 @@ func (f *flight) wroteRequest(info httptrace.WroteRequestInfo) {
 	}
 }
 
-// abort makes sure that nothing more of a failed request leaves, and tells how far it got.
+// abort ends the writing of a failed request for good, and returns how much of it can have arrived.
 func (f *flight) abort() SentState {
 	var untouched bool
 	switch {
-	case !f.ours:
+	case !f.counted:
 		untouched = f.gate.shut()
 	case f.conn == nil:
 		untouched = true // no connection was ever given to it
@@ -79,8 +79,17 @@ func (f *flight) abort() SentState {
 	return MaybeSent
 }
 
-// gate is a body that knows whether any of it was taken. A request whose body was not touched is not whole,
-// so nobody can have acted on it.
+// released tells whether the transport has finished with the request's memory.
+func (f *flight) released() bool {
+	if f.gate != nil {
+		f.gate.shut()
+		return true
+	}
+	return f.written.Load()
+}
+
+// gate is a body that knows whether any of it was read. A request of whose body nothing was read is not complete, so the
+// provider can't have acted on it.
 type gate struct {
 	mu    sync.Mutex
 	body  []byte
@@ -103,10 +112,10 @@ func (g *gate) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close leaves the answer of shut as it is: transports close bodies they never read.
+// Close does nothing: transports close bodies that they never read.
 func (g *gate) Close() error { return nil }
 
-// shut stops further reading, and reports true if there was none.
+// shut ends the reading, and reports true if there was none.
 func (g *gate) shut() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

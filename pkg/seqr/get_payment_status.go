@@ -3,38 +3,37 @@ package seqr
 import (
 	"context"
 	"errors"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
 const opGetPaymentStatus = "getPaymentStatus"
 
-// GetPaymentStatus asks where an invoice stands. Ask once a second: a payment that is not fetched within
-// 20 seconds is given back to the buyer.
+// GetPaymentStatus is the request for an invoice's status. It may be repeated, and should be made once a second: the
+// provider returns a payment to the buyer when PAID is not fetched within 20 seconds.
 type GetPaymentStatus struct {
-	As               Principal
+	As               Principal // the terminal that issued the invoice
 	InvoiceReference string
-	Version          int // 0 at first, then the last version received
+	Version          int // 0 at first, then the Version of the last answer
 }
 
-// PaymentStatus is where an invoice stands. The first one that says PAID confirms the payment.
+// PaymentStatus is the state of an invoice at the provider. The first answer with StatusPaid confirms the payment.
 type PaymentStatus struct {
 	Status       InvoiceStatus
-	Version      int
-	ErsReference string // names the payment for receipts and refunds, once PAID
-	Receipt      *PaymentReceipt
-	Tokens       []CustomerToken
+	Version      int             // grows with every change of Status
+	ErsReference string          // names the payment in receipts and refunds; empty before StatusPaid
+	Receipt      *PaymentReceipt // nil where the provider gives none
+	Tokens       []CustomerToken // what the buyer's app showed; may be empty
 }
 
-// GetPaymentStatus asks for the status of an invoice. Success always has a status, and is about that invoice.
+// GetPaymentStatus returns the status of an invoice. A success always has a Status and is about that invoice.
 func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (PaymentStatus, error) {
-	p := PaymentStatus{Version: r.Version} // an answer without one has changed nothing
-	a, err := c.do(ctx, call{
+	p := PaymentStatus{Version: r.Version} // an answer without a version has changed nothing
+	ersReference, err := c.do(ctx, call{
 		operation: opGetPaymentStatus,
 		as:        &r.As,
-		write: func(e *encoder) {
-			e.text("invoiceReference", r.InvoiceReference)
-			e.integer("invoiceVersion", int64(r.Version))
-		},
-		read: p.read,
+		write:     r.write,
+		read:      p.read,
 		check: func() error {
 			switch {
 			case p.Status == "":
@@ -48,24 +47,30 @@ func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (Paym
 	if err != nil {
 		return PaymentStatus{}, err
 	}
-	if p.ErsReference = a.ersReference; p.ErsReference == "" && p.Status == StatusPaid && p.Receipt != nil {
+	if p.ErsReference = ersReference; p.ErsReference == "" && p.Status == StatusPaid && p.Receipt != nil {
 		p.ErsReference = p.Receipt.PaymentReference
 	}
 	return p, nil
 }
 
-func (p *PaymentStatus) read(s *scanner, name []byte) (err error) {
+func (r *GetPaymentStatus) write(e *encoder) {
+	e.Text("invoiceReference", r.InvoiceReference)
+	e.Int("invoiceVersion", int64(r.Version))
+}
+
+func (p *PaymentStatus) read(s *soap.Scanner, name []byte) (err error) {
 	switch string(name) {
 	case "status":
-		var text []byte
-		text, err = s.token()
-		p.Status = statusOf(text)
+		var status string
+		status, err = s.Token()
+		p.Status = InvoiceStatus(status)
 	case "receipt":
-		p.Receipt, err = s.receipt()
+		p.Receipt = new(PaymentReceipt)
+		err = p.Receipt.read(s)
 	case "customerTokens":
-		p.Tokens, err = s.customerTokens()
+		p.Tokens, err = readTokens(s)
 	case "version":
-		p.Version, err = s.integer()
+		p.Version, err = s.Int()
 	}
 	return err
 }

@@ -1,48 +1,29 @@
 package seqr
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 const opMarkTransactionPeriod = "markTransactionPeriod"
 
-// Keys of report parameters.
+// Keys of the parameters of MarkTransactionPeriod and ExecuteReport.
 const (
-	// ParamTerminalID limits a period or a report to one terminal; the same in both.
+	// ParamTerminalID limits a period or its report to one terminal. Both must name the same one.
 	ParamTerminalID = "TERMINALID"
-	// ParamTransactionPeriodID says which period a report is about.
+	// ParamTransactionPeriodID names the period of a report.
 	ParamTransactionPeriodID = "transactionPeriodId"
 )
 
-// MarkTransactionPeriod ends the running period and begins another. Repeated, it ends another, shorter one.
+// MarkTransactionPeriod is the request that ends the current period and begins another. It must not be repeated when
+// its outcome is unknown: the second request would end a period of its own.
 type MarkTransactionPeriod struct {
-	As         Principal
+	As         Principal // a reseller's user
 	Parameters map[string]string
 }
 
-// MarkTransactionPeriod gives the id of the period that it ended. Success always has one.
+// MarkTransactionPeriod returns the id of the period that it has ended. A success always has one.
 func (c *Client) MarkTransactionPeriod(ctx context.Context, r MarkTransactionPeriod) (string, error) {
-	var id string
-	_, err := c.do(ctx, call{
+	return c.doForID(ctx, "transactionPeriodId", call{
 		operation: opMarkTransactionPeriod,
 		as:        &r.As,
 		write:     func(e *encoder) { e.parameters(r.Parameters) },
-		read: func(s *scanner, name []byte) error {
-			if string(name) == "transactionPeriodId" {
-				return s.tokenInto(&id)
-			}
-			return nil
-		},
-		check: func() error {
-			if id == "" {
-				return errors.New("the answer has no transactionPeriodId")
-			}
-			return nil
-		},
 	})
-	if err != nil {
-		return "", err
-	}
-	return id, nil
 }

@@ -11,44 +11,68 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"golang.org/x/net/html/charset"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
-// maskedFrom is the length from which a secret is looked for in what the provider says. A shorter one is
-// no password to the provider, and would make holes in innocent text.
+// maskedFrom is how many bytes a secret must have to be looked for in an answer. The provider takes none that is shorter,
+// and masking one would damage other texts.
 const maskedFrom = 4
 
-// needles are the secrets of a call, in every spelling and encoding that an answer could echo, the longest
-// first: one may be part of another.
-func (k call) needles() []string {
+// masker hides the secrets of one call in texts from outside.
+type masker struct {
+	// needles are the secrets in every spelling and encoding that an answer could repeat, the longest first: one may
+	// be part of another.
+	needles []string
+}
+
+// masker returns the masker of the call, for texts that were decoded from the charset, or "" for UTF-8: an answer may
+// name a charset that it is not in.
+func (k call) masker(charsetName string) masker {
 	all := k.secrets
 	if k.as != nil {
 		all = append([]Secret{k.as.Password}, all...)
 	}
+	decoder, _ := charset.Lookup(charsetName)
 	var found []string
 	for _, s := range all {
 		plain := s.Reveal()
 		if len(plain) < maskedFrom {
 			continue
 		}
-		escaped := string(appendEscaped(nil, plain))
-		for _, spelling := range []string{
-			plain, escaped,
-			strings.NewReplacer(`"`, "&quot;", "'", "&apos;").Replace(escaped),
-			strings.NewReplacer(`"`, "&#34;", "'", "&#39;").Replace(escaped),
-		} {
-			for _, encoded := range []string{
-				spelling, latin1Octets(spelling), utf16Octets(spelling, binary.LittleEndian), utf16Octets(spelling, binary.BigEndian),
-			} {
-				quoted := strconv.Quote(encoded) // as net/http shows an answer that is no HTTP
-				found = append(found, encoded, quoted[1:len(quoted)-1])
+		for _, encoded := range encodings(plain) {
+			quoted := strconv.Quote(encoded) // as net/http shows an answer that is no HTTP
+			found = append(found, encoded, quoted[1:len(quoted)-1])
+			if decoder == nil {
+				continue
+			}
+			if decoded, err := decoder.NewDecoder().String(encoded); err == nil {
+				found = append(found, decoded)
 			}
 		}
 	}
 	slices.SortFunc(found, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	return slices.Compact(found)
+	return masker{slices.Compact(found)}
 }
 
-// latin1Octets gives a text that ISO-8859-1 does not have as it is.
+// encodings are the octets that a text is sent as: with its special characters escaped in one way or another, in each
+// of the usual charsets.
+func encodings(plain string) (out []string) {
+	escaped := string(soap.AppendEscaped(nil, plain))
+	for _, spelling := range []string{
+		plain, escaped,
+		strings.NewReplacer(`"`, "&quot;", "'", "&apos;").Replace(escaped),
+		strings.NewReplacer(`"`, "&#34;", "'", "&#39;").Replace(escaped),
+	} {
+		out = append(out, spelling, latin1Octets(spelling),
+			utf16Octets(spelling, binary.LittleEndian), utf16Octets(spelling, binary.BigEndian))
+	}
+	return out
+}
+
+// latin1Octets leaves a text as it is that ISO-8859-1 can't write.
 func latin1Octets(text string) string {
 	out := make([]byte, 0, len(text))
 	for _, r := range text {
@@ -68,11 +92,10 @@ func utf16Octets(text string, order binary.AppendByteOrder) string {
 	return string(out)
 }
 
-// mask hides the call's secrets in a text from outside, also where character references spell them. In one
-// that was cut short it hides the beginning of a secret at the end as well.
-func (k call) mask(text string, cut bool) string {
-	needles := k.needles()
-	for _, n := range needles {
+// mask hides the secrets in a text, also where character references spell them. In one that was cut short it hides the
+// beginning of a secret at the end as well.
+func (m masker) mask(text string, cut bool) string {
+	for _, n := range m.needles {
 		text = strings.ReplaceAll(text, n, masked)
 	}
 	plain := text
@@ -81,22 +104,22 @@ func (k call) mask(text string, cut bool) string {
 	}
 	plain = html.UnescapeString(plain)
 	safe := plain
-	for _, n := range needles {
+	for _, n := range m.needles {
 		safe = strings.ReplaceAll(safe, n, masked)
 	}
-	if safe != plain || cut && begun(safe, needles) > begun(text, needles) {
+	if safe != plain || cut && m.begun(safe) > m.begun(text) {
 		text = safe
 	}
-	if n := begun(text, needles); cut && n > 0 {
+	if n := m.begun(text); cut && n > 0 {
 		text = text[:len(text)-n] + masked
 	}
 	return text
 }
 
 // begun is how many bytes at the end of a text begin a needle.
-func begun(text string, needles []string) int {
+func (m masker) begun(text string) int {
 	longest := 0
-	for _, n := range needles {
+	for _, n := range m.needles {
 		for i := min(len(n)-1, len(text)); i > longest; i-- {
 			if strings.HasSuffix(text, n[:i]) {
 				longest = i
@@ -107,20 +130,20 @@ func begun(text string, needles []string) int {
 }
 
 // hide keeps an error as it is unless its text holds a secret; then only the text is kept.
-func (k call) hide(err error) error {
+func (m masker) hide(err error) error {
 	var fault *Fault
 	if errors.As(err, &fault) {
-		return &Fault{Code: k.mask(fault.Code, false), Text: k.mask(fault.Text, false)}
+		return &Fault{Code: m.mask(fault.Code, false), Text: m.mask(fault.Text, false)}
 	}
 	text := err.Error()
-	if safe := k.mask(text, false); safe != text {
+	if safe := m.mask(text, false); safe != text {
 		return errors.New(safe)
 	}
 	return err
 }
 
-// record hands the exchange to the recorder. The request is encoded anew with its secrets masked, so that
-// the text with the secrets never leaves the call.
+// record gives the exchange to the recorder. It encodes the request again with its secrets masked, so that the text with
+// the secrets never leaves the call.
 func (c *Client) record(ctx context.Context, k call, started time.Time, o outcome, err error) {
 	if c.config.Recorder == nil {
 		return
@@ -133,14 +156,12 @@ func (c *Client) record(ctx context.Context, k call, started time.Time, o outcom
 		HTTPStatus: o.status,
 		Sent:       o.sent,
 	}
-	var request buffer
-	k.encode(c.config, &request, true)
-	x.Request = request.b
+	x.Request = k.encode(&c.config, nil, true)
 	if len(o.body) > 0 {
-		x.Response = []byte(k.mask(string(o.body), o.cut))
+		x.Response = []byte(k.masker(o.charset).mask(string(o.body), o.cut))
 	}
 	if o.sent == Answered {
-		code := o.answer.code
+		code := ResultCode(o.answer.ResultCode)
 		x.Code = &code
 	}
 	if err != nil {

@@ -1,35 +1,23 @@
 package seqr
 
-import (
-	"context"
-	"errors"
-	"slices"
-)
+import "slices"
 
-// operation is a row of the table that says what may be done with an operation and what its answers mean.
+// operation is a row of the table: what may be done with an operation, and what the result codes mean that it answers
+// with.
 type operation struct {
 	name       string
 	repeatable bool // when its outcome is unknown
 	rules      []rule
 }
 
-// Operations are the names of all operations that the client has.
-func Operations() []string {
-	var out []string
-	for _, o := range operations {
-		out = append(out, o.name)
-	}
-	return out
-}
-
-// rule gives some codes a meaning.
+// rule gives some result codes a meaning.
 type rule struct {
 	class     Class
 	condition condition
 	codes     []ResultCode
 }
 
-// condition is what one of the questions below asks about.
+// condition is what a question in questions.go asks about.
 type condition int
 
 const (
@@ -45,10 +33,10 @@ const (
 	unavailable
 )
 
-// every holds the rules of all operations. A row's own rules go before them. What neither decides leaves the
-// outcome Unknown, above all PendingApproval, SystemError, and codes that the protocol does not name: the
-// provider may have done what was asked.
-var every = []rule{
+// forAll are the rules of all operations. A row's own rules go before them. A code that has no rule leaves the outcome
+// Unknown, above all PendingApproval, SystemError and codes that the protocol does not name: the provider may have done
+// what was asked.
+var forAll = []rule{
 	{Done, noCondition, []ResultCode{Success}},
 	{Refused, badCredentials, []ResultCode{
 		AuthenticationFailed, AccessDenied, InvalidInitiatorPrincipalID, InvalidInitiatorPrincipalState, InitiatorPrincipalNotFound, LicenseRejection,
@@ -60,7 +48,7 @@ var every = []rule{
 var (
 	rejected = rule{Refused, noCondition, []ResultCode{RejectedBusinessLogic, RejectedAmount, RejectedPayment, RejectedTopup}}
 
-	// wrongParty says that somebody or something that the call is about does not exist or may not take part.
+	// wrongParty: a principal, account or product that the call is about does not exist or may not take part.
 	wrongParty = rule{Refused, noCondition, []ResultCode{
 		InvalidReceiverPrincipalID, InvalidSenderPrincipalID, InvalidTopupPrincipalID,
 		InvalidReceiverPrincipalState, InvalidSenderPrincipalState, InvalidTopupPrincipalState,
@@ -77,19 +65,19 @@ var (
 
 func refuse(codes ...ResultCode) rule { return rule{Refused, noCondition, codes} }
 
-// operations is the one place that decides what a code means.
+// operations is the only place that decides what a result code means. It has a row for each method of Client.
 //
-// Where money moves or a period ends, a code refuses only if the protocol gives it to that very operation or
-// if it rejects the request as such. In particular PaymentInProgress, PaymentAlreadyCancelled and a code about
-// an account do not refuse a refund: an earlier attempt may be behind them.
+// Where money moves or a period ends, a code is a refusal only if the protocol gives it to that very operation or if it
+// rejects the request as such. In particular PaymentInProgress, PaymentAlreadyCancelled and a code about an account do
+// not refuse a refund: an earlier attempt may be the reason for them.
 //
-// A repeated sendInvoice does no worse than leave a bill that nobody can pay, but it is no safe repetition.
+// A sendInvoice that is repeated leaves, at worst, an invoice that no buyer is shown; it is not safe to repeat all the same.
 var operations = [...]operation{
 	{opSendInvoice, false, []rule{rejected, wrongParty, inProgress, refuse(InvalidInvoiceData, InvalidNotificationURL)}},
 	{opUpdateInvoice, false, []rule{
 		rejected, wrongParty, inProgress, confirming, noSuchInvoice, tooLate, refuse(InvalidInvoiceData, InvalidNotificationURL),
 	}},
-	// No code ends the polling of an invoice but those that a question names.
+	// Only a code that a question names ends the polling of an invoice.
 	{opGetPaymentStatus, true, []rule{
 		noSuchInvoice, tooLate, inProgress,
 		{Refused, alreadyCanceled, []ResultCode{PaymentAlreadyCancelled, InvoiceAlreadyCanceled}},
@@ -132,7 +120,7 @@ func operationOf(name string) operation {
 
 // meaning is what a result code says about the operation.
 func (o operation) meaning(code ResultCode) (Class, condition) {
-	for _, rules := range [][]rule{o.rules, every} {
+	for _, rules := range [][]rule{o.rules, forAll} {
 		for _, r := range rules {
 			if slices.Contains(r.codes, code) {
 				return r.class, r.condition
@@ -142,58 +130,15 @@ func (o operation) meaning(code ResultCode) (Class, condition) {
 	return Unknown, noCondition
 }
 
-// SafeToRepeat tells whether an operation, by its wire name, may be repeated when its outcome is unknown. Of the
-// others, each repetition has an effect of its own or fails in a way that tells nothing.
+// Operations returns the names of all operations as they are on the wire, such as "sendInvoice".
+func Operations() []string {
+	var names []string
+	for _, o := range operations {
+		names = append(names, o.name)
+	}
+	return names
+}
+
+// SafeToRepeat tells whether an operation, named as on the wire, may be repeated when its outcome is unknown. Of every
+// other, also of one that is not in the table, a repetition has an effect of its own or fails in a way that tells nothing.
 func SafeToRepeat(operation string) bool { return operationOf(operation).repeatable }
-
-// IsCredentialError tells whether the provider refused who asks rather than what is asked: the password, the
-// principal or its licence. The same request will do once a person has mended the settings.
-func IsCredentialError(err error) bool { return answeredWith(err, badCredentials) }
-
-// IsUnknownInvoice tells whether the provider knows no such invoice of this terminal.
-func IsUnknownInvoice(err error) bool { return answeredWith(err, unknownInvoice) }
-
-// IsAlreadyPaid tells whether cancelInvoice came too late: the buyer has paid.
-func IsAlreadyPaid(err error) bool { return answeredWith(err, alreadyPaid) }
-
-// IsAlreadyCanceled tells whether the provider says that the invoice is canceled, to cancelInvoice or to
-// getPaymentStatus.
-func IsAlreadyCanceled(err error) bool { return answeredWith(err, alreadyCanceled) }
-
-// IsExpired tells whether the provider says that the invoice has expired.
-func IsExpired(err error) bool { return answeredWith(err, expired) }
-
-// IsBuyerConfirming tells whether an invoice can't be canceled or changed while its buyer confirms the payment.
-// A moment later it is paid, or can be canceled.
-func IsBuyerConfirming(err error) bool { return answeredWith(err, buyerConfirming) }
-
-// IsRefundLimit tells whether a refund was refused because all refunds together would exceed the payment.
-func IsRefundLimit(err error) bool { return answeredWith(err, refundLimit) }
-
-// IsNotReady tells whether a report is not ready yet. Ask again in a few seconds.
-func IsNotReady(err error) bool { return answeredWith(err, notReady) }
-
-// IsUnanswered tells whether the provider gave no answer that can be relied on, or said that it is busy or
-// unavailable: no connection, a time-out, an HTTP error without SOAP in it, SystemBusy, ServiceUnavailable. A
-// SOAP fault and every other code are answers, SystemError too. A call that its caller canceled says nothing
-// about the provider.
-func IsUnanswered(err error) bool {
-	var e *Error
-	var fault *Fault
-	switch {
-	case !errors.As(err, &e):
-		return false
-	case e.Sent == Answered:
-		return answeredWith(err, unavailable)
-	}
-	return !errors.As(e.Err, &fault) && !errors.Is(e.Err, context.Canceled)
-}
-
-func answeredWith(err error, want condition) bool {
-	var e *Error
-	if !errors.As(err, &e) || e.Sent != Answered {
-		return false
-	}
-	_, got := operationOf(e.Operation).meaning(e.Code)
-	return got == want
-}

@@ -5,82 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
-
-// decided is what every code means to every operation: the class, and after a space the one question that is
-// answered yes. A code that is not here, known to the protocol or not, leaves the outcome unknown.
-var decided = map[string]map[string][]int{
-	"sendInvoice": {
-		"refused":   {10, 11, 12, 13, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 49, 52, 64, 91},
-		"try again": {48},
-	},
-	"updateInvoice": {
-		"refused":                     {10, 11, 12, 13, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 49, 52, 64, 91},
-		"refused IsUnknownInvoice":    {54},
-		"refused IsExpired":           {58},
-		"try again":                   {48},
-		"try again IsBuyerConfirming": {51},
-	},
-	"getPaymentStatus": {
-		"refused IsUnknownInvoice":  {54},
-		"refused IsAlreadyCanceled": {55, 95},
-		"refused IsExpired":         {58},
-		"try again":                 {48},
-	},
-	"cancelInvoice": {
-		"refused":                     {10, 11, 12, 13, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 52, 55, 91},
-		"refused IsAlreadyPaid":       {50},
-		"refused IsUnknownInvoice":    {54},
-		"refused IsExpired":           {58},
-		"refused IsAlreadyCanceled":   {95},
-		"try again":                   {48},
-		"try again IsBuyerConfirming": {51},
-	},
-	"commitReservation": {
-		"refused":                  {10, 11, 12, 49, 91, 96},
-		"refused IsUnknownInvoice": {54},
-	},
-	"submitPaymentReceipt": {
-		"refused":                  {10, 11, 12, 13, 23, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 49, 52, 91},
-		"refused IsUnknownInvoice": {54},
-		"try again":                {48},
-	},
-	"refundPayment": {
-		"refused":                  {10, 11, 12, 23, 49, 64, 91, 97, 99},
-		"refused IsUnknownInvoice": {54},
-		"refused IsRefundLimit":    {98},
-	},
-	"registerTerminal": {
-		"refused": {10, 11, 12, 13, 22, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 52, 56, 57, 91},
-	},
-	"unregisterTerminal": {
-		"refused": {10, 11, 12, 13, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 52, 91},
-	},
-	"assignSeqrId": {
-		"refused": {10, 11, 12, 13, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 52, 53, 91},
-	},
-	"markTransactionPeriod": {
-		"refused": {10, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 52, 91},
-	},
-	"executeReport": {
-		"refused":              {10, 11, 12, 13, 30, 31, 32, 34, 35, 36, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 52, 91},
-		"try later IsNotReady": {2},
-	},
-	"benchmarkingNop":  {"refused": {91}},
-	"a later addition": {"refused": {91}},
-	"":                 {"refused": {91}},
-}
-
-// decidedForAll goes for every operation.
-var decidedForAll = map[string][]int{
-	"done":                      {0},
-	"refused IsCredentialError": {20, 21, 29, 33, 37, 92},
-	"try again IsUnanswered":    {93, 94},
-}
 
 var questions = map[string]func(error) bool{
 	"IsCredentialError": seqr.IsCredentialError,
@@ -105,16 +38,39 @@ func verdict(err error) string {
 	return text
 }
 
-// TestMeaningOfEveryCodeOfEveryOperation compares the table of operations with the one above.
-func TestMeaningOfEveryCodeOfEveryOperation(t *testing.T) {
-	for operation := range everyCall() {
-		if _, ok := decided[operation]; !ok {
-			t.Errorf("%s is missing", operation)
+// TestEveryOperationHasItsRows compares the methods of the client, the table of operations and the one above: adding
+// an operation without one of its rows fails here.
+func TestEveryOperationHasItsRows(t *testing.T) {
+	var methods []string
+	for m := range reflect.TypeFor[*seqr.Client]().Methods() {
+		if m.Type.NumIn() > 1 && m.Type.In(1) == reflect.TypeFor[context.Context]() {
+			methods = append(methods, strings.ToLower(m.Name))
 		}
 	}
-	for operation, means := range decided {
+	var rows []string
+	for _, operation := range seqr.Operations() {
+		rows = append(rows, strings.ToLower(operation))
+		if _, ok := operationTests[operation]; !ok {
+			t.Errorf("%s has no row in operationTests", operation)
+		}
+	}
+	slices.Sort(rows)
+	if diff := cmp.Diff(methods, rows); diff != "" {
+		t.Errorf("the methods of the client and the rows of operations.go differ (-methods +rows)\n%s", diff)
+	}
+	if len(operationTests) != len(rows) {
+		t.Errorf("operationTests has %d rows for %d operations", len(operationTests), len(rows))
+	}
+}
+
+// TestMeaningOfEveryCodeOfEveryOperation compares the table of operations with the one above.
+func TestMeaningOfEveryCodeOfEveryOperation(t *testing.T) {
+	tests := maps.Clone(operationTests)
+	onlyForAll := operationTest{means: map[string][]int{"refused": {91}}}
+	tests["noSuchOperation"], tests[""] = onlyForAll, onlyForAll
+	for operation, test := range tests {
 		want := map[int]string{}
-		for _, table := range []map[string][]int{decidedForAll, means} {
+		for _, table := range []map[string][]int{meansForAll, test.means} {
 			for text, codes := range table {
 				for _, code := range codes {
 					if want[code] != "" {
@@ -170,13 +126,46 @@ func TestVerdictsWithoutACode(t *testing.T) {
 	}
 }
 
-func TestSafeToRepeat(t *testing.T) {
-	safe := map[string]bool{
-		"getPaymentStatus": true, "cancelInvoice": true, "executeReport": true, "submitPaymentReceipt": true, "benchmarkingNop": true,
+// TestQuestionsAboutTheOutcome: each error has one of three outcomes, and a failure inside the provider is one that it
+// answered with.
+func TestQuestionsAboutTheOutcome(t *testing.T) {
+	answered := func(code seqr.ResultCode) error {
+		return &seqr.Error{Operation: "cancelInvoice", Sent: seqr.Answered, Code: code}
 	}
-	for operation := range decided {
-		if got := seqr.SafeToRepeat(operation); got != safe[operation] {
+	for name, c := range map[string]struct {
+		err                       error
+		refused, unknown, failure bool
+	}{
+		"no error":                   {},
+		"a refusal":                  {err: answered(seqr.InvoiceAlreadyCanceled), refused: true},
+		"wrong credentials":          {err: answered(seqr.AuthenticationFailed), refused: true},
+		"busy":                       {err: answered(seqr.SystemBusy)},
+		"not sent":                   {err: &seqr.Error{Sent: seqr.NotSent, Err: errors.New("connection refused")}},
+		"no answer":                  {err: &seqr.Error{Err: context.DeadlineExceeded}, unknown: true},
+		"an error of another origin": {err: errors.New("x"), unknown: true},
+		"SystemError":                {err: answered(seqr.SystemError), unknown: true, failure: true},
+		"a code never heard of":      {err: answered(123), unknown: true, failure: true},
+		"a SOAP fault":               {err: fmt.Errorf("x: %w", &seqr.Error{HTTPStatus: 500, Err: &seqr.Fault{Code: "Server"}}), unknown: true, failure: true},
+	} {
+		if got := seqr.IsRefused(c.err); got != c.refused {
+			t.Errorf("%s: IsRefused %v", name, got)
+		}
+		if got := seqr.IsOutcomeUnknown(c.err); got != c.unknown {
+			t.Errorf("%s: IsOutcomeUnknown %v", name, got)
+		}
+		if got := seqr.IsProviderFailure(c.err); got != c.failure {
+			t.Errorf("%s: IsProviderFailure %v", name, got)
+		}
+	}
+}
+
+func TestSafeToRepeat(t *testing.T) {
+	for operation, test := range operationTests {
+		if got := seqr.SafeToRepeat(operation); got != test.safeToRepeat {
 			t.Errorf("%s: %v", operation, got)
 		}
+	}
+	if seqr.SafeToRepeat("noSuchOperation") {
+		t.Error("an unknown operation is safe to repeat")
 	}
 }

@@ -5,28 +5,29 @@ import (
 	"time"
 )
 
-// Recorder is given every exchange with the provider, for evidence and fault finding. It is called
-// before the operation returns, by whichever goroutine called it, and may keep what it is given.
+// Recorder gets every exchange with the provider, as evidence and to find faults. Record is called at the end of every
+// call, by the goroutine that makes the call and before the call returns. It must be safe for concurrent use, and may
+// keep the exchange.
 type Recorder interface{ Record(Exchange) }
 
-// Exchange is one call as it went over the wire, with passwords masked.
+// Exchange is one call as it went over the wire, with its secrets masked.
 type Exchange struct {
 	Operation  string
-	About      string // what the caller said with WithAbout
-	At         time.Time
+	About      string    // as given to WithAbout; may be empty
+	At         time.Time // when the call began
 	Duration   time.Duration
 	Request    []byte
-	Response   []byte // as far as it was read, decompressed
-	HTTPStatus int    // 0 without an answer
+	Response   []byte // as far as it was read, decompressed and in UTF-8
+	HTTPStatus int    // 0 without an answer of HTTP
 	Sent       SentState
-	Code       *ResultCode // nil unless the provider answered
-	Err        string      // empty on success
+	Code       *ResultCode // nil unless Sent is Answered
+	Err        string      // the text of the error; empty on success
 }
 
 type aboutKey struct{}
 
-// WithAbout says what the calls made under ctx are about, for instance an invoice, so that a recorder can
-// file them. It has no effect on the calls.
+// WithAbout returns a context whose calls are recorded as about something, for instance an invoice. It has no effect on
+// the calls.
 func WithAbout(ctx context.Context, about string) context.Context {
 	return context.WithValue(ctx, aboutKey{}, about)
 }

@@ -4,28 +4,31 @@ import "context"
 
 const opRefundPayment = "refundPayment"
 
-// RefundPayment gives money back. It has no key that would make a repetition harmless: each one that
-// arrives pays, up to the sum that was paid. An Unknown outcome must be resolved, not repeated.
+// RefundPayment is the request that returns money to the buyer. It has no key that would make a repetition harmless:
+// each request that arrives is paid, up to the sum of the payment. An unknown outcome has to be found out, not repeated.
 type RefundPayment struct {
-	As           Principal
-	ErsReference string  // of the payment
-	Invoice      Invoice // what is given back; its total is the amount
+	As           Principal // the terminal that the payment was made to
+	ErsReference string    // of the payment
+	Invoice      Invoice   // what is refunded; its Total is the amount
 }
 
-// Refunded names the refund.
-type Refunded struct{ ErsReference string }
+// Refunded is a refund that was made.
+type Refunded struct {
+	ErsReference string // of the refund; empty where the provider gives none
+}
 
-// RefundPayment gives back all or part of a payment. Success without a reference is still success.
+// RefundPayment refunds a payment, or a part of it. The error of a refund that would exceed the payment answers yes to
+// [IsRefundLimit]. The request travels on a connection of its own.
 func (c *Client) RefundPayment(ctx context.Context, r RefundPayment) (Refunded, error) {
 	setDefault(&r.Invoice.PaymentMode, ImmediateDebit)
-	a, err := c.do(ctx, call{
+	ersReference, err := c.do(ctx, call{
 		operation: opRefundPayment,
 		as:        &r.As,
 		alone:     true,
 		write: func(e *encoder) {
-			e.text("ersReference", r.ErsReference)
+			e.Text("ersReference", r.ErsReference)
 			e.invoice(r.Invoice)
 		},
 	})
-	return Refunded{ErsReference: a.ersReference}, err
+	return Refunded{ErsReference: ersReference}, err
 }

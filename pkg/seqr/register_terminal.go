@@ -1,47 +1,27 @@
 package seqr
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 const opRegisterTerminal = "registerTerminal"
 
-// RegisterTerminal makes a cash register known to the provider. It is asked by a reseller's user.
+// RegisterTerminal is the request that makes a cash register known to the provider.
 type RegisterTerminal struct {
-	As                 Principal
-	ExternalTerminalID string // the shop's own name for it
-	Password           Secret // the new terminal's
-	Name               string // what the buyer sees
+	As                 Principal // a reseller's user
+	ExternalTerminalID string    // the shop's own name of the terminal
+	Password           Secret    // of the new terminal
+	Name               string    // what the buyer sees
 }
 
-// RegisterTerminal gives the new terminal's id. Success always has one.
+// RegisterTerminal returns the id of the new terminal. A success always has one.
 func (c *Client) RegisterTerminal(ctx context.Context, r RegisterTerminal) (string, error) {
-	var id string
-	_, err := c.do(ctx, call{
+	return c.doForID(ctx, "terminalId", call{
 		operation: opRegisterTerminal,
 		as:        &r.As,
 		secrets:   []Secret{r.Password},
 		write: func(e *encoder) {
-			e.text("externalTerminalId", r.ExternalTerminalID)
-			e.secret("password", r.Password)
-			e.text("name", r.Name)
-		},
-		read: func(s *scanner, name []byte) error {
-			if string(name) == "terminalId" {
-				return s.tokenInto(&id)
-			}
-			return nil
-		},
-		check: func() error {
-			if id == "" {
-				return errors.New("the answer has no terminalId")
-			}
-			return nil
+			e.Text("externalTerminalId", r.ExternalTerminalID)
+			e.password(r.Password)
+			e.Text("name", r.Name)
 		},
 	})
-	if err != nil {
-		return "", err
-	}
-	return id, nil
 }

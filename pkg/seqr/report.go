@@ -9,23 +9,26 @@ import (
 	"time"
 
 	"github.com/govalues/decimal"
+	"golang.org/x/net/html/charset"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
-// ReportMeta is what a report says about itself.
+// ReportMeta is the head of a report that lists transactions.
 type ReportMeta struct {
 	ResellerID          string
 	TerminalID          string // only in a report on one terminal
 	TransactionPeriodID string
 	GeneratedAt         time.Time // to the minute, as UTC; zero when absent or unreadable
-	Rows                int       // how many there were
+	Rows                int       // the number of rows that were read
 }
 
 // ReportRow is one transaction: a payment, or a refund when its amount is negative.
 type ReportRow struct {
 	TerminalID   string
-	CashierID    string // empty when there was none
+	CashierID    string // empty when the report has none
 	SalesAmount  decimal.Decimal
-	ErsReference string
+	ErsReference string // of the payment or the refund; never empty
 }
 
 const (
@@ -37,14 +40,14 @@ const (
 	maxReportToken = 1 << 20
 )
 
-// ParseTransactionDetails reads the reports that list transactions (ReportTransactions and
-// ReportTerminalTransaction) row by row, in memory that does not grow with their number. It stops at the
-// first error that row returns. A row that can't be read exactly is an error: a sum over the rest would
-// be wrong. Elements that it does not know are passed over.
+// ParseTransactionDetails reads the reports that list transactions, ReportTransactions and ReportTerminalTransaction. It
+// calls row for each transaction, in memory that does not grow with their number, and stops at the first error that row
+// returns. A row that can't be read exactly is an error: a sum over the others would be wrong. Elements that it does not
+// know are skipped.
 func ParseTransactionDetails(r io.Reader, row func(ReportRow) error) (ReportMeta, error) {
 	p := reportParser{row: row, source: &rationed{r: r}}
 	p.xml = xml.NewDecoder(p.source)
-	p.xml.CharsetReader = reportCharset
+	p.xml.CharsetReader = charset.NewReaderLabel
 	if err := p.document(); err != nil {
 		return p.meta, fmt.Errorf("seqr: report: %w", err)
 	}
@@ -58,7 +61,7 @@ type reportParser struct {
 	meta   ReportMeta
 }
 
-// token reads on, with a fresh ration of bytes for each token.
+// token reads the next token, of at most maxReportToken bytes.
 func (p *reportParser) token() (xml.Token, error) {
 	p.source.left = maxReportToken
 	t, err := p.xml.Token()
@@ -91,8 +94,7 @@ func (p *reportParser) document() error {
 	}
 }
 
-// end sees that nothing but white space and comments follows: a report cut in half and glued to another
-// would show here.
+// end checks that only white space and comments follow: a report that was cut and joined to another fails here.
 func (p *reportParser) end() error {
 	for {
 		switch t, err := p.token(); t := t.(type) {
@@ -113,8 +115,8 @@ func (p *reportParser) end() error {
 
 // container looks for Meta and Row at any depth: some reports wrap their rows.
 func (p *reportParser) container(depth int) error {
-	if depth > maxDepth {
-		return fmt.Errorf("more than %d elements inside one another", maxDepth)
+	if depth > soap.MaxDepth {
+		return fmt.Errorf("more than %d elements inside one another", soap.MaxDepth)
 	}
 	for {
 		t, err := p.token()
@@ -150,7 +152,7 @@ func (p *reportParser) readMeta(depth int) error {
 		case "TransactionPeriodId":
 			p.meta.TransactionPeriodID = value
 		case "GeneratedAt":
-			p.meta.GeneratedAt, _ = time.Parse(reportMinute, value) // decoration
+			p.meta.GeneratedAt, _ = time.Parse(reportMinute, value) // nothing depends on it
 		}
 		return nil
 	})
@@ -169,7 +171,7 @@ func (p *reportParser) readRow(depth int) error {
 			}
 		case "SalesAmount":
 			amounts++
-			r.SalesAmount, err = parseDecimal([]byte(value))
+			r.SalesAmount, err = soap.ParseDecimal(value)
 		case "ErsReference":
 			r.ErsReference = value
 		}
@@ -213,8 +215,8 @@ func (p *reportParser) fields(depth int, field func(name, value string) error) e
 
 // value reads the text of the current element, without what is in elements inside it.
 func (p *reportParser) value(depth int) (string, error) {
-	if depth > maxDepth {
-		return "", fmt.Errorf("more than %d elements inside one another", maxDepth)
+	if depth > soap.MaxDepth {
+		return "", fmt.Errorf("more than %d elements inside one another", soap.MaxDepth)
 	}
 	var text []byte
 	for {
@@ -259,35 +261,4 @@ func (r *rationed) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p[:min(len(p), r.left)])
 	r.left -= n
 	return n, err
-}
-
-func reportCharset(charset string, r io.Reader) (io.Reader, error) {
-	switch strings.ToLower(charset) {
-	case "utf-8", "utf8", "us-ascii", "ascii":
-		return r, nil
-	case "iso-8859-1", "latin1":
-		return &latin1{r: r}, nil
-	default:
-		return nil, fmt.Errorf("the report is in %.40q, which is not read here", charset)
-	}
-}
-
-// latin1 gives ISO-8859-1 as UTF-8.
-type latin1 struct{ r io.Reader }
-
-func (l *latin1) Read(p []byte) (int, error) {
-	raw := make([]byte, max(len(p)/2, 1))
-	if len(p) < 2 {
-		return 0, io.ErrShortBuffer
-	}
-	n, err := l.r.Read(raw)
-	out := p[:0]
-	for _, c := range raw[:n] {
-		if c < 0x80 {
-			out = append(out, c)
-		} else {
-			out = append(out, 0xC0|c>>6, 0x80|c&0x3F)
-		}
-	}
-	return len(out), err
 }

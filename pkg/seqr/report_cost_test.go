@@ -52,7 +52,7 @@ func TestReportsCostNoMoreThanTheirLength(t *testing.T) {
 			return func() { _, _ = ParseTransactionDetails(bytes.NewReader(report), func(ReportRow) error { return nil }) }
 		}
 		small, large := build(c.before, c.piece, c.after, size), build(c.before, c.piece, c.after, factor*size)
-		if ratio := costRatio(parse(small), parse(large)); ratio > tooMuch {
+		if ratio := costRatio(parse(small), parse(large), tooMuch); ratio > tooMuch {
 			t.Errorf("%s: %d times the length costs %.0f times the time", name, factor, ratio)
 		}
 	}

@@ -2,9 +2,11 @@ package seqr
 
 import "strconv"
 
-// ResultCode is the provider's verdict on a call.
+// ResultCode is the provider's answer to a call. What a code means depends on the operation: ask an error by
+// [Classify] or by the functions whose names begin with Is.
 type ResultCode int
 
+// Result codes of the protocol. ResultCode.String gives the provider's name of each.
 const (
 	Success                            ResultCode = 0
 	PendingApproval                    ResultCode = 1
@@ -64,129 +66,70 @@ const (
 	ReceiverAccountDoesNotAllowRefunds ResultCode = 99
 )
 
-// String is the provider's name of the code, such as "INVALID_INVOICE_DATA".
+// String returns the provider's name of the code, such as "INVALID_INVOICE_DATA", or one like "RESULT_CODE_77" for a
+// code that the protocol does not name.
 func (c ResultCode) String() string {
-	if name := c.name(); name != "" {
+	if name, ok := codeNames[c]; ok {
 		return name
 	}
 	return "RESULT_CODE_" + strconv.Itoa(int(c))
 }
 
-func (c ResultCode) name() string {
-	switch c {
-	case Success:
-		return "SUCCESS"
-	case PendingApproval:
-		return "PENDING_APPROVAL"
-	case ReportNotReady:
-		return "REPORT_NOT_READY"
-	case RejectedBusinessLogic:
-		return "REJECTED_BUSINESS_LOGIC"
-	case RejectedAmount:
-		return "REJECTED_AMOUNT"
-	case RejectedPayment:
-		return "REJECTED_PAYMENT"
-	case RejectedTopup:
-		return "REJECTED_TOPUP"
-	case AuthenticationFailed:
-		return "AUTHENTICATION_FAILED"
-	case AccessDenied:
-		return "ACCESS_DENIED"
-	case InvalidNewPassword:
-		return "INVALID_NEW_PASSWORD"
-	case InvalidErsReference:
-		return "INVALID_ERS_REFERENCE"
-	case InvalidInitiatorPrincipalID:
-		return "INVALID_INITIATOR_PRINCIPAL_ID"
-	case InvalidReceiverPrincipalID:
-		return "INVALID_RECEIVER_PRINCIPAL_ID"
-	case InvalidSenderPrincipalID:
-		return "INVALID_SENDER_PRINCIPAL_ID"
-	case InvalidTopupPrincipalID:
-		return "INVALID_TOPUP_PRINCIPAL_ID"
-	case InvalidInitiatorPrincipalState:
-		return "INVALID_INITIATOR_PRINCIPAL_STATE"
-	case InvalidReceiverPrincipalState:
-		return "INVALID_RECEIVER_PRINCIPAL_STATE"
-	case InvalidSenderPrincipalState:
-		return "INVALID_SENDER_PRINCIPAL_STATE"
-	case InvalidTopupPrincipalState:
-		return "INVALID_TOPUP_PRINCIPAL_STATE"
-	case InitiatorPrincipalNotFound:
-		return "INITIATOR_PRINCIPAL_NOT_FOUND"
-	case ReceiverPrincipalNotFound:
-		return "RECEIVER_PRINCIPAL_NOT_FOUND"
-	case SenderPrincipalNotFound:
-		return "SENDER_PRINCIPAL_NOT_FOUND"
-	case TopupPrincipalNotFound:
-		return "TOPUP_PRINCIPAL_NOT_FOUND"
-	case InvalidProduct:
-		return "INVALID_PRODUCT"
-	case InvalidReceiverAccountType:
-		return "INVALID_RECEIVER_ACCOUNT_TYPE"
-	case InvalidSenderAccountType:
-		return "INVALID_SENDER_ACCOUNT_TYPE"
-	case InvalidTopupAccountType:
-		return "INVALID_TOPUP_ACCOUNT_TYPE"
-	case ReceiverAccountNotFound:
-		return "RECEIVER_ACCOUNT_NOT_FOUND"
-	case SenderAccountNotFound:
-		return "SENDER_ACCOUNT_NOT_FOUND"
-	case TopupAccountNotFound:
-		return "TOPUP_ACCOUNT_NOT_FOUND"
-	case PaymentInProgress:
-		return "PAYMENT_IN_PROGRESS"
-	case InvalidInvoiceData:
-		return "INVALID_INVOICE_DATA"
-	case CannotCancelPaidInvoice:
-		return "CANNOT_CANCEL_PAID_INVOICE"
-	case CannotCancelInvoiceInProgress:
-		return "CANNOT_CANCEL_INVOICE_IN_PROGRESS"
-	case InvalidCustomer:
-		return "INVALID_CUSTOMER"
-	case InvalidSeqrID:
-		return "INVALID_SEQR_ID"
-	case InvalidInvoiceReference:
-		return "INVALID_INVOICE_REFERENCE"
-	case PaymentAlreadyCancelled:
-		return "PAYMENT_ALREADY_CANCELLED"
-	case RegistrationNotPossible:
-		return "REGISTRATION_NOT_POSSIBLE"
-	case RegistrationPrincipalAlreadyExists:
-		return "REGISTRATION_PRINCIPAL_ALREADY_EXISTS"
-	case PaymentExpired:
-		return "PAYMENT_EXPIRED"
-	case AuthorizationExpired:
-		return "AUTHORIZATION_EXPIRED"
-	case AuthorizationCancelled:
-		return "AUTHORIZATION_CANCELLED"
-	case AuthorizationInProgress:
-		return "AUTHORIZATION_IN_PROGRESS"
-	case InvalidAuthorizationReference:
-		return "INVALID_AUTHORIZATION_REFERENCE"
-	case InvalidNotificationURL:
-		return "INVALID_NOTIFICATION_URL"
-	case SystemError:
-		return "SYSTEM_ERROR"
-	case UnsupportedOperation:
-		return "UNSUPPORTED_OPERATION"
-	case LicenseRejection:
-		return "LICENSE_REJECTION"
-	case SystemBusy:
-		return "SYSTEM_BUSY"
-	case ServiceUnavailable:
-		return "SERVICE_UNAVAILABLE"
-	case InvoiceAlreadyCanceled:
-		return "INVOICE_ALREADY_CANCELED"
-	case InvoiceStateNotReserved:
-		return "INVOICE_STATE_NOT_RESERVED"
-	case ResellerNotAllowedToDoRefund:
-		return "RESELLER_NOT_ALLOWED_TO_DO_REFUND"
-	case SumOfRefundsExceedsPayment:
-		return "SUM_OF_REFUNDS_CAN_NOT_BE_MORE_THAN_ORIGINAL_TRANSACTION"
-	case ReceiverAccountDoesNotAllowRefunds:
-		return "RECEIVER_ACCOUNT_DOES_NOT_ALLOW_REFUNDS"
-	default:
-		return ""
-	}
+var codeNames = map[ResultCode]string{
+	Success:                            "SUCCESS",
+	PendingApproval:                    "PENDING_APPROVAL",
+	ReportNotReady:                     "REPORT_NOT_READY",
+	RejectedBusinessLogic:              "REJECTED_BUSINESS_LOGIC",
+	RejectedAmount:                     "REJECTED_AMOUNT",
+	RejectedPayment:                    "REJECTED_PAYMENT",
+	RejectedTopup:                      "REJECTED_TOPUP",
+	AuthenticationFailed:               "AUTHENTICATION_FAILED",
+	AccessDenied:                       "ACCESS_DENIED",
+	InvalidNewPassword:                 "INVALID_NEW_PASSWORD",
+	InvalidErsReference:                "INVALID_ERS_REFERENCE",
+	InvalidInitiatorPrincipalID:        "INVALID_INITIATOR_PRINCIPAL_ID",
+	InvalidReceiverPrincipalID:         "INVALID_RECEIVER_PRINCIPAL_ID",
+	InvalidSenderPrincipalID:           "INVALID_SENDER_PRINCIPAL_ID",
+	InvalidTopupPrincipalID:            "INVALID_TOPUP_PRINCIPAL_ID",
+	InvalidInitiatorPrincipalState:     "INVALID_INITIATOR_PRINCIPAL_STATE",
+	InvalidReceiverPrincipalState:      "INVALID_RECEIVER_PRINCIPAL_STATE",
+	InvalidSenderPrincipalState:        "INVALID_SENDER_PRINCIPAL_STATE",
+	InvalidTopupPrincipalState:         "INVALID_TOPUP_PRINCIPAL_STATE",
+	InitiatorPrincipalNotFound:         "INITIATOR_PRINCIPAL_NOT_FOUND",
+	ReceiverPrincipalNotFound:          "RECEIVER_PRINCIPAL_NOT_FOUND",
+	SenderPrincipalNotFound:            "SENDER_PRINCIPAL_NOT_FOUND",
+	TopupPrincipalNotFound:             "TOPUP_PRINCIPAL_NOT_FOUND",
+	InvalidProduct:                     "INVALID_PRODUCT",
+	InvalidReceiverAccountType:         "INVALID_RECEIVER_ACCOUNT_TYPE",
+	InvalidSenderAccountType:           "INVALID_SENDER_ACCOUNT_TYPE",
+	InvalidTopupAccountType:            "INVALID_TOPUP_ACCOUNT_TYPE",
+	ReceiverAccountNotFound:            "RECEIVER_ACCOUNT_NOT_FOUND",
+	SenderAccountNotFound:              "SENDER_ACCOUNT_NOT_FOUND",
+	TopupAccountNotFound:               "TOPUP_ACCOUNT_NOT_FOUND",
+	PaymentInProgress:                  "PAYMENT_IN_PROGRESS",
+	InvalidInvoiceData:                 "INVALID_INVOICE_DATA",
+	CannotCancelPaidInvoice:            "CANNOT_CANCEL_PAID_INVOICE",
+	CannotCancelInvoiceInProgress:      "CANNOT_CANCEL_INVOICE_IN_PROGRESS",
+	InvalidCustomer:                    "INVALID_CUSTOMER",
+	InvalidSeqrID:                      "INVALID_SEQR_ID",
+	InvalidInvoiceReference:            "INVALID_INVOICE_REFERENCE",
+	PaymentAlreadyCancelled:            "PAYMENT_ALREADY_CANCELLED",
+	RegistrationNotPossible:            "REGISTRATION_NOT_POSSIBLE",
+	RegistrationPrincipalAlreadyExists: "REGISTRATION_PRINCIPAL_ALREADY_EXISTS",
+	PaymentExpired:                     "PAYMENT_EXPIRED",
+	AuthorizationExpired:               "AUTHORIZATION_EXPIRED",
+	AuthorizationCancelled:             "AUTHORIZATION_CANCELLED",
+	AuthorizationInProgress:            "AUTHORIZATION_IN_PROGRESS",
+	InvalidAuthorizationReference:      "INVALID_AUTHORIZATION_REFERENCE",
+	InvalidNotificationURL:             "INVALID_NOTIFICATION_URL",
+	SystemError:                        "SYSTEM_ERROR",
+	UnsupportedOperation:               "UNSUPPORTED_OPERATION",
+	LicenseRejection:                   "LICENSE_REJECTION",
+	SystemBusy:                         "SYSTEM_BUSY",
+	ServiceUnavailable:                 "SERVICE_UNAVAILABLE",
+	InvoiceAlreadyCanceled:             "INVOICE_ALREADY_CANCELED",
+	InvoiceStateNotReserved:            "INVOICE_STATE_NOT_RESERVED",
+	ResellerNotAllowedToDoRefund:       "RESELLER_NOT_ALLOWED_TO_DO_REFUND",
+	SumOfRefundsExceedsPayment:         "SUM_OF_REFUNDS_CAN_NOT_BE_MORE_THAN_ORIGINAL_TRANSACTION",
+	ReceiverAccountDoesNotAllowRefunds: "RECEIVER_ACCOUNT_DOES_NOT_ALLOW_REFUNDS",
 }

@@ -8,21 +8,26 @@ import (
 
 const masked = "***"
 
-// Secret is a password or token. However it is printed, logged or marshalled, it shows as "***"; only
-// Reveal gives the text.
+// Secret is a password or token. It is printed, logged and marshalled as "***"; only Reveal returns its text. Its zero
+// value is an empty password.
 type Secret string
 
-// Reveal gives the secret itself.
+// Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
 
-func (Secret) String() string   { return masked }
+// String masks the secret.
+func (Secret) String() string { return masked }
+
+// GoString masks the secret.
 func (Secret) GoString() string { return masked }
 
 // Format masks the secret under every verb, also %x and %d.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
 
+// MarshalJSON masks the secret.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + masked + `"`), nil }
 
+// MarshalText masks the secret.
 func (Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
 // LogValue masks the secret for log/slog.

@@ -121,20 +121,24 @@ func secretIn(t *testing.T, contentType, body string, announced int) (*recorder,
 	return rec, cancelOne(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec}))
 }
 
-// TestSecretIsMaskedInEveryCharset: an answer that can't be read is recorded as the octets it came in.
+// TestSecretIsMaskedInEveryCharset: an answer in an unknown charset is recorded as the octets it came in, and the
+// charset that an answer names may not be the one that it is in.
 func TestSecretIsMaskedInEveryCharset(t *testing.T) {
 	escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(canary)
-	for _, spelled := range []string{canary, escaped} {
-		for name, octets := range map[string]string{
-			"ISO-8859-1": latin1Of(spelled),
-			"UTF-16LE":   utf16Of(spelled, binary.LittleEndian),
-			"UTF-16BE":   utf16Of(spelled, binary.BigEndian),
-		} {
-			body := "<html>" + octets + "</html>"
-			rec, err := secretIn(t, "text/xml; charset=koi8-r", body, len(body))
-			noSecretIn(t, name, err, rec)
-			if got := string(rec.all[0].Response); got != "<html>***</html>" {
-				t.Errorf("%s: recorded %q", name, got)
+	for _, charset := range []string{"x-nobodys", "koi8-r", "iso-8859-1", "windows-1251"} {
+		for _, spelled := range []string{canary, escaped} {
+			for name, octets := range map[string]string{
+				"UTF-8":      spelled,
+				"ISO-8859-1": latin1Of(spelled),
+				"UTF-16LE":   utf16Of(spelled, binary.LittleEndian),
+				"UTF-16BE":   utf16Of(spelled, binary.BigEndian),
+			} {
+				body := "<html>" + octets + "</html>"
+				rec, err := secretIn(t, "text/xml; charset="+charset, body, len(body))
+				noSecretIn(t, name+" as "+charset, err, rec)
+				if got := string(rec.all[0].Response); got != "<html>***</html>" {
+					t.Errorf("%s as %s: recorded %q", name, charset, got)
+				}
 			}
 		}
 	}

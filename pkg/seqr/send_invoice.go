@@ -3,44 +3,47 @@ package seqr
 import (
 	"context"
 	"errors"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
 const opSendInvoice = "sendInvoice"
 
-// SendInvoice asks to be paid. Repeated, it makes a second invoice: one whose answer was lost is a bill
-// that nobody can pay, since nobody knows its reference.
+// SendInvoice is the request that issues an invoice. It must not be repeated when its outcome is unknown: each
+// request that arrives issues another invoice, and one whose answer was lost can't be paid, since its reference is
+// not known.
 type SendInvoice struct {
-	As      Principal
+	As      Principal // a terminal
 	Invoice Invoice
-	Tokens  []CustomerToken
+	Tokens  []CustomerToken // loyalty tokens that were swiped at the till; may be empty
 }
 
-// SentInvoice names the invoice for everything that follows.
+// SentInvoice is a new invoice.
 type SentInvoice struct {
-	Reference    string
-	QRCode       string // the text of the code to show to the buyer
+	Reference    string // names the invoice in all later requests
+	QRCode       string // the text of the QR code that the buyer scans
 	ErsReference string
 }
 
-// SendInvoice makes an invoice. Success always has a reference.
+// SendInvoice issues an invoice. A success always has a Reference and a QRCode.
 func (c *Client) SendInvoice(ctx context.Context, r SendInvoice) (SentInvoice, error) {
 	var sent SentInvoice
 	setDefault(&r.Invoice.PaymentMode, ImmediateDebit)
-	a, err := c.do(ctx, call{
+	ersReference, err := c.do(ctx, call{
 		operation: opSendInvoice,
 		as:        &r.As,
 		write: func(e *encoder) {
 			e.invoice(r.Invoice)
 			e.tokens(r.Tokens)
 		},
-		read: func(s *scanner, name []byte) error {
+		read: func(s *soap.Scanner, name []byte) (err error) {
 			switch string(name) {
 			case "invoiceReference":
-				return s.tokenInto(&sent.Reference)
+				sent.Reference, err = s.Token()
 			case "invoiceQRCode":
-				return s.tokenInto(&sent.QRCode)
+				sent.QRCode, err = s.Token()
 			}
-			return nil
+			return err
 		},
 		check: func() error {
 			if sent.Reference == "" {
@@ -53,6 +56,6 @@ func (c *Client) SendInvoice(ctx context.Context, r SendInvoice) (SentInvoice, e
 		return SentInvoice{}, err
 	}
 	setDefault(&sent.QRCode, QRCode(sent.Reference))
-	sent.ErsReference = a.ersReference
+	sent.ErsReference = ersReference
 	return sent, nil
 }

@@ -1,9 +1,10 @@
 package seqr
 
-// InvoiceStatus is where an invoice stands at the provider. A value that is none of the constants
-// comes from a newer provider, and must not be taken for an end.
+// InvoiceStatus is the state of an invoice at the provider. A value that is none of the constants comes from a newer
+// version of the provider, and must not be taken for the end of an invoice.
 type InvoiceStatus string
 
+// States of an invoice.
 const (
 	StatusIssued                   InvoiceStatus = "ISSUED"
 	StatusPaid                     InvoiceStatus = "PAID"
@@ -15,38 +16,24 @@ const (
 	StatusPartiallyPaid            InvoiceStatus = "PARTIALLY_PAID"
 )
 
-var statuses = [...]InvoiceStatus{
-	StatusIssued, StatusPaid, StatusPendingIssuerAcknowledge, StatusCanceled,
-	StatusFailed, StatusReserved, StatusExpired, StatusPartiallyPaid,
-}
-
-// statusOf spares the allocation of a string for every status that is polled.
-func statusOf(text []byte) InvoiceStatus {
-	for _, s := range statuses {
-		if string(text) == string(s) {
-			return s
-		}
-	}
-	return InvoiceStatus(text)
-}
-
 const (
 	invoiceCodeHost  = "SEQR.SE/R"
 	terminalCodeHost = "SEQR.SE/Q"
 )
 
-// QRCode is the text of an invoice's QR code: upper case, which makes for a smaller code.
+// QRCode returns the text of an invoice's QR code. It is in upper case, which makes a smaller code.
 func QRCode(invoiceReference string) string {
 	return "HTTP://" + invoiceCodeHost + invoiceReference
 }
 
-// StaticQRCode is the text of the QR code that hangs at a till: the buyer who scans it gets the till's live invoice.
+// StaticQRCode returns the text of the QR code that is printed at a till: a buyer who scans it gets the terminal's open
+// invoice.
 func StaticQRCode(seqrID string) string {
 	return "HTTP://" + terminalCodeHost + seqrID
 }
 
-// QRLink is the link that opens the buyer's app on the phone at hand: the QR code's text under the app's
-// own scheme. debug is for the provider's test systems.
+// QRLink returns the link that opens an invoice in the app on the buyer's own phone: the text of the QR code under the
+// app's scheme. debug is for the provider's test systems.
 func QRLink(invoiceReference string, debug bool) string {
 	if debug {
 		return "SEQR-DEBUG://" + invoiceCodeHost + invoiceReference

@@ -4,14 +4,14 @@ import "context"
 
 const opSubmitPaymentReceipt = "submitPaymentReceipt"
 
-// SubmitPaymentReceipt gives the buyer a receipt. It may be repeated: a payment may have several.
+// SubmitPaymentReceipt is the request that gives the buyer a receipt. It may be repeated: a payment may have several.
 type SubmitPaymentReceipt struct {
-	As           Principal
+	As           Principal        // the terminal that the payment was made to
 	ErsReference string           // of the payment
 	Document     *ReceiptDocument // nil: the receipt has no content
 }
 
-// Kinds of receipt documents.
+// Types of receipt documents.
 const (
 	ReceiptOfPayment  = "PAYMENT_RECEIPT"
 	ReceiptOfWarranty = "WARRANTY"
@@ -19,29 +19,29 @@ const (
 	ReceiptOther      = "OTHER"
 )
 
-// ReceiptDocument is what the buyer gets to see. Data always travels as base64.
+// ReceiptDocument is the document that the buyer sees.
 type ReceiptDocument struct {
 	MIMEType string // "Base64" is preferred; "text/html" and "text/xml" are known too
 	Type     string // ReceiptOfPayment unless set
-	Data     []byte
+	Data     []byte // the document itself, which is sent as base64
 }
 
-// SubmitPaymentReceipt sends a receipt of a payment.
+// SubmitPaymentReceipt sends the receipt of a payment.
 func (c *Client) SubmitPaymentReceipt(ctx context.Context, r SubmitPaymentReceipt) error {
 	_, err := c.do(ctx, call{
 		operation: opSubmitPaymentReceipt,
 		as:        &r.As,
 		write: func(e *encoder) {
-			e.text("ersReference", r.ErsReference)
-			e.open("receiptDocument")
+			e.Text("ersReference", r.ErsReference)
+			e.Open("receiptDocument")
 			if d := r.Document; d != nil {
 				kind := d.Type
 				setDefault(&kind, ReceiptOfPayment)
-				e.optional("mimeType", d.MIMEType)
-				e.base64("receiptData", d.Data)
-				e.text("receiptType", kind)
+				e.Optional("mimeType", d.MIMEType)
+				e.Base64("receiptData", d.Data)
+				e.Text("receiptType", kind)
 			}
-			e.close("receiptDocument")
+			e.Close("receiptDocument")
 		},
 	})
 	return err

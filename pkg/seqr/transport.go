@@ -16,11 +16,11 @@ const (
 	idleFor          = 30 * time.Second
 	maxAnswerHeaders = 64 << 10
 	tlsSessions      = 64
-	maxIdleConns     = 4096 // as many as calls come in step: one that is closed costs a new connection a moment later
+	maxIdleConns     = 4096 // as many as there are calls at once: a connection that is closed has to be made again a moment later
 )
 
-// newTransport makes the client's own transport. HTTP/1.1 only: one request at a time on a connection is
-// what makes "no byte of it was written" provable.
+// newTransport makes a transport that speaks only HTTP/1.1: with one request at a time on a connection, it can be proved
+// that no byte of a request was written.
 func newTransport(maxConns int, roots *x509.CertPool) *http.Transport {
 	d := dialer{
 		net: net.Dialer{Timeout: dialTimeout, KeepAlive: keepAliveEvery},
@@ -59,7 +59,8 @@ func (d *dialer) plain(ctx context.Context, network, addr string) (net.Conn, err
 	return &countedConn{Conn: c}, nil
 }
 
-// secure wraps the TLS connection, not the one beneath: handshakes and alerts are not bytes of a request.
+// secure counts what is written to the TLS connection, not what that writes: handshakes and alerts are not bytes of a
+// request.
 func (d *dialer) secure(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*dialTimeout)
 	defer cancel()
@@ -80,7 +81,7 @@ func (d *dialer) secure(ctx context.Context, network, addr string) (net.Conn, er
 	return &countedConn{Conn: c}, nil
 }
 
-// countedConn knows how many bytes the other side may have received.
+// countedConn counts the bytes that the other side may have received.
 type countedConn struct {
 	net.Conn
 
@@ -89,9 +90,8 @@ type countedConn struct {
 	sealed bool
 }
 
-// Write counts p before it is written and gives back afterwards what certainly was not: a write that is
-// under way counts in full. Under TLS only whole records count as written, which loses nothing, since the
-// other side can't open part of a record.
+// Write counts p before it is written, and afterwards subtracts what certainly was not: a write that has not ended
+// counts in full. Under TLS only whole records count as written, since the other side can't decrypt a part of one.
 func (c *countedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	if c.sealed {
@@ -116,7 +116,7 @@ func (c *countedConn) sentBytes() int64 {
 	return c.sent
 }
 
-// sealUnless ends writing for good and reports true if nothing was written beyond mark.
+// sealUnless ends the writing for good if nothing was written after mark, and reports whether it did.
 func (c *countedConn) sealUnless(mark int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

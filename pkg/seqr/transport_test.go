@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"testing"
+
+	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
 // stubConn takes as many bytes as it is told, then fails.
@@ -46,7 +48,7 @@ func TestFlightOnABreakingConnection(t *testing.T) {
 			_, _ = conn.Write(make([]byte, 500)) // an earlier request on the same connection
 			stub.takes = c.takes
 
-			f := flight{ours: true}
+			f := flight{counted: true}
 			f.gotConn(httptrace.GotConnInfo{Conn: conn})
 			if c.writes > 0 {
 				_, _ = conn.Write(make([]byte, c.writes))
@@ -78,7 +80,7 @@ func (c *blockingConn) Write([]byte) (int, error) {
 func TestWriteUnderWayCounts(t *testing.T) {
 	stub := &blockingConn{entered: make(chan struct{}), release: make(chan struct{})}
 	conn := &countedConn{Conn: stub}
-	f := flight{ours: true}
+	f := flight{counted: true}
 	f.gotConn(httptrace.GotConnInfo{Conn: conn})
 	done := make(chan struct{})
 	go func() {
@@ -95,7 +97,7 @@ func TestWriteUnderWayCounts(t *testing.T) {
 
 // TestRequestsCannotBeRepeated: net/http repeats what it can rewind or is told is idempotent.
 func TestRequestsCannotBeRepeated(t *testing.T) {
-	f := flight{ours: true}
+	f := flight{counted: true}
 	c, err := New(Config{Endpoint: "https://provider.example/"})
 	if err != nil {
 		t.Fatal(err)
@@ -112,8 +114,8 @@ func TestTLS(t *testing.T) {
 			t.Errorf("protocol %s, TLS %v", r.Proto, r.TLS != nil)
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, `<e:Envelope xmlns:e="`+envelopeNamespace+`"><e:Body><benchmarkingNopResponse xmlns="`+
-			serviceNamespace+`"><return><resultCode>0</resultCode></return></benchmarkingNopResponse></e:Body></e:Envelope>`)
+		_, _ = io.WriteString(w, `<e:Envelope xmlns:e="`+soap.EnvelopeNamespace+`"><e:Body><benchmarkingNopResponse xmlns="`+
+			soap.ServiceNamespace+`"><return><resultCode>0</resultCode></return></benchmarkingNopResponse></e:Body></e:Envelope>`)
 	}))
 	s.EnableHTTP2 = true
 	s.StartTLS()

@@ -4,8 +4,10 @@ import "context"
 
 const opUnregisterTerminal = "unregisterTerminal"
 
-// UnregisterTerminal takes a cash register out of use. It is asked by the terminal itself.
-type UnregisterTerminal struct{ As Principal }
+// UnregisterTerminal is the request that takes a cash register out of use.
+type UnregisterTerminal struct {
+	As Principal // the terminal
+}
 
 // UnregisterTerminal takes the calling terminal out of use.
 func (c *Client) UnregisterTerminal(ctx context.Context, r UnregisterTerminal) error {

@@ -4,13 +4,15 @@ import "context"
 
 const opUpdateInvoice = "updateInvoice"
 
-// UpdateInvoice answers a buyer's scan, with loyalty tokens or without, and gives the total that comes of it; or the final
-// amount of an invoice that is RESERVED, before CommitReservation.
+// UpdateInvoice is the request that changes an invoice. It answers a buyer's scan, with loyalty tokens or without,
+// and gives the total that results; or it gives the final amount of an invoice that is RESERVED, before
+// CommitReservation.
 type UpdateInvoice struct {
-	As               Principal
+	As               Principal // the terminal that issued the invoice
 	InvoiceReference string
-	Invoice          Invoice         // without a PaymentMode, that of the bill stays
-	Tokens           []CustomerToken // as received, each with its new status, and those that were swiped at the till
+	Invoice          Invoice // an empty PaymentMode leaves that of the invoice as it is
+	// Tokens are those that PaymentStatus had, each with its new status, and those that were swiped at the till.
+	Tokens []CustomerToken
 }
 
 // UpdateInvoice changes an invoice that is not paid, and lets the buyer go on where the app waits for the shop.
@@ -19,7 +21,7 @@ func (c *Client) UpdateInvoice(ctx context.Context, r UpdateInvoice) error {
 		operation: opUpdateInvoice,
 		as:        &r.As,
 		write: func(e *encoder) {
-			e.text("invoiceReference", r.InvoiceReference)
+			e.Text("invoiceReference", r.InvoiceReference)
 			e.invoice(r.Invoice)
 			e.tokens(r.Tokens)
 		},

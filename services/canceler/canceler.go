@@ -147,7 +147,7 @@ func (w *Worker) end(ctx context.Context, d bus.Delivery, inv bus.Loaded, e even
 		now, err := w.Bus.UpdateFrom(ctx, Name, inv, bus.IfAllowed(func(i events.Invoice) (events.Invoice, error) {
 			return i.EndedBy(e, Name, fact)
 		}))
-		if err == nil && now.State.WasPaid() {
+		if err == nil && now.State.Paid() {
 			return paid.Asked() // recorded while we asked: the money was taken, whatever the answer said
 		}
 		return bus.Recorded(err).Asked()

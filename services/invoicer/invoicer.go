@@ -185,7 +185,7 @@ func (w *Worker) send(ctx context.Context, d bus.Delivery, inv bus.Loaded, order
 		return o.Asked()
 	case seqr.IsCredentialError(err):
 		return bus.Park(err).Asked()
-	case seqr.Classify(err) == seqr.Refused:
+	case seqr.IsRefused(err):
 		fact.Why = "the provider refused the order: " + fact.Call.Description
 		_, err := w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RejectedFor(order, fact) })
 		return bus.Recorded(err).Asked()

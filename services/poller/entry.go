@@ -63,7 +63,7 @@ func judge(inv bus.Loaded, err error, age time.Duration) (disposition, error) {
 		return toForget, nil
 	case !inv.Known():
 		return toPrepare, nil
-	case inv.State.WasPaid() || inv.State == events.Rejected || !inv.State.Open() && inv.InvoiceReference == "":
+	case inv.State.Paid() || inv.State == events.Rejected || !inv.State.Open() && inv.InvoiceReference == "":
 		return toFinish, nil
 	case inv.InvoiceReference == "":
 		return toPark, fmt.Errorf("event %q of the invoice: %w", inv.Change.Event, events.Problem{Path: "data.invoiceReference", Expected: "missing"})

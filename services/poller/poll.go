@@ -185,7 +185,7 @@ func (p *Worker) append(ctx context.Context, w *watch, a action) error {
 		switch {
 		case !errors.Is(err, events.ErrNotAllowed):
 			return after, err
-		case a.payment != nil && !(inv.State.WasPaid() && inv.InvoiceReference == w.reference), a.ends && inv.State.Open():
+		case a.payment != nil && !(inv.State.Paid() && inv.InvoiceReference == w.reference), a.ends && inv.State.Open():
 			return inv, fmt.Errorf("%w: the stream says %s of %s: %w", errLost, inv.State, inv.InvoiceReference, err)
 		}
 		return inv, bus.ErrNothing

@@ -88,12 +88,12 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 		return calls.OutcomeOf(err)
 	}
 	fact := events.Fact{At: w.Bus.Now(), Why: "the provider accepted the receipt", Call: calls.Of("submitPaymentReceipt", begun, nil)}
-	_, err = w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
-		if len(i.Receipts) > 0 || !i.Can(events.EventReceipted) {
+	_, err = w.Bus.UpdateFrom(ctx, Name, inv, bus.IfAllowed(func(i events.Invoice) (events.Invoice, error) {
+		if len(i.Receipts) > 0 {
 			return i, bus.ErrNothing
 		}
 		return i.ReceiptedWith(digest(doc), fact)
-	})
+	}))
 	return bus.Recorded(err).Asked()
 }
 

@@ -48,7 +48,7 @@ func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey)
 	report, err := w.Provider.ExecuteReport(ctx, seqr.ExecuteReport{As: as, ReportID: seqr.ReportTerminalTransaction, Parameters: map[string]string{
 		seqr.ParamTerminalID: p.Terminal, seqr.ParamTransactionPeriodID: p.TransactionPeriodID,
 	}})
-	if seqr.Classify(err) == seqr.TryLater {
+	if seqr.IsNotReady(err) {
 		return bus.SnoozeFor(w.Pauses.NotReady, err)
 	} else if err != nil {
 		return calls.OutcomeOf(err)

@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -123,17 +122,14 @@ func (w *Worker) settle(ctx context.Context, p events.Period, all []settlement) 
 			why = fmt.Sprintf("the report of period %s, marked at %s, has no such refund", p.TransactionPeriodID, p.MarkedAt.Format(time.RFC3339))
 		}
 		fact := events.Fact{At: w.Bus.Now(), Why: why, By: Name}
-		_, err := w.Bus.Update(ctx, Name, events.KeyOf(s.Shop, s.InvoiceID), func(i events.Invoice) (events.Invoice, error) {
+		_, err := w.Bus.Update(ctx, Name, events.KeyOf(s.Shop, s.InvoiceID), bus.IfAllowed(func(i events.Invoice) (events.Invoice, error) {
 			if r, _ := i.Refund(s.RefundID); r.Status == events.RefundWaiting {
 				return i, bus.ErrNothing // it is tried again: that it has not happened yet is known
 			}
 			after, err := i.RefundSettled(s.RefundID, s.ErsReference != "", s.ErsReference, fact)
-			if errors.Is(err, events.ErrNotAllowed) {
-				return i, bus.ErrNothing // somebody settled it meanwhile
-			}
 			recorded = recorded || err == nil
 			return after, err
-		})
+		}))
 		if err != nil {
 			return recorded, err
 		}

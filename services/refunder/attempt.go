@@ -76,7 +76,7 @@ func madeBy(r events.Refund, d bus.Delivery) bool {
 // after the backup was taken. The period's report or a person settles it.
 func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, known events.Refund, asked bool, at time.Time) (bus.Outcome, bool) {
 	switch {
-	case !d.At.Before(at) || !inv.State.WasPaid():
+	case !d.At.Before(at) || !inv.State.Paid():
 		return bus.Outcome{}, false
 	case asked && known.AskedAt.After(at):
 		return bus.Outcome{}, false
@@ -108,7 +108,7 @@ func due(inv bus.Loaded, age time.Duration) (o bus.Outcome, ready bool) {
 		return bus.Wait("the order is not placed yet"), false
 	case inv.State.Open():
 		return bus.Wait("the invoice is not paid yet"), false
-	case !inv.State.WasPaid():
+	case !inv.State.Paid():
 		return bus.Park(fmt.Errorf("orderId: the invoice is %s and was never paid: there is nothing to pay back", inv.State)), false
 	}
 	if other, ok := inv.InFlight(); ok {

@@ -157,7 +157,7 @@ func undecided(err error) bus.Outcome {
 // isFirst says whether the invoice was paid before seq for the order, and stays paid.
 func (w *Worker) isFirst(ctx context.Context, k events.Key, order string, seq uint64) (bool, error) {
 	inv, err := w.Bus.Load(ctx, k)
-	if err != nil || inv.OrderID != order || inv.State != events.Paid && inv.State != events.Receipted {
+	if err != nil || inv.OrderID != order || !inv.Can(events.EventRefunding) {
 		return false, err
 	}
 	if paid, err := w.Bus.LastEventSeq(ctx, k, events.EventPaid); err != nil || paid > seq {

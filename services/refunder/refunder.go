@@ -126,7 +126,7 @@ func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Ca
 		return bus.Done // the canceler parks it
 	case inv.State.Open():
 		return bus.Wait("the invoice is open: the canceler ends it, or it is paid")
-	case !inv.State.WasPaid():
+	case !inv.State.Paid():
 		return bus.Done
 	}
 	return w.payBack(ctx, d, inv.Invoice, wasCanceled, time.Time{})

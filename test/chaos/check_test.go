@@ -117,7 +117,7 @@ func (e *evidence) checkEnd(o order) {
 		e.report("%s: ended as %s with %d receipts (the provider says %s); its inputs do not allow that", o.ID, last.State, len(last.Receipts), provider.Status)
 	}
 	refused := e.refusedRefunds(o.ID) > 0
-	if last.State.WasPaid() && canceled && last.Remaining().Sign() > 0 && !refused {
+	if last.State.Paid() && canceled && last.Remaining().Sign() > 0 && !refused {
 		e.report("%s: canceled and paid, and %s was not paid back", o.ID, last.Remaining())
 	}
 	if last.Late && last.Remaining().Sign() > 0 && !refused {
@@ -141,7 +141,7 @@ func (e *evidence) checkParked() {
 // alwaysPaid says that the invoice never ended without a payment.
 func (e *evidence) alwaysPaid(k events.Key) bool {
 	all := e.history.Events[k]
-	return len(all) > 0 && !slices.ContainsFunc(all, func(x audit.Event) bool { return x.State.Final() && !x.State.WasPaid() })
+	return len(all) > 0 && !slices.ContainsFunc(all, func(x audit.Event) bool { return x.State.Ended() })
 }
 
 // checkReturns checks that every return was answered or parked.

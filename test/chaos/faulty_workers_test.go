@@ -40,11 +40,11 @@ func (h refundsWithoutIntent) returned(ctx context.Context, d bus.Delivery) bus.
 	inv, err := h.bus.Load(ctx, want.Key())
 	_, known := inv.Refund(want.RefundID)
 	switch {
-	case err != nil || !inv.State.Final():
+	case err != nil || inv.State.Open():
 		return bus.Snooze(err)
 	case known:
 		return bus.Done
-	case !inv.State.WasPaid():
+	case !inv.State.Paid():
 		return bus.Park(errors.New("never paid"))
 	}
 	amount, err := want.Due(inv.Invoice)

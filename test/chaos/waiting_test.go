@@ -77,7 +77,7 @@ func (sim *simulation) undecided(ctx context.Context) (n int) {
 		for _, id := range []string{o.ID, o.Of} {
 			inv, err := sim.bus.Load(ctx, events.Key{Shop: o.shop(), Invoice: id})
 			_, underWay := inv.InFlight()
-			if err == nil && (inv.State == events.Paid || inv.State == events.Receipted) && inv.Remaining().Sign() == 0 && !underWay {
+			if err == nil && inv.Can(events.EventRefunding) && inv.Remaining().Sign() == 0 && !underWay {
 				n++
 			}
 		}

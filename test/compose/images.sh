@@ -12,7 +12,7 @@ work=$1 seqrflow_image=$2 nats_image=$3
 export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 
 mkdir -p "$work/image/data" "$work/image/etc/ssl/certs" "$work/nats"
-for name in $(sed -n 's/^RUN for name in \(.*\); do.*/\1/p' "$root/deploy/Dockerfile"); do
+for name in $(sed -n 's|.*:/keys/\([a-z]*\)$|\1|p' "$root/deploy/compose.yaml"); do
 	mkdir -p -m 700 "$work/image/keys/$name"
 done
 if [[ -f /etc/ssl/certs/ca-certificates.crt ]]; then

@@ -135,17 +135,32 @@ func TestWorkerSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// A worker may make no consumer. It passes over any number of foreign messages of an invoice all the same.
+func TestForeignMessagesStopNoWorker(t *testing.T) {
+	g := newGuarded(t)
+	g.apply()
+	poller, k := g.as("poller"), events.KeyOf("acme", "1")
+	for range 4 {
+		if err := poller.PublishRaw(t.Context(), k.Subject(events.EventPaid), "", []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l, err := poller.Load(t.Context(), k); err != nil || l.Known() || l.Seq != 4 {
+		t.Errorf("loaded %+v, %v; want nothing, to be appended after 4", l, err)
+	}
+}
+
 // Every process with its own user and no right to make anything does its whole job, and is refused nothing that it needs.
 func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
 	g := newGuarded(t)
 	g.apply()
-	for _, worker := range []string{"invoicer", "poller", "receipter", "canceler", "refunder", "reconciler", "gateway"} {
+	for _, p := range app.Processes() {
 		begun := time.Now()
-		s, err := g.start(t.Context(), worker)
+		s, err := g.start(t.Context(), p.Name)
 		if err != nil {
-			t.Fatalf("%s: %v", worker, err)
+			t.Fatalf("%s: %v", p.Name, err)
 		}
-		t.Logf("%s is ready after %s", worker, time.Since(begun).Round(time.Millisecond))
+		t.Logf("%s is ready after %s", p.Name, time.Since(begun).Round(time.Millisecond))
 		t.Cleanup(func() {
 			if err := s.Stop(); err != nil {
 				t.Error(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
 )
@@ -29,7 +30,12 @@ func (f *fixture) bus(user string) *bus.Bus {
 // Whoever may look on is told by every worker, each from its own account and in its own name, why an order is stuck.
 func TestWorkersTellTheReaderWhyAnOrderIsStuck(t *testing.T) {
 	f := newFixture(t)
-	workers := []string{"invoicer", "poller", "receipter", "canceler", "refunder", "reconciler"}
+	var workers []string
+	for _, p := range app.Processes() {
+		if len(p.Consumers) > 0 {
+			workers = append(workers, p.Name)
+		}
+	}
 	for _, w := range workers {
 		b := f.bus(w)
 		stop, err := b.AnswerStuck(w, func(shop, id string) []bus.Stuck {

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/internal/cli/orderfile"
+	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -92,15 +92,14 @@ func Money(inv events.Invoice) string {
 
 // Mood is the colour of an event: green where money came, red where a person should look.
 func Mood(s events.State, e events.Name) Colour {
-	switch e {
-	case events.EventRejected, events.EventFailed, events.EventRefundFailed, events.EventRefundUnknown:
+	switch {
+	case e.IsFailure():
 		return Red
-	case events.EventOverdue, events.EventIssued, events.EventReserved:
-		return Yellow
-	case events.EventRefunding, events.EventRefunded:
+	case e.AboutRefund():
 		return Blue
-	}
-	if s.WasPaid() {
+	case s.Open():
+		return Yellow
+	case s.Paid():
 		return Green
 	}
 	return Dim
