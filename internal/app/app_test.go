@@ -15,6 +15,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
+
+	"github.com/seqrflow/seqrflow/services/reconciler"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -180,7 +182,7 @@ func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, shop := range []string{"beta", "beta", "acme", "acme"} { // there are no credentials for either, so what is taken is parked
-		if _, err := s.bus.RequestClose(t.Context(), "operator", shop, fmt.Sprint("p", i), ""); err != nil {
+		if _, err := reconciler.RequestClose(t.Context(), s.bus, "operator", shop, fmt.Sprint("p", i), ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/buildinfo"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 )
 
 // flags by which the listen addresses are set, for the message that one is taken.
@@ -68,6 +69,14 @@ func (s *Stack) serve(l net.Listener, h http.Handler, answerWithin time.Duration
 	}
 }
 
+// writesAs is the process under whose name it is tried whether the broker takes what is written.
+func (s *Stack) writesAs() string {
+	if len(s.consumers) == 0 {
+		return "gateway"
+	}
+	return s.consumers[0].Worker
+}
+
 // buildMetric tells which version runs.
 func buildMetric() prometheus.Collector {
 	b := buildinfo.Read()
@@ -84,7 +93,7 @@ func startHTTP(_ context.Context, s *Stack) (func() error, error) {
 	}
 	s.urls["http"] = url
 	s.registry.MustRegister(bus.NewParkedGauge(s.bus))
-	open := bus.NewOpenGauge(s.bus)
+	open := watching.NewGauge(s.bus)
 	if err := open.Register(s.registry); err != nil {
 		return nil, err
 	}
@@ -92,7 +101,7 @@ func startHTTP(_ context.Context, s *Stack) (func() error, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.bus.Ready(r.Context(), s.consumers); err != nil {
+		if err := s.bus.Ready(r.Context(), s.writesAs(), s.consumers); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}

@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 	"github.com/seqrflow/seqrflow/internal/secretfile"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -18,9 +18,9 @@ import (
 // Settings that every long-running command shares. A flag wins over the environment, the environment
 // over the settings file.
 type Settings struct {
-	NATS            string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" help:"The broker."`
-	bus.Credentials `embed:""`
-	Replicas        int `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream: 1, or 3 on a cluster."`
+	NATS                 string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" help:"The broker."`
+	natsauth.Credentials `embed:""`
+	Replicas             int `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream: 1, or 3 on a cluster."`
 
 	Provider        string        `env:"SEQRFLOW_PROVIDER" default:"http://127.0.0.1:8585/extclientproxy/service/v2" help:"The provider's SOAP endpoint."`
 	ProviderHTTP    bool          `name:"provider-http" env:"SEQRFLOW_PROVIDER_HTTP" help:"Allow http to a provider that is not on this machine (a sandbox on a private network)."`

@@ -166,7 +166,7 @@ func (s *Stack) recorder(ctx context.Context) (r seqr.Recorder, end func()) {
 }
 
 func startGateway(_ context.Context, s *Stack) (func() error, error) {
-	stop, err := s.bus.ForwardOrders(gateway.NewQuota(s.opts.ShopQuota, time.Now).Admit)
+	stop, err := s.bus.ForwardOrders("gateway", gateway.NewQuota(s.opts.ShopQuota, time.Now).Admit)
 	if err != nil {
 		return nil, err
 	}

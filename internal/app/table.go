@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
@@ -69,7 +70,7 @@ func table() []component {
 			Access: Access{Publishes: []string{events.OpenSubjects, bus.IssuedSubjects}, Reads: []string{invoices, events.OpenStream}},
 		}, newInvoicer),
 		worker(Target{Name: poller.Name, About: "watches open invoices until they are paid or over", Credentials: true, Consumers: poller.Consumers(),
-			Access: Access{Publishes: []string{bus.WatchingSubjects}, Subscribes: []string{bus.HintSubjects, bus.IssuedSubjects}, Reads: []string{invoices}},
+			Access: Access{Publishes: []string{watching.Subjects}, Subscribes: []string{bus.HintSubjects, bus.IssuedSubjects}, Reads: []string{invoices}},
 		}, newPoller),
 		worker(Target{Name: receipter.Name, About: "sends receipts", Credentials: true, Consumers: receipter.Consumers()}, newReceipter),
 		worker(Target{Name: canceler.Name, About: "cancels, and ends what is overdue", Credentials: true, Consumers: canceler.Consumers()}, newCanceler),

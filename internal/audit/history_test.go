@@ -60,8 +60,8 @@ func stored(t *testing.T, seq uint64, loaded string, inv events.Invoice) bus.Ent
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bus.Entry{Seq: seq, Subject: inv.Key().Subject(inv.Change.Event), Body: body,
-		Header: map[string][]string{jetstream.ExpectedLastSubjSeqHeader: {loaded}}}
+	return bus.Entry{Seq: seq, Message: events.Message{Subject: inv.Key().Subject(inv.Change.Event), Body: body,
+		Header: map[string][]string{jetstream.ExpectedLastSubjSeqHeader: {loaded}}}}
 }
 
 // with gives the invoice with a change that no worker would make.
@@ -76,18 +76,18 @@ func TestHistoryReportsEachRuleThatAnEventBreaks(t *testing.T) {
 	whole := []bus.Entry{stored(t, 1, "0", l[0]), stored(t, 3, "1", l[1]), stored(t, 4, "3", l[2]), stored(t, 7, "4", l[3]), stored(t, 8, "7", l[4])}
 	until := func(n int, then ...bus.Entry) []bus.Entry { return append(slices.Clone(whole[:n]), then...) }
 	waiting := with(l[3], func(i *events.Invoice) { i.Refunds[0].Status = events.RefundWaiting })
-	foreign := bus.Entry{Seq: 2, Subject: l[0].Key().Subject(events.EventPaid), Body: []byte("{}")}
+	foreign := bus.Entry{Seq: 2, Message: events.Message{Subject: l[0].Key().Subject(events.EventPaid), Body: []byte("{}")}}
 	for name, c := range map[string]struct {
 		stream []bus.Entry
 		want   string // "" when nothing is wrong
 	}{
 		"nothing":                       {whole, ""},
 		"the same decision twice":       {until(2, stored(t, 4, "1", l[1])), "was decided after message [1], and follows message 3"},
-		"no sequence":                   {until(1, bus.Entry{Seq: 3, Subject: whole[1].Subject, Body: whole[1].Body}), "was decided after message [], and follows message 1"},
+		"no sequence":                   {until(1, bus.Entry{Seq: 3, Message: events.Message{Subject: whole[1].Subject, Body: whole[1].Body}}), "was decided after message [], and follows message 1"},
 		"another state":                 {until(2, stored(t, 4, "3", l[1])), "paid was decided from ISSUED, and the state was PAID"},
 		"not in the table":              {until(1, stored(t, 3, "1", l[2])), "receipted leads from ISSUED to ISSUED"},
 		"paid twice":                    {until(2, stored(t, 4, "3", l[1])), "was paid before"},
-		"another name than its subject": {until(1, bus.Entry{Seq: 3, Subject: l[0].Key().Subject(events.EventCanceled), Body: whole[1].Body, Header: whole[1].Header}), "canceled"},
+		"another name than its subject": {until(1, bus.Entry{Seq: 3, Message: events.Message{Subject: l[0].Key().Subject(events.EventCanceled), Body: whole[1].Body, Header: whole[1].Header}}), "canceled"},
 		"a foreign message":             {until(1, foreign), "not an event of ours"},
 		"another invoice at the provider": {until(1, stored(t, 3, "1", with(l[1], func(i *events.Invoice) { i.InvoiceReference = "invoice-2" }))),
 			"the provider's invoice invoice-1 became invoice-2"},
@@ -116,7 +116,7 @@ func TestForeignMessageIsNoPartOfTheHistory(t *testing.T) {
 	l := life(t)
 	h := newHistory()
 	h.add(stored(t, 1, "0", l[0]), false)
-	h.add(bus.Entry{Seq: 2, Subject: l[0].Key().Subject(events.EventPaid), Body: []byte("{}")}, true)
+	h.add(bus.Entry{Seq: 2, Message: events.Message{Subject: l[0].Key().Subject(events.EventPaid), Body: []byte("{}")}}, true)
 	h.add(stored(t, 3, "2", l[1]), false) // a worker appends after the foreign message
 	if got := h.Names(l[0].Key()); len(h.Problems) > 0 || !slices.Equal(got, []events.Name{events.EventIssued, events.EventPaid}) {
 		t.Errorf("%v, %v", got, h.Problems)

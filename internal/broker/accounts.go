@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 )
 
 // account as it stands in the configuration.
@@ -43,7 +44,7 @@ func home(subject string) string {
 	switch {
 	case serving:
 		return strings.ToUpper(worker)
-	case subject == bus.HintSubjects || subject == bus.IssuedSubjects || subject == bus.WatchingSubjects:
+	case subject == bus.HintSubjects || subject == bus.IssuedSubjects || subject == watching.Subjects:
 		return "POLLER"
 	case strings.HasPrefix(subject, bus.IncomingPrefix):
 		return "GATEWAY"

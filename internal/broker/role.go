@@ -14,6 +14,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -87,7 +88,7 @@ func roleOf(t app.Target) Role {
 	r := Role{
 		Name: t.Name, About: "seqrflow run " + t.Name, Reads: t.Access.Reads, Scans: t.Access.Scans, Watches: watched(), Answers: t.Access.Answers,
 		Publishes:  append(slices.Clone(t.Access.Publishes), events.ProbeSubject(t.Name)),
-		Subscribes: append(slices.Clone(t.Access.Subscribes), bus.WatchingSubjects),
+		Subscribes: append(slices.Clone(t.Access.Subscribes), watching.Subjects),
 	}
 	if len(t.Consumers) == 0 {
 		return r
@@ -115,7 +116,7 @@ func Roles() []Role {
 		out = append(out, roleOf(t))
 	}
 	reads := Role{
-		Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Subscribes: []string{bus.WatchingSubjects, bus.ToldSubjects},
+		Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Subscribes: []string{watching.Subjects, bus.ToldSubjects},
 		Watches: slices.DeleteFunc(Durables(), func(d Durable) bool { return strings.HasSuffix(d.Name, "-replay") }),
 	}
 	reader, operator := reads, reads

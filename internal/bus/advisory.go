@@ -47,5 +47,5 @@ func (b *Bus) parkAdvised(ctx context.Context, c Consumer, body []byte) error {
 	if a.Reason != "" {
 		reason += ": " + a.Reason
 	}
-	return b.park(ctx, c, Delivery{Message: e.Message(), Stream: e.Stream, Seq: e.Seq}, a.Deliveries, errors.New(reason))
+	return b.park(ctx, c, Delivery{Entry: e}, a.Deliveries, errors.New(reason))
 }

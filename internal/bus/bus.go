@@ -5,8 +5,8 @@
 //	lease.go     deliveries that are kept unacknowledged, with heartbeats
 //	schedule.go  which delivery is handled next: fair between shops, terminals and orders
 //	work.go      a delivery's way: leased, scheduled, fetched, handled, settled by its outcome.go; giveback.go what goes back
-//	invoice.go   how an invoice is loaded and an event is appended to it; period.go the same for periods
-//	open.go      the index of open invoices; watching.go what pollers tell of it, and what nobody watches
+//	append.go    how an event is appended after the one that was decided from; invoice.go for invoices, period.go for periods
+//	open.go      the index of open invoices; core.go the subjects that no stream keeps
 //	stuck.go     what workers tell of messages that they have not finished; ready.go whether a process's work can be done
 //	inspect.go   what the broker says of its streams and consumers, for people
 //	explain.go   what an error of the broker means; refusal.go whether it takes what is written

@@ -176,7 +176,7 @@ func (b *Bus) bind(ctx context.Context, c Consumer) (jetstream.Consumer, error) 
 func (b *Bus) older(d Delivery, c Consumer) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return d.At.Before(b.created[c.Name])
+	return d.Time.Before(b.created[c.Name])
 }
 
 // ensureConsumer makes the durable, or brings what we own of an existing one up to date.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -14,12 +13,9 @@ import (
 
 // Delivery is one message given to a handler.
 type Delivery struct {
-	events.Message
-	Stream      string
-	Seq         uint64    // in the stream
-	Redelivered bool      // an earlier delivery was not acknowledged: it may have done anything
-	Replayed    bool      // a person sent it back from PARKED
-	At          time.Time // when it was stored, by the broker's clock
+	Entry
+	Redelivered bool // an earlier delivery was not acknowledged: it may have done anything
+	Replayed    bool // a person sent it back from PARKED
 
 	lease *Lease // that a handler works under
 }
@@ -41,14 +37,11 @@ func (d Delivery) Key() events.Key {
 }
 
 func deliveryOf(m jetstream.Msg) (Delivery, error) {
-	meta, err := m.Metadata()
+	e, meta, err := entryOfDelivery(m)
 	if err != nil {
 		return Delivery{}, err
 	}
-	return Delivery{
-		Message: events.Message{Subject: m.Subject(), Header: m.Headers(), Body: m.Data()},
-		Stream:  meta.Stream, Seq: meta.Sequence.Stream, Redelivered: meta.NumDelivered > 1, At: meta.Timestamp,
-	}, nil
+	return Delivery{Entry: e, Redelivered: meta.NumDelivered > 1}, nil
 }
 
 // body fetches what a consumer without bodies has left at the broker.
@@ -73,16 +66,14 @@ func (b *Bus) original(ctx context.Context, c Consumer, wish Delivery) (Delivery
 	if err != nil || event != events.ParkedReplayed || p.Consumer != c.Name {
 		return wish, errNotOurs
 	}
-	switch e, err := b.MessageAt(ctx, p.Stream, p.Sequence); {
-	case errors.Is(err, ErrNoMessage):
-		wish.Message = events.Message{Subject: p.Subject, Body: p.Body()}
-	case err != nil:
-		return wish, err
-	default:
-		wish.Message, wish.At = e.Message(), e.Time
+	e, err := b.MessageAt(ctx, p.Stream, p.Sequence)
+	if errors.Is(err, ErrNoMessage) {
+		e, err = Entry{events.Message{Subject: p.Subject, Body: p.Body()}, p.Stream, p.Sequence, wish.Time}, nil
 	}
-	wish.Stream, wish.Seq, wish.Replayed = p.Stream, p.Sequence, true
-	return wish, nil
+	if err == nil {
+		wish.Entry, wish.Replayed = e, true
+	}
+	return wish, err
 }
 
 // DecodeParked reads a record of PARKED; event says whether a worker parked a message, or a person replayed or dismissed it.

@@ -14,17 +14,10 @@ import (
 
 // Entry is one message of a stream.
 type Entry struct {
-	Stream  string
-	Seq     uint64
-	Subject string
-	Time    time.Time // when it was stored
-	Header  map[string][]string
-	Body    []byte
-}
-
-// Message is the entry as an event that came.
-func (e Entry) Message() events.Message {
-	return events.Message{Subject: e.Subject, Header: e.Header, Body: e.Body}
+	events.Message
+	Stream string
+	Seq    uint64
+	Time   time.Time // when it was stored, by the broker's clock
 }
 
 // MarshalJSON writes the entry with its body as JSON where it is JSON, else as text.
@@ -53,9 +46,8 @@ func entryOfDelivery(m jetstream.Msg) (Entry, *jetstream.MsgMetadata, error) {
 	if err != nil {
 		return Entry{}, nil, err
 	}
-	return Entry{
-		Stream: meta.Stream, Seq: meta.Sequence.Stream, Subject: m.Subject(), Time: meta.Timestamp, Header: m.Headers(), Body: m.Data(),
-	}, meta, nil
+	e := events.Message{Subject: m.Subject(), Header: m.Headers(), Body: m.Data()}
+	return Entry{e, meta.Stream, meta.Sequence.Stream, meta.Timestamp}, meta, nil
 }
 
 // filters are subjects with wildcards, taken apart. None of them matches everything.

@@ -61,7 +61,7 @@ func TestEntryIsJSONWhateverItsBody(t *testing.T) {
 		`{"a":1}`: `{"stream":"ORDERS","seq":7,"time":"0001-01-01T00:00:00Z","subject":"s","event":{"a":1}}`,
 		`{"a`:     `{"stream":"ORDERS","seq":7,"time":"0001-01-01T00:00:00Z","subject":"s","text":"{\"a"}`,
 	} {
-		got, err := json.Marshal(bus.Entry{Stream: "ORDERS", Seq: 7, Subject: "s", Body: []byte(body)})
+		got, err := json.Marshal(bus.Entry{Message: events.Message{Subject: "s", Body: []byte(body)}, Stream: "ORDERS", Seq: 7})
 		if err != nil || string(got) != want {
 			t.Errorf("got %s, %v", got, err)
 		}

@@ -11,28 +11,26 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// IncomingPrefix is before the subject of an order event on its way from a shop's account to the gateway.
+// IncomingPrefix is before the subject of an order event on its way from a shop's account to the process that stores it.
 const IncomingPrefix = "incoming."
 
 // IncomingSubjects are all of them.
 const IncomingSubjects = IncomingPrefix + "orders.>"
 
-// incomingQueue has each message forwarded by one gateway, however many run.
-const incomingQueue = "gateway"
-
-// ForwardOrders stores in ORDERS what shops with an account of their own publish, and passes the broker's answer back to
-// them, until it is stopped; stop returns when what had arrived is answered, after 5 s at most. A message that admit has an error for is not stored; its publisher gets the error as
+// ForwardOrders stores in ORDERS what shops with an account of their own publish, and passes the broker's answer back to them,
+// until it is stopped; stop returns when what had arrived is answered, after 5 s at most. Each message is forwarded by one of the
+// processes that give the same queue. A message that admit has an error for is not stored; its publisher gets the error as
 // JetStream would give one, with the code 429.
 //
 // The message's Nats- headers stay behind: they speak to the stream, on which a shop has no right. So no message is
 // taken for a repetition of another because of its id.
-func (b *Bus) ForwardOrders(admit func(shop string, bytes int) error) (stop func() error, err error) {
+func (b *Bus) ForwardOrders(queue string, admit func(shop string, bytes int) error) (stop func() error, err error) {
 	js, err := jetstream.New(b.nc, jetstream.WithPublishAsyncTimeout(requestTimeout))
 	if err != nil {
 		return nil, err
 	}
 	var answers sync.WaitGroup
-	sub, err := b.nc.QueueSubscribe(IncomingSubjects, incomingQueue, func(m *nats.Msg) {
+	sub, err := b.nc.QueueSubscribe(IncomingSubjects, queue, func(m *nats.Msg) {
 		to := strings.TrimPrefix(m.Subject, IncomingPrefix)
 		shop, _, _ := strings.Cut(strings.TrimPrefix(to, "orders."), ".")
 		if err := admit(shop, m.Size()); err != nil {
@@ -74,7 +72,7 @@ func (b *Bus) ForwardOrders(admit func(shop string, bytes int) error) (stop func
 
 // answer tells the publisher of m what became of it, in the form of a JetStream acknowledgement.
 func (b *Bus) answer(m *nats.Msg, shop string, ack *jetstream.PubAck, err error) {
-	b.noteWrite(strings.TrimPrefix(m.Subject, IncomingPrefix), err)
+	b.noteWrite(strings.TrimPrefix(m.Subject, IncomingPrefix), requestTimeout, err)
 	if err != nil {
 		b.metrics.refusedOrders.WithLabelValues(shop).Inc()
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
@@ -18,10 +17,9 @@ import (
 // Loaded is an invoice with its place in the stream; Seq 0 is an invoice of which nothing is recorded.
 type Loaded struct {
 	events.Invoice
-	Key      events.Key
-	Seq      uint64    // of the last message under the invoice's subjects
-	StoredAt time.Time // of the event that Invoice is of, by the broker's clock
-	EventID  string
+	Key     events.Key
+	Seq     uint64 // of the last message under the invoice's subjects
+	eventID string // of the event that Invoice is of
 }
 
 // Known says whether anything is recorded of the invoice.
@@ -36,7 +34,7 @@ func (b *Bus) Load(ctx context.Context, k events.Key) (Loaded, error) {
 	if err != nil || last.Seq == 0 {
 		return l, err
 	}
-	l.Seq, l.StoredAt, l.EventID = last.Seq, last.Time, last.eventID()
+	l.Seq, l.eventID = last.Seq, last.eventID()
 	inv, _, err := events.DecodeInvoiceEvent(last.Subject, last.Body)
 	switch {
 	case err == nil:
@@ -82,11 +80,11 @@ func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
 		inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
 		switch {
 		case err == nil:
-			l.Invoice, l.StoredAt, l.EventID = inv, m.Time, m.eventID()
+			l.Invoice, l.eventID = inv, m.eventID()
 		case errors.Is(err, events.ErrNewerVersion):
 			return err
 		default:
-			_ = b.foreign(ctx, Delivery{Message: m.Message(), Stream: m.Stream, Seq: m.Seq}, err)
+			_ = b.foreign(ctx, Delivery{Entry: m}, err)
 		}
 		return nil
 	})
@@ -125,9 +123,9 @@ func IfAllowed(next Decide) Decide {
 	}
 }
 
-// EventSize is how many bytes the event of an invoice has.
-func EventSize(next events.Invoice) (int, error) {
-	e, err := invoiceEvent("operator", next, nuid.Next())
+// EventSize is how many bytes the event of an invoice has when the worker records it.
+func EventSize(worker string, next events.Invoice) (int, error) {
+	e, err := invoiceEvent(worker, next, nuid.Next())
 	if err != nil {
 		return 0, err
 	}
@@ -137,7 +135,7 @@ func EventSize(next events.Invoice) (int, error) {
 
 func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelope, error) {
 	c := next.Change
-	return events.NewEnvelope(id, "/seqrflow/"+worker, "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
+	return events.NewEnvelope(id, sourceOf(worker), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
 }
 
 // Update records one event of an invoice: load, decide, append, and again on a conflict. It returns
@@ -165,7 +163,7 @@ func (b *Bus) UpdateFrom(ctx context.Context, worker string, l Loaded, decide De
 }
 
 func (l Loaded) version() version[events.Invoice] {
-	return version[events.Invoice]{l.Invoice, l.Seq, l.EventID}
+	return version[events.Invoice]{l.Invoice, l.Seq, l.eventID}
 }
 
 func (b *Bus) append(ctx context.Context, worker string, k events.Key, expected uint64, next events.Invoice, id string) error {

@@ -34,8 +34,9 @@ const keeperSlots = 20
 
 // keeper sends the heartbeats of all leases of one consumer.
 type keeper struct {
-	bus  *Bus
-	spec Consumer
+	bus     *Bus
+	spec    Consumer
+	replays bool // its messages are wishes to replay what was parked
 
 	mu    sync.Mutex
 	held  map[uint64]*Lease // by the consumer's stream sequence
@@ -45,8 +46,8 @@ type keeper struct {
 	asking sync.WaitGroup
 }
 
-func newKeeper(b *Bus, c Consumer) *keeper {
-	k := &keeper{bus: b, spec: c, held: map[uint64]*Lease{}}
+func newKeeper(b *Bus, c Consumer, replays bool) *keeper {
+	k := &keeper{bus: b, spec: c, replays: replays, held: map[uint64]*Lease{}}
 	for i := range k.slots {
 		k.slots[i] = map[*Lease]struct{}{}
 	}
@@ -75,7 +76,7 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 		l.told.Store(&now)
 		return nil
 	}
-	l := &Lease{Delivery: d, keeper: k, seq: d.Seq, slot: (k.at + keeperSlots - 1) % keeperSlots}
+	l := &Lease{Delivery: d, keeper: k, replay: k.replays, seq: d.Seq, slot: (k.at + keeperSlots - 1) % keeperSlots}
 	l.msg.Store(&m)
 	l.told.Store(&now)
 	k.held[d.Seq] = l
@@ -222,17 +223,31 @@ func (l *Lease) Park(ctx context.Context, attempts int, reason error) error {
 func (b *Bus) Lease(ctx context.Context, c Consumer, take func(*Lease), stop func()) error {
 	c = b.withDefaults(c)
 	b.metrics.counts(c.Worker)
-	return b.consume(ctx, c, func(ctx context.Context, k *keeper, spec Consumer, m jetstream.Msg) {
-		b.leaseOne(ctx, k, spec, m, take)
+	return b.consume(ctx, c, func(ctx context.Context, l *Lease) {
+		if !l.replay {
+			take(l)
+			return
+		}
+		go func() { // a person's wish, rare: the message that was parked has to be fetched
+			switch err := l.fetch(ctx); {
+			case errors.Is(err, errNotOurs):
+				l.Done(context.WithoutCancel(ctx))
+			case err != nil:
+				b.log.Warn().Err(err).Str("subject", l.Subject).Msg("a replayed message cannot be read")
+				l.GiveBack(c.Backoff.Most)
+			default:
+				take(l)
+			}
+		}()
 	}, stop)
 }
 
 // leaseBatch is how many messages are asked for at once; they come without bodies.
 const leaseBatch = 1000
 
-// consume receives the consumer's messages, and those that a person has sent back to it, until ctx ends, then calls stop.
-// Heartbeats go on until that returns.
-func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Context, *keeper, Consumer, jetstream.Msg), stop func()) error {
+// consume gives a lease of each of the consumer's messages, and of those that a person has sent back to it, to arrive, until ctx
+// ends, then calls stop. Heartbeats go on until that returns.
+func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Context, *Lease), stop func()) error {
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	var keepers sync.WaitGroup
 	defer keepers.Wait()
@@ -240,10 +255,14 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.watchClock(gctx) })
 	for _, spec := range []Consumer{c, c.replays()} {
-		k := newKeeper(b, c)
+		k := newKeeper(b, c, spec.Stream != c.Stream)
 		keepers.Go(func() { k.run(alive) })
 		g.Go(func() error {
-			return b.receive(gctx, spec, func(m jetstream.Msg) { arrive(gctx, k, spec, m) })
+			return b.receive(gctx, spec, func(m jetstream.Msg) {
+				if l := k.lease(gctx, m); l != nil {
+					arrive(gctx, l)
+				}
+			})
 		})
 	}
 	g.Go(func() error { return b.advised(gctx, c) })
@@ -252,35 +271,12 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 	return err
 }
 
-func (b *Bus) leaseOne(ctx context.Context, k *keeper, spec Consumer, m jetstream.Msg, take func(*Lease)) {
-	l := k.lease(ctx, m)
-	if l == nil {
-		return
+// fetch completes the delivery: its body, or the message that was parked in the place of the wish to replay it. The error is
+// errNotOurs for a record that is no wish for this consumer.
+func (l *Lease) fetch(ctx context.Context) (err error) {
+	b := l.keeper.bus
+	if err = b.body(ctx, &l.Delivery); err == nil && l.replay {
+		l.Delivery, err = b.original(ctx, l.keeper.spec, l.Delivery)
 	}
-	if spec.Stream != k.spec.Stream {
-		go func() { // a person's wish, rare: its original has to be read
-			switch ok, err := b.replayed(ctx, k.spec, l); {
-			case err != nil:
-				b.log.Warn().Err(err).Str("subject", m.Subject()).Msg("a replayed message cannot be read")
-				l.GiveBack(k.spec.Backoff.Most)
-			case ok:
-				take(l)
-			}
-		}()
-		return
-	}
-	take(l)
-}
-
-// replayed puts the message that was parked in the place of the wish to replay it; a record that is no wish for this
-// consumer is acknowledged.
-func (b *Bus) replayed(ctx context.Context, c Consumer, l *Lease) (ok bool, err error) {
-	if err = b.body(ctx, &l.Delivery); err == nil {
-		l.Delivery, err = b.original(ctx, c, l.Delivery)
-	}
-	if errors.Is(err, errNotOurs) {
-		l.Done(context.WithoutCancel(ctx))
-		return false, nil
-	}
-	return err == nil, err
+	return err
 }

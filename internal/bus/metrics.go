@@ -41,7 +41,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refusedWrites: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "broker_refused_writes_total",
 			Help: "Writes of this process that the broker refused for want of room. Alert above 0."}),
 		refusing: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "seqrflow", Name: "broker_refuses_writes",
-			Help: "1 while the broker has refused this process's last write to some stream for want of room, else 0. Alert above 0."}),
+			Help: "1 while the broker has refused this process's last write to some stream for want of room, or has not answered it, else 0. Alert above 0."}),
 		refusedOrders: counter("incoming_orders_refused_total", "Order events that a shop published to its own account and that were not stored: over its quota, or the broker failed. Its publisher was told.", "shop"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "seqrflow", Name: "handler_seconds", Help: "Seconds that a worker took to handle one delivery, the provider's call included.",

@@ -3,9 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -80,15 +78,7 @@ func (b *Bus) ensureIndex(ctx context.Context, s jetstream.Stream) error {
 	if err := b.buildIndex(ctx); err != nil {
 		return fmt.Errorf("building the index of open invoices: %w", err)
 	}
-	cfg.Metadata = maps.Clone(cfg.Metadata)
-	if cfg.Metadata == nil {
-		cfg.Metadata = map[string]string{}
-	}
-	cfg.Metadata[indexKey] = indexBuilt
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	_, err := b.js.UpdateStream(ctx, cfg)
-	return err
+	return b.mark(ctx, cfg, indexKey, indexBuilt)
 }
 
 // buildIndex puts every open invoice of INVOICES on an index that is new. It reads the newest events first, because the
@@ -125,10 +115,7 @@ func (b *Bus) buildIndex(ctx context.Context) error {
 // was seen and whose beginning was not.
 func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]struct{}) ([]events.Key, error) {
 	issued := map[string]struct{}{}
-	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, From: begin, HeadersOnly: true}, func(m Entry) error {
-		if m.Seq > end {
-			return errEnough
-		}
+	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, From: begin, To: end, HeadersOnly: true}, func(m Entry) error {
 		k := keyOf(m.Subject)
 		switch name := events.Name(strings.TrimPrefix(m.Subject, k+".")); {
 		case name.Opens():
@@ -142,7 +129,7 @@ func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]s
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errEnough) {
+	if err != nil {
 		return nil, err
 	}
 	var open []events.Key
@@ -155,5 +142,3 @@ func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]s
 	}
 	return open, nil
 }
-
-var errEnough = errors.New("enough")

@@ -41,7 +41,7 @@ func (b *Bus) Tries(ctx context.Context, shop, order string, before uint64) ([]T
 	}
 	tries := []Try{{shop, order}}
 	for _, m := range placed {
-		o, err := events.DecodeOrder(m.Message())
+		o, err := events.DecodeOrder(m.Message)
 		if err != nil || m.Seq >= before || o.InvoiceID == "" {
 			continue
 		}
@@ -74,33 +74,4 @@ func (b *Bus) PublishRaw(ctx context.Context, subject, id string, body []byte) e
 func (b *Bus) PublishOnce(ctx context.Context, subject string, body []byte) error {
 	_, err := b.js.Publish(ctx, subject, body)
 	return err
-}
-
-// Hint asks whoever polls the invoice to do so now. It may be lost.
-func (b *Bus) Hint(k events.Key) error { return b.nc.Publish(k.Hint(), nil) }
-
-// HintIssued tells whoever has the invoice's entry that it can be polled now. It is a subject of the invoicer's own: what comes
-// on it was not sent by whoever reaches the gateway. It may be lost.
-func (b *Bus) HintIssued(k events.Key) error { return b.nc.Publish(k.IssuedHint(), nil) }
-
-// Hints gives every hint to take, and every one of the invoicer's to issued, until ctx ends.
-func (b *Bus) Hints(ctx context.Context, take, issued func(events.Key)) error {
-	for subject, f := range map[string]func(events.Key){"hints.*.*": take, "issued.*.*": issued} {
-		sub, err := b.nc.Subscribe(subject, func(m *nats.Msg) {
-			if k, ok := hinted(m.Subject); ok {
-				f(k)
-			}
-		})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = sub.Unsubscribe() }()
-	}
-	<-ctx.Done()
-	return nil
-}
-
-func hinted(subject string) (events.Key, bool) {
-	a, err := events.ParseSubject(subject + ".now")
-	return a.Key(), err == nil
 }

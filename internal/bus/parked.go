@@ -1,9 +1,12 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -33,20 +36,13 @@ type ParkedDecided struct {
 // a new record.
 func (p ParkedMessage) Open() bool { return p.Decided.Event == "" }
 
-// ScanParked goes through PARKED from a sequence on: it gives each parked message to parked, and each decision about one to
-// decided, with the message's sequence. It returns the sequence up to which it has read. What cannot be read is a parked message.
-func (b *Bus) ScanParked(ctx context.Context, from uint64, parked func(ParkedMessage), decided func(seq uint64, d ParkedDecided)) (uint64, error) {
-	read := max(from, 1) - 1
-	err := b.scanParked(ctx, Scan{Stream: events.ParkedStream, From: from},
-		func(m ParkedMessage) { parked(m); read = m.Seq },
-		func(seq uint64, d ParkedDecided) { decided(seq, d); read = d.seq })
-	return read, err
-}
-
-func (b *Bus) scanParked(ctx context.Context, s Scan, parked func(ParkedMessage), decided func(seq uint64, d ParkedDecided)) error {
+// scanParked gives each parked message of the scan to parked, and each decision about one to decided. What cannot be read is a
+// parked message.
+func (b *Bus) scanParked(ctx context.Context, s Scan, parked func(ParkedMessage), decided func(ParkedDecided)) error {
+	s.Stream = events.ParkedStream
 	_, err := b.Scan(ctx, s, func(e Entry) error {
 		if m, d := parkedRecord(e); d.Event != "" {
-			decided(d.of, d)
+			decided(d)
 		} else {
 			parked(m)
 		}
@@ -67,15 +63,14 @@ func parkedRecord(e Entry) (ParkedMessage, ParkedDecided) {
 
 // ParkedMessages gives every message that was ever parked, oldest first, with what became of it.
 func (b *Bus) ParkedMessages(ctx context.Context) ([]ParkedMessage, error) {
-	var all parkedJoin
-	_, err := b.ScanParked(ctx, 0, all.parked, all.decided)
-	return all.list, err
+	return b.joinParked(ctx, Scan{})
 }
 
 // ErrNotParked says that a record of PARKED is no parked message but a decision about one.
 var ErrNotParked = errors.New("not a parked message")
 
-// ParkedAt gives one parked message, with what became of it.
+// ParkedAt gives one parked message, with what became of it. The error is [ErrNoMessage] when there is none of that sequence, and
+// [ErrNotParked] when it is another record.
 func (b *Bus) ParkedAt(ctx context.Context, seq uint64) (ParkedMessage, error) {
 	e, err := b.MessageAt(ctx, events.ParkedStream, seq)
 	if err != nil {
@@ -90,82 +85,76 @@ func (b *Bus) ParkedAt(ctx context.Context, seq uint64) (ParkedMessage, error) {
 	case d.Event != "":
 		return m, fmt.Errorf("message %d is the dismissal of the parked message %d: %w", seq, d.of, ErrNotParked)
 	}
-	var join parkedJoin
-	if err := b.scanParked(ctx, Scan{Stream: events.ParkedStream, Filters: []string{e.Subject}}, join.parked, join.decided); err != nil {
-		return m, err
+	all, err := b.joinParked(ctx, Scan{Filters: []string{e.Subject}})
+	if i := slices.IndexFunc(all, func(known ParkedMessage) bool { return known.Seq == seq }); i >= 0 {
+		m = all[i]
 	}
-	for _, known := range join.list {
-		if known.Seq == seq {
-			return known, nil
+	return m, err
+}
+
+// joinParked joins the parked messages of the scan with what became of them.
+func (b *Bus) joinParked(ctx context.Context, s Scan) (list []ParkedMessage, err error) {
+	type original struct { // the message that a worker could not handle, and the worker
+		consumer, stream string
+		seq              uint64
+	}
+	at, last := map[uint64]int{}, map[original]int{} // places in the list: by sequence on PARKED, and of the last record of an original
+	err = b.scanParked(ctx, s, func(m ParkedMessage) {
+		o := original{m.Consumer, m.Stream, m.Sequence}
+		if before, known := last[o]; known && m.Err == nil && !list[before].Open() {
+			list[before].Again = m.Seq
 		}
+		at[m.Seq], last[o] = len(list), len(list)
+		list = append(list, m)
+	}, func(d ParkedDecided) {
+		if i, known := at[d.of]; known {
+			list[i].Decided = d
+		}
+	})
+	return list, err
+}
+
+// LastParked gives what the worker has parked of a shop's invoice, order or period, all by their subject tokens, if that is the
+// last record of it: ok is false when there is none, or when a person has replayed or dismissed something of it since.
+func (b *Bus) LastParked(ctx context.Context, worker, shop, id string) (p events.Parked, ok bool, err error) {
+	last, err := b.last(ctx, events.ParkedStream, events.ParkedSubject(worker, shop, id))
+	if err != nil || last.Seq == 0 {
+		return p, false, err
 	}
-	return m, nil
+	p, event, err := DecodeParked(last.Body)
+	return p, err == nil && event == events.ParkedParked, err
 }
 
-// parkedJoin joins parked messages with what became of them.
-type parkedJoin struct {
-	list []ParkedMessage
-	at   map[uint64]int         // place in the list, by sequence on PARKED
-	last map[parkedOriginal]int // place in the list of the last record of an original
+// OpenParked gives the parked messages that wait for a person, oldest first.
+func (b *Bus) OpenParked(ctx context.Context) ([]ParkedMessage, error) {
+	var open openParked
+	err := open.read(ctx, b)
+	return open.list(), err
 }
 
-// parkedOriginal names the message that a worker could not handle, and the worker.
-type parkedOriginal struct {
-	consumer, stream string
-	seq              uint64
-}
-
-func (j *parkedJoin) parked(m ParkedMessage) {
-	if j.at == nil {
-		j.at, j.last = map[uint64]int{}, map[parkedOriginal]int{}
-	}
-	original := parkedOriginal{m.Consumer, m.Stream, m.Sequence}
-	if before, known := j.last[original]; known && m.Err == nil && !j.list[before].Open() {
-		j.list[before].Again = m.Seq
-	}
-	j.at[m.Seq], j.last[original] = len(j.list), len(j.list)
-	j.list = append(j.list, m)
-}
-
-func (j *parkedJoin) decided(seq uint64, d ParkedDecided) {
-	if i, known := j.at[seq]; known {
-		j.list[i].Decided = d
-	}
-}
-
-// OpenParked counts the messages that are parked and were neither replayed nor dismissed, and tells when the oldest of them was parked.
-func (b *Bus) OpenParked(ctx context.Context) (n int, oldest time.Time, err error) {
-	open := openParked{}
-	if err := open.read(ctx, b); err != nil {
-		return 0, oldest, err
-	}
-	return len(open.since), open.oldest(), nil
-}
-
-// openParked are the parked messages that were neither replayed nor dismissed, as far as PARKED is read. It keeps of each no more than when
-// it was parked.
+// openParked are the parked messages that wait for a person, as far as PARKED is read.
 type openParked struct {
-	upTo  uint64
-	since map[uint64]time.Time
+	counts bool // the messages are only counted: what they hold is not kept
+	upTo   uint64
+	open   map[uint64]ParkedMessage // by sequence
 }
 
 // read goes on where the last reading ended, also when that was interrupted.
 func (o *openParked) read(ctx context.Context, b *Bus) error {
-	if o.since == nil {
-		o.since = map[uint64]time.Time{}
+	if o.open == nil {
+		o.open = map[uint64]ParkedMessage{}
 	}
-	var err error
-	o.upTo, err = b.ScanParked(ctx, o.upTo+1,
-		func(p ParkedMessage) { o.since[p.Seq] = p.Stored },
-		func(seq uint64, _ ParkedDecided) { delete(o.since, seq) })
-	return err
+	return b.scanParked(ctx, Scan{From: o.upTo + 1}, func(m ParkedMessage) {
+		if o.upTo = m.Seq; o.counts {
+			m = ParkedMessage{Seq: m.Seq, Stored: m.Stored}
+		}
+		o.open[m.Seq] = m
+	}, func(d ParkedDecided) {
+		o.upTo = d.seq
+		delete(o.open, d.of)
+	})
 }
 
-func (o *openParked) oldest() (oldest time.Time) {
-	for _, at := range o.since {
-		if oldest.IsZero() || at.Before(oldest) {
-			oldest = at
-		}
-	}
-	return oldest
+func (o *openParked) list() []ParkedMessage {
+	return slices.SortedFunc(maps.Values(o.open), func(a, b ParkedMessage) int { return cmp.Compare(a.Seq, b.Seq) })
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// countingTime bounds how long a scrape waits for the counting of what is parked.
+// countingTime bounds how long a scrape waits for the parked messages to be counted.
 const countingTime = time.Second
 
 // ParkedGauge tells at each scrape how many messages are parked and neither replayed nor dismissed, and how old the
@@ -26,6 +26,7 @@ type ParkedGauge struct {
 func NewParkedGauge(b *Bus) *ParkedGauge {
 	return &ParkedGauge{
 		bus:    b,
+		open:   openParked{counts: true},
 		count:  prometheus.NewDesc("seqrflow_parked_open", "Messages that are parked and were neither replayed nor dismissed, by all workers.", nil, nil),
 		oldest: prometheus.NewDesc("seqrflow_parked_oldest_seconds", "Seconds since the oldest of the open parked messages was parked; 0 when there is none.", nil, nil),
 	}
@@ -54,10 +55,10 @@ func (g *ParkedGauge) Collect(ch chan<- prometheus.Metric) {
 		g.bus.log.Warn().Err(err).Uint64("read", g.open.upTo).Msg("counting what is parked; the next scrape goes on")
 		return
 	}
-	age := time.Duration(0)
-	if at := g.open.oldest(); !at.IsZero() {
-		age = max(0, g.bus.Now().Sub(at))
+	open, age := g.open.list(), time.Duration(0)
+	if len(open) > 0 {
+		age = max(0, g.bus.Now().Sub(open[0].Stored))
 	}
-	ch <- prometheus.MustNewConstMetric(g.count, prometheus.GaugeValue, float64(len(g.open.since)))
+	ch <- prometheus.MustNewConstMetric(g.count, prometheus.GaugeValue, float64(len(open)))
 	ch <- prometheus.MustNewConstMetric(g.oldest, prometheus.GaugeValue, age.Seconds())
 }

@@ -15,14 +15,11 @@ import (
 type LoadedPeriod struct {
 	events.Period
 	Key     events.PeriodKey
-	Seq     uint64
-	EventID string
+	Seq     uint64 // of the last message under the period's subjects
+	eventID string // of that message
 }
 
-// ErrPeriodUsed says that a closing of this name has been asked for before: it is never done twice.
-var ErrPeriodUsed = errors.New("a closing of this name has been asked for before")
-
-// ErrPeriodUnreadable says that an event of PERIODS is not what the reconciler or a request for it writes.
+// ErrPeriodUnreadable says that the last event of a period is none that can be read.
 var ErrPeriodUnreadable = errors.New("unreadable period event")
 
 // LoadPeriod gives the period as its last event has it.
@@ -32,7 +29,7 @@ func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod,
 	if err != nil || last.Seq == 0 {
 		return l, err
 	}
-	l.Seq, l.EventID = last.Seq, last.eventID()
+	l.Seq, l.eventID = last.Seq, last.eventID()
 	l.Period, err = DecodePeriod(last.Body)
 	return l, err
 }
@@ -58,7 +55,7 @@ type DecidePeriod func(events.Period) (events.Period, error)
 func (b *Bus) UpdatePeriod(ctx context.Context, worker string, k events.PeriodKey, decide DecidePeriod) (events.Period, error) {
 	load := func(ctx context.Context) (version[events.Period], error) {
 		l, err := b.LoadPeriod(ctx, k)
-		return version[events.Period]{l.Period, l.Seq, l.EventID}, err
+		return version[events.Period]{l.Period, l.Seq, l.eventID}, err
 	}
 	at, err := load(ctx)
 	if err != nil {
@@ -74,7 +71,7 @@ func (b *Bus) UpdatePeriod(ctx context.Context, worker string, k events.PeriodKe
 
 func (b *Bus) appendPeriod(ctx context.Context, worker string, k events.PeriodKey, expected uint64, next events.Period, id string) error {
 	c := next.Change
-	e, err := events.NewEnvelope(id, "/seqrflow/"+worker, "period."+string(c.Event), next.Shop+"/"+next.Period, c.At, next)
+	e, err := events.NewEnvelope(id, sourceOf(worker), "period."+string(c.Event), next.Shop+"/"+next.Period, c.At, next)
 	if err != nil {
 		return err
 	}
@@ -84,36 +81,4 @@ func (b *Bus) appendPeriod(ctx context.Context, worker string, k events.PeriodKe
 	b.log.Info().Str("worker", worker).Str("shop", k.Shop).Str("period", k.Period).
 		Str("event", string(c.Event)).Str("from", string(c.From)).Str("why", c.Why).Msg("recorded")
 	return nil
-}
-
-// RequestClose asks the reconciler to close a period under a name that was never used for the shop.
-// For one that was, it gives the period as it is, and ErrPeriodUsed.
-func (b *Bus) RequestClose(ctx context.Context, by, shop, period, why string) (events.Period, error) {
-	fact := events.Fact{At: b.Now(), Why: why}
-	used := false
-	p, err := b.UpdatePeriod(ctx, by, events.PeriodKeyOf(shop, period), func(p events.Period) (events.Period, error) {
-		if used = p.State != ""; used {
-			return p, ErrNothing
-		}
-		return p.ClosingAsked(shop, period, by, fact)
-	})
-	if err == nil && used {
-		err = fmt.Errorf("%s/%s: %w", shop, period, ErrPeriodUsed)
-	}
-	return p, err
-}
-
-// PeriodParked gives the complaint of the reconciler that lies parked for the period and that nobody
-// has sent back or dismissed since; ok is false when there is none.
-func (b *Bus) PeriodParked(ctx context.Context, k events.PeriodKey) (p events.Parked, ok bool, err error) {
-	last, err := b.last(ctx, events.ParkedStream, periodParked(k))
-	if err != nil || last.Seq == 0 {
-		return p, false, err
-	}
-	p, event, err := DecodeParked(last.Body)
-	return p, err == nil && event == events.ParkedParked, err
-}
-
-func periodParked(k events.PeriodKey) string {
-	return events.ParkedSubject("reconciler", k.Shop, k.Period)
 }

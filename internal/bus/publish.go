@@ -54,9 +54,10 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.Publis
 	var said error // the last refusal: it says more than that the time is over
 	for {
 		once, cancel := context.WithTimeout(allowed, requestTimeout)
+		begun := time.Now()
 		ack, err := b.js.PublishMsg(once, m, opts...)
 		cancel()
-		b.noteWrite(m.Subject, err)
+		b.noteWrite(m.Subject, time.Since(begun), err)
 		if err == nil {
 			b.history.saw(ack.Stream, ack.Sequence)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // ErrNoMessage says that the stream has no message of that sequence.
@@ -51,7 +53,7 @@ func (b *Bus) one(ctx context.Context, stream string, ask func(context.Context, 
 	case err != nil:
 		return Entry{}, err
 	}
-	return Entry{Stream: stream, Seq: m.Sequence, Subject: m.Subject, Time: m.Time, Header: m.Header, Body: m.Data}, nil
+	return Entry{events.Message{Subject: m.Subject, Header: m.Header, Body: m.Data}, stream, m.Sequence, m.Time}, nil
 }
 
 // info asks for the state of a stream.

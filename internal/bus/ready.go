@@ -16,9 +16,9 @@ import (
 const readyFor = 2 * time.Second
 
 // Ready says whether the work of these consumers can be done now: the broker is reached, has JetStream and the streams, this
-// process receives each consumer's messages, and the broker takes what it writes. The error says what is wrong. Without
-// consumers, as for a process that keeps no stream, only the broker and JetStream are looked at.
-func (b *Bus) Ready(ctx context.Context, consumers []Consumer) error {
+// process receives each consumer's messages, and the broker takes what it writes, which may be tried under the process's name.
+// The error says what is wrong. Without consumers only the broker, JetStream and writing are looked at. It takes 2 s at most.
+func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) error {
 	if s := b.nc.Status(); s != nats.CONNECTED {
 		return fmt.Errorf("broker: %s", s)
 	}
@@ -47,11 +47,7 @@ func (b *Bus) Ready(ctx context.Context, consumers []Consumer) error {
 			return fmt.Errorf("consumer %s of %s: %w", c.Name, c.Stream, Explain(b.denied(err)))
 		}
 	}
-	who := "gateway"
-	if len(consumers) > 0 {
-		who = consumers[0].Worker
-	}
-	if err := b.writable(ctx, who, len(consumers) > 0); err != nil {
+	if err := b.writable(ctx, process, len(consumers) > 0); err != nil {
 		return fmt.Errorf("the broker refuses what is written: %w", err)
 	}
 	return nil

@@ -42,7 +42,7 @@ func connect(t *testing.T, s *server.Server, log *lines, reg prometheus.Register
 func readiness(t *testing.T, b *bus.Bus, c bus.Consumer, want string) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		err := b.Ready(t.Context(), []bus.Consumer{c})
+		err := b.Ready(t.Context(), c.Worker, []bus.Consumer{c})
 		if want == "" && err == nil || want != "" && err != nil && strings.Contains(err.Error(), want) {
 			return
 		}

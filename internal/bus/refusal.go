@@ -14,23 +14,28 @@ import (
 )
 
 // refusals are the kinds of subjects, by their first token, of which the broker has refused this process's last write for
-// want of room.
+// want of room, or has not answered it.
 type refusals struct {
-	mu  sync.Mutex
-	of  map[string]error
-	any time.Time // when the last one was refused
+	mu sync.Mutex
+	of map[string]refusal
 }
 
-func (r *refusals) note(kind string, err error) (refusing bool) {
+type refusal struct {
+	err    error
+	at     time.Time
+	silent bool // no answer came
+}
+
+func (r *refusals) note(kind string, last refusal) (refusing bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err == nil {
+	if last.err == nil {
 		delete(r.of, kind)
 	} else {
 		if r.of == nil {
-			r.of = map[string]error{}
+			r.of = map[string]refusal{}
 		}
-		r.of[kind], r.any = err, time.Now()
+		r.of[kind] = last
 	}
 	return len(r.of) > 0
 }
@@ -41,29 +46,44 @@ func (r *refusals) clear() {
 	clear(r.of)
 }
 
-func (r *refusals) last() (at time.Time, err error) {
+// last gives the newest of them; its err is nil when there is none.
+func (r *refusals) last() (last refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, err := range r.of {
-		return r.any, err
+	for _, one := range r.of {
+		if one.at.After(last.at) {
+			last = one
+		}
 	}
-	return r.any, nil
+	return last
 }
 
-// noteWrite remembers whether the broker refused a write for want of room.
-func (b *Bus) noteWrite(subject string, err error) {
-	if err != nil && !IsNoRoom(err) {
-		return // it says nothing about room
-	}
-	if err != nil {
+// silentAfter is how long a write on a connection that is up must have waited in vain to count as one that is not answered. A
+// stream whose file could not be written, on a full disk for instance, answers nothing, also when there is room again.
+const silentAfter = time.Second
+
+// noteWrite remembers whether the broker refused a write for want of room, or did not answer it.
+func (b *Bus) noteWrite(subject string, took time.Duration, err error) {
+	now := time.Now()
+	last := refusal{err: err, at: now}
+	switch {
+	case err == nil && !b.refusing.Load():
+		return
+	case err == nil:
+	case IsNoRoom(err):
 		b.metrics.refusedWrites.Inc()
 		b.room.mu.Lock()
-		b.room.refused = time.Now()
+		b.room.refused = now
 		b.room.mu.Unlock()
-	} else if !b.refusing.Load() {
-		return
+	case errors.Is(err, context.DeadlineExceeded) && took >= silentAfter && b.nc.IsConnected():
+		last.silent, last.err = true, fmt.Errorf("%s was not acknowledged within %s", subject, took.Round(100*time.Millisecond))
+		b.room.mu.Lock()
+		b.room.unanswered = now
+		b.room.mu.Unlock()
+	default:
+		return // it says nothing about the storage
 	}
-	b.setRefusing(b.refusals.note(token(subject, 0), err))
+	b.setRefusing(b.refusals.note(token(subject, 0), last))
 }
 
 func (b *Bus) setRefusing(refusing bool) {
@@ -89,15 +109,19 @@ func IsNoRoom(err error) bool {
 	return false
 }
 
-// askAgainAfter is how long a refused write counts before another is tried to find out whether there is room again.
-const askAgainAfter = time.Second
+const (
+	// askAgainAfter is how long a refused write counts before another is tried to find out whether there is room again.
+	askAgainAfter = time.Second
+	// silentFor is how long a write that was not answered counts: only another write to the same stream can tell more.
+	silentFor = 30 * time.Second
+)
 
-// writable gives the error of the last write that the broker refused. When no write was tried since, it finds out by a write
-// that nobody reads, and, if it may look at them, by the streams' limits.
+// writable gives the error of the last write that the broker refused or did not answer. When no write was tried since, it finds
+// out by a write that nobody reads, and, if it may look at them, by the streams' limits.
 func (b *Bus) writable(ctx context.Context, who string, limits bool) error {
-	at, err := b.refusals.last()
-	if err == nil || time.Since(at) < askAgainAfter {
-		return err
+	last := b.refusals.last()
+	if age := time.Since(last.at); last.err == nil || age < askAgainAfter || last.silent && age < silentFor {
+		return last.err
 	}
 	if limits {
 		b.room.mu.Lock()

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -46,14 +45,8 @@ func (b *Bus) MarkRestored(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("stream %s: %w", events.InvoicesStream, b.denied(err))
 	}
 	info := s.CachedInfo()
-	cfg, at := info.Config, info.TimeStamp.UTC()
-	cfg.Metadata = maps.Clone(cfg.Metadata)
-	if cfg.Metadata == nil {
-		cfg.Metadata = map[string]string{}
-	}
-	cfg.Metadata[restoredKey] = at.Format(time.RFC3339Nano)
-	_, err = b.js.UpdateStream(ctx, cfg)
-	return at, b.denied(err)
+	at := info.TimeStamp.UTC()
+	return at, b.denied(b.mark(ctx, info.Config, restoredKey, at.Format(time.RFC3339Nano)))
 }
 
 // RestoredAt is when the broker was restored from a backup, as it is known right now; zero is never. A stream that ends before

@@ -17,12 +17,14 @@ import (
 // reserve.
 var ErrNoRoom = errors.New("the broker's storage is nearly full")
 
+var errUnanswered = errors.New("the broker did not answer a write a moment ago: nothing new begins before it stores events again")
+
 const (
 	// reserve is the part of a limit, in percent, that is kept for the events of invoices that are open already.
 	reserve = 10
 	// roomFor is how long a look at the limits counts.
 	roomFor = time.Second
-	// refusedFor is how long nothing new begins after the broker has refused a write for want of room.
+	// refusedFor is how long nothing new begins after the broker has refused a write for want of room, or has not answered one.
 	refusedFor = 5 * time.Second
 	// accountFor is how long the account is not asked about after it could not be: most workers may not.
 	accountFor = time.Minute
@@ -36,7 +38,9 @@ type room struct {
 	begun   uint64 // bytes of what began since then
 	largest int64  // message that each stream takes; 0 is any
 	refused time.Time
-	denied  time.Time // when the account could not be asked about
+	// unanswered is when a write was last not answered.
+	unanswered time.Time
+	denied     time.Time // when the account could not be asked about
 }
 
 // Room says whether the broker has room for something new whose largest event will have this many bytes. The error is
@@ -51,6 +55,9 @@ func (b *Bus) Room(ctx context.Context, size int) error {
 	now := time.Now()
 	if now.Sub(r.refused) < refusedFor {
 		return fmt.Errorf("%w: it refused a write a moment ago", ErrNoRoom)
+	}
+	if now.Sub(r.unanswered) < refusedFor {
+		return errUnanswered
 	}
 	if now.Sub(r.looked) >= roomFor || r.begun > beginAtMost {
 		err := b.look(ctx)

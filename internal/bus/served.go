@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -43,11 +41,7 @@ func newServed(b *Bus, c Consumer) *served {
 
 // listen answers and hears answers until the returned function is called.
 func (s *served) listen() (stop func(), err error) {
-	sub, err := s.bus.nc.Subscribe(ServingSubject(s.spec.Worker), func(m *nats.Msg) { s.hear(string(m.Data)) })
-	if err != nil {
-		return nil, err
-	}
-	return func() { _ = sub.Unsubscribe() }, nil
+	return s.bus.Subscribe(ServingSubject(s.spec.Worker), func(_ string, text []byte) { s.hear(string(text)) })
 }
 
 func (s *served) hear(text string) {
@@ -85,7 +79,7 @@ func (s *served) say(text string) {
 	}
 	s.mu.Unlock()
 	if !again {
-		_ = s.bus.nc.Publish(ServingSubject(s.spec.Worker), []byte(text)) // without an answer it is asked again
+		_ = s.bus.Publish(ServingSubject(s.spec.Worker), []byte(text)) // without an answer it is asked again
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"time"
 
@@ -149,6 +150,19 @@ func (b *Bus) EnsureExtraStream(ctx context.Context, cfg jetstream.StreamConfig)
 		return false, fmt.Errorf("stream %s: %w", cfg.Name, err)
 	}
 	return true, nil
+}
+
+// mark keeps a value of ours in the settings of a stream.
+func (b *Bus) mark(ctx context.Context, cfg jetstream.StreamConfig, key, value string) error {
+	cfg.Metadata = maps.Clone(cfg.Metadata)
+	if cfg.Metadata == nil {
+		cfg.Metadata = map[string]string{}
+	}
+	cfg.Metadata[key] = value
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	_, err := b.js.UpdateStream(ctx, cfg)
+	return err
 }
 
 // EnsureConsumers makes the durables that are missing, or brings those that are there up to date.

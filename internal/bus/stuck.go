@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -65,27 +63,27 @@ func AboutStuck(subject string) bool {
 func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck, error) {
 	var mu sync.Mutex
 	var out []Stuck
-	sub, err := b.nc.Subscribe(ToldSubjects, func(m *nats.Msg) {
+	stop, err := b.Subscribe(ToldSubjects, func(subject string, body []byte) {
 		var all []Stuck
-		if token(m.Subject, 2) != shop || !slices.Contains(ids, token(m.Subject, 3)) || json.Unmarshal(m.Data, &all) != nil {
-			return // somebody else has asked
+		if token(subject, 2) != shop || !slices.Contains(ids, token(subject, 3)) || json.Unmarshal(body, &all) != nil {
+			return // it answers another question
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		for _, s := range all {
-			s.Worker = token(m.Subject, 1) // the subject is what the broker has checked
+			s.Worker = token(subject, 1) // the subject is what the broker has checked
 			out = append(out, s)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = sub.Unsubscribe() }()
+	defer stop()
 	if err := b.nc.FlushWithContext(ctx); err != nil { // the answers must not be quicker than the subscriptions
 		return nil, err
 	}
 	for _, id := range ids {
-		if err := b.nc.Publish(stuckPrefix+shop+"."+id, nil); err != nil {
+		if err := b.Publish(stuckPrefix+shop+"."+id, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -97,24 +95,20 @@ func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck
 
 // AnswerStuck lets find answer questions about a shop's invoices and orders until stop is called.
 func (b *Bus) AnswerStuck(worker string, find func(shop, id string) []Stuck) (stop func(), err error) {
-	sub, err := b.nc.Subscribe(StuckSubjects, func(m *nats.Msg) {
-		shop, id := token(m.Subject, 1), token(m.Subject, 2)
+	return b.Subscribe(StuckSubjects, func(subject string, _ []byte) {
+		shop, id := token(subject, 1), token(subject, 2)
 		all := find(shop, id)
 		if len(all) == 0 {
 			return
 		}
 		body, err := events.Encode(all)
 		if err == nil {
-			err = b.nc.Publish(toldPrefix+worker+"."+shop+"."+id, body)
+			err = b.Publish(toldPrefix+worker+"."+shop+"."+id, body)
 		}
 		if err != nil && b.sometimes.OK("told") {
 			b.log.Debug().Err(err).Str("worker", worker).Msg("telling why a message is stuck")
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
-	return func() { _ = sub.Unsubscribe() }, nil
 }
 
 const (

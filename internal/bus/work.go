@@ -56,17 +56,11 @@ type work struct {
 	strange  *Strangers     // messages that this copy does not serve
 }
 
-// arrive leases a message and queues it. It never blocks.
-func (w *work) arrive(ctx context.Context, k *keeper, spec Consumer, m jetstream.Msg) {
-	l := k.lease(ctx, m)
-	if l == nil {
-		return
-	}
-	j := &job{lease: l, seq: l.seq, key: keyOf(l.Subject)}
-	if l.replay = spec.Stream != w.spec.Stream; l.replay {
+// arrive queues a message. It never blocks.
+func (w *work) arrive(_ context.Context, l *Lease) {
+	j := &job{lease: l, seq: l.seq, key: keyOf(l.Subject), shop: token(l.Subject, 1)}
+	if l.replay {
 		j.shop = token(l.Subject, 2)
-	} else {
-		j.shop = token(l.Subject, 1)
 	}
 	terminal, err := w.spec.Serves(j.shop)
 	w.troubles.saw(l.Delivery, time.Now())
@@ -185,20 +179,12 @@ func (w *work) outcome(j *job) Outcome {
 	return o
 }
 
-// fetch completes the delivery: its body, or the message that a person has sent back.
-func (w *work) fetch(l *Lease) (err error) {
-	ctx := w.inHand
-	if err := w.bus.body(ctx, &l.Delivery); err != nil {
+// fetch completes the delivery.
+func (w *work) fetch(l *Lease) error {
+	if err := l.fetch(w.inHand); err != nil || l.replay || !w.bus.older(l.Delivery, w.spec) {
 		return err
 	}
-	if l.replay {
-		l.Delivery, err = w.bus.original(ctx, w.spec, l.Delivery)
-		return err
-	}
-	if !w.bus.older(l.Delivery, w.spec) {
-		return nil
-	}
-	settled, _, err := w.bus.wasParked(ctx, w.spec, l.Delivery)
+	settled, _, err := w.bus.wasParked(w.inHand, w.spec, l.Delivery)
 	if err == nil && settled {
 		return errNotOurs // a person has it: only a replay brings it here again
 	}
@@ -237,7 +223,7 @@ func (w *work) settle(l *Lease, o Outcome, terminal string) {
 		l.GiveBack(w.spec.Backoff.after(attempts))
 	case snooze, silent:
 		if o.after == 0 {
-			o.after = w.spec.Backoff.atAge(w.bus.now().Sub(l.At))
+			o.after = w.spec.Backoff.atAge(w.bus.now().Sub(l.Time))
 		}
 		l.GiveBack(min(o.after, w.spec.Backoff.Most))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/reconciler"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 // markTransactionPeriod: the shop closes, and the report of the period is fetched.
 func markTransactionPeriod(e *exam, ctx context.Context) {
 	k := events.PeriodKeyOf(shop, "certify-"+e.id)
-	_, err := e.bus.RequestClose(ctx, "certify", shop, k.Period, "certification procedure")
+	_, err := reconciler.RequestClose(ctx, e.bus, "certify", shop, k.Period, "certification procedure")
 	if !e.did("the shop closes its period", err, k.Period) {
 		return
 	}

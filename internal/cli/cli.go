@@ -14,8 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 )
 
 // root is every command, in the order of --help.
@@ -187,7 +187,7 @@ func parser(r *root, stdout, stderr io.Writer) (*kong.Kong, error) {
 	if err != nil {
 		return nil, err
 	}
-	hide(k, "up", append(bus.CredentialFlags(), "nats", "replicas", "provider", "provider-http")...)
+	hide(k, "up", append(natsauth.CredentialFlags(), "nats", "replicas", "provider", "provider-http")...)
 	return k, nil
 }
 

@@ -53,8 +53,8 @@ func (x closeCmd) Run(c *console) error {
 	if ask, err := x.agreed(c, b); err != nil || !ask {
 		return err
 	}
-	switch _, err = b.RequestClose(c.ctx, "cli", x.Shop, x.Period, "asked for at the command line"); {
-	case errors.Is(err, bus.ErrPeriodUsed):
+	switch _, err = reconciler.RequestClose(c.ctx, b, "cli", x.Shop, x.Period, "asked for at the command line"); {
+	case errors.Is(err, reconciler.ErrUsed):
 		fmt.Fprintf(c.err, "%v; showing what came of it\n", err)
 	case err != nil:
 		return err
@@ -63,7 +63,7 @@ func (x closeCmd) Run(c *console) error {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, x.Timeout)
 	defer cancel()
-	p, err := b.AwaitPeriod(ctx, events.PeriodKeyOf(x.Shop, x.Period))
+	p, err := reconciler.Await(ctx, b, events.PeriodKeyOf(x.Shop, x.Period))
 	if err != nil {
 		return x.explain(p, err)
 	}
@@ -111,7 +111,7 @@ func (x closeCmd) agreed(c *console, b *bus.Bus) (bool, error) {
 }
 
 func (x closeCmd) explain(p events.Period, err error) error {
-	var stuck *bus.PeriodParkedError
+	var stuck *reconciler.ParkedError
 	switch {
 	case errors.As(err, &stuck):
 		return fmt.Errorf("%w\nWhen the cause is mended: seqrflow parked list --worker reconciler --open, and parked replay", err)

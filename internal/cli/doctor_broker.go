@@ -10,6 +10,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -53,10 +54,10 @@ const hearing = 2500 * time.Millisecond
 
 // openFinding compares the index of open invoices with what living pollers say that they hold.
 func openFinding(ctx context.Context, b *bus.Bus) finding {
-	var roll bus.Roll
+	var living watching.Pollers
 	listening, stop := context.WithTimeout(ctx, hearing)
 	defer stop()
-	if err := b.Announcements(listening, func(w bus.Watching) { roll.Note(w, time.Now()) }); err != nil {
+	if err := watching.Listen(listening, b, func(a watching.Announcement) { living.Note(a, time.Now()) }); err != nil {
 		return finding{fail, "listening for pollers: " + err.Error(), "see the broker's log"}
 	}
 	open, err := b.OpenCount(ctx)
@@ -66,10 +67,7 @@ func openFinding(ctx context.Context, b *bus.Bus) finding {
 		}
 		return finding{fail, "index of open invoices: " + err.Error(), "see the broker's log"}
 	}
-	held, pollers := 0, roll.Living(time.Now())
-	for _, w := range pollers {
-		held += w.Held
-	}
+	held, pollers := living.Held(time.Now()), living.Living(time.Now())
 	switch {
 	case open > 0 && len(pollers) == 0:
 		return finding{fail, fmt.Sprintf("%d invoices are open and no poller runs: what is paid now is reversed after 20 s", open), "run one: seqrflow run poller"}
@@ -136,17 +134,17 @@ func clockFinding(ahead, took time.Duration) finding {
 }
 
 func parkedFinding(ctx context.Context, b *bus.Bus) finding {
-	open, oldest, err := b.OpenParked(ctx)
+	open, err := b.OpenParked(ctx)
 	if err != nil {
 		if bus.IsMissing(err) {
 			return finding{ok, "nothing is parked", ""}
 		}
 		return finding{fail, "parked messages: " + err.Error(), "see the broker's log"}
 	}
-	if open == 0 {
+	if len(open) == 0 {
 		return finding{ok, "nothing is parked", ""}
 	}
-	return parkedFor(open, b.Now().Sub(oldest))
+	return parkedFor(len(open), b.Now().Sub(open[0].Stored))
 }
 
 func parkedFor(n int, oldest time.Duration) finding {

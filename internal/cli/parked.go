@@ -51,9 +51,9 @@ func parkedOf(m bus.ParkedMessage) parked {
 	return parked{m}
 }
 
-// parkedAll gives every parked message, oldest first, joined with what became of it. An empty worker is any.
-func parkedAll(ctx context.Context, b *bus.Bus, worker string) ([]parked, error) {
-	all, err := b.ParkedMessages(ctx)
+// parkedBy gives those of the messages that read finds which the worker has parked, oldest first. An empty worker is any.
+func parkedBy(ctx context.Context, read func(context.Context) ([]bus.ParkedMessage, error), worker string) ([]parked, error) {
+	all, err := read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -89,15 +89,16 @@ func (l parkedListCmd) Run(c *console) error {
 		return err
 	}
 	defer b.Close()
-	all, err := parkedAll(c.ctx, b, l.Worker)
+	read := b.ParkedMessages
+	if l.Open {
+		read = b.OpenParked
+	}
+	all, err := parkedBy(c.ctx, read, l.Worker)
 	if err != nil {
 		return err
 	}
 	var rows [][]string
 	for _, p := range all {
-		if l.Open && !p.Open() {
-			continue
-		}
 		if l.JSON {
 			if err := c.json(p.view()); err != nil {
 				return err

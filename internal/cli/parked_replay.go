@@ -86,14 +86,7 @@ func (r parkedReplayCmd) choose(c *console, b *bus.Bus) ([]parked, error) {
 		}
 		return out, nil
 	}
-	all, err := parkedAll(ctx, b, r.Worker)
-	var open []parked
-	for _, p := range all {
-		if p.Open() {
-			open = append(open, p)
-		}
-	}
-	return open, err
+	return parkedBy(ctx, b.OpenParked, r.Worker)
 }
 
 // forecast says what the worker would meet: whether the message can be read now, and how its invoice stands.

@@ -28,20 +28,18 @@ type doubtful struct {
 
 // refundsInDoubt finds every refund that is in doubt or stuck now, oldest first.
 func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]doubtful, error) {
-	invoices, err := reconciler.WithOpenRefunds(ctx, b, shop)
+	var s reconciler.Survey
+	if err := s.Read(ctx, b); err != nil {
+		return nil, err
+	}
+	refunds, err := s.Refunds(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	var out []doubtful
-	for _, ref := range invoices {
-		inv, err := b.Load(ctx, ref.Key())
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range inv.Refunds {
-			if reconciler.Unsettled(inv.Invoice, r, b.Now()) {
-				out = append(out, doubtful{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r, []string{}})
-			}
+	for _, r := range refunds {
+		if inv := r.Invoice; shop == "" || events.Token(shop) == events.Token(inv.Shop) {
+			out = append(out, doubtful{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r.Refund, []string{}})
 		}
 	}
 	return out, reported(ctx, b, out)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"sync"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -27,8 +28,15 @@ type Config struct {
 	Log    zerolog.Logger
 }
 
-// Server is a running NATS server.
-type Server struct{ s *server.Server }
+// Server is a running NATS server. It is safe for concurrent use.
+type Server struct {
+	cfg  Config
+	stop context.CancelFunc // ends the watch over its streams
+	done chan struct{}      // closed when that has ended
+
+	mu sync.Mutex
+	s  *server.Server
+}
 
 // Start is [StartContext] without an end to its patience.
 func Start(cfg Config) (*Server, error) { return StartContext(context.Background(), cfg) }
@@ -41,6 +49,20 @@ func StartContext(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := startServer(ctx, cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Listen != "" {
+		cfg.Listen = s.Addr().String() // with the port that was free
+	}
+	watching, stop := context.WithCancel(context.Background())
+	n := &Server{cfg: cfg, s: s, stop: stop, done: make(chan struct{})}
+	go n.watch(watching, lookEvery)
+	return n, nil
+}
+
+func startServer(ctx context.Context, cfg Config, opts *server.Options) (*server.Server, error) {
 	s, err := server.NewServer(opts)
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS: %w", err)
@@ -50,10 +72,7 @@ func StartContext(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	said := &listener{next: s.Logger()}
 	s.SetLogger(said, cfg.Debug, false)
-	if err := start(ctx, s, said, starting{log: cfg.Log, data: cfg.Data, every: tellEvery}); err != nil {
-		return nil, err
-	}
-	return &Server{s}, nil
+	return s, start(ctx, s, said, starting{log: cfg.Log, data: cfg.Data, every: tellEvery})
 }
 
 func options(cfg Config) (*server.Options, error) {
@@ -90,13 +109,28 @@ func free(listen string) error {
 }
 
 // URL for clients outside this process; "" when it does not listen.
-func (n *Server) URL() string { return n.s.ClientURL() }
+func (n *Server) URL() string { return n.server().ClientURL() }
 
 // InProcess is the option that connects without a socket.
-func (n *Server) InProcess() nats.Option { return nats.InProcessServer(n.s) }
+func (n *Server) InProcess() nats.Option { return nats.InProcessServer(n) }
+
+// InProcessConn implements nats.InProcessConnProvider.
+func (n *Server) InProcessConn() (net.Conn, error) { return n.server().InProcessConn() }
+
+func (n *Server) server() *server.Server {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.s
+}
 
 // Close stops the server and waits until its files are closed.
 func (n *Server) Close() {
-	n.s.Shutdown()
-	n.s.WaitForShutdown()
+	n.stop()
+	<-n.done
+	end(n.server())
+}
+
+func end(s *server.Server) {
+	s.Shutdown()
+	s.WaitForShutdown()
 }

@@ -116,3 +116,12 @@ func TestStartTellsATakenPort(t *testing.T) {
 		t.Errorf("it ends with %v", err)
 	}
 }
+
+func contains(line string, parts ...string) bool {
+	for _, p := range parts {
+		if !strings.Contains(line, p) {
+			return false
+		}
+	}
+	return true
+}

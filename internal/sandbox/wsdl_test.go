@@ -80,7 +80,7 @@ func TestWSDLIsLaidOutAsTheProviders(t *testing.T) {
 func (p *provider) interfaceOf(d description, bound int) {
 	p.t.Helper()
 	if d.Namespace != "http://external.interfaces.ers.seamless.com/" || d.PortType.Name != "ERSWSExternalClientService" ||
-		len(d.PortType.Operations) != 19 || bound != 19 {
+		len(d.PortType.Operations) < 19 || bound != len(d.PortType.Operations) {
 		p.t.Errorf("port type %+v in %s; %d operations bound", d.PortType, d.Namespace, bound)
 	}
 	for _, o := range d.PortType.Operations {

@@ -3,6 +3,7 @@ package seqr
 import (
 	"context"
 	"encoding/xml"
+	"strings"
 	"testing"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
@@ -101,5 +102,27 @@ func BenchmarkPoll(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestAnswersThatOnlyEncodingXMLBelieves: the other reason for a codec of our own.
+func TestAnswersThatOnlyEncodingXMLBelieves(t *testing.T) {
+	issued := string(answerFile(t, "status-issued.xml"))
+	for name, edit := range map[string][2]string{
+		"a second result code":  {"<status>", "<resultCode>90</resultCode><status>"},
+		"an undeclared prefix":  {"<status>", "<nowhere:x/><status>"},
+		"a document type":       {"<status>", "<!DOCTYPE a><status>"},
+		"something at the end":  {"</S:Envelope>", "</S:Envelope><x>"},
+		"a second root element": {"</S:Envelope>", "</S:Envelope><S:Envelope/>"},
+	} {
+		answer := strings.Replace(issued, edit[0], edit[1], 1)
+		if answer == issued {
+			t.Fatalf("%s: nothing was edited in %s", name, issued)
+		}
+		for codec, poll := range pollCodecs() {
+			if _, _, err := poll(nil, []byte(answer)); (err == nil) != (codec == "encoding-xml") {
+				t.Errorf("%s: %s gives the error %v", name, codec, err)
+			}
+		}
 	}
 }

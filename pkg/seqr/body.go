@@ -48,7 +48,7 @@ func readBody(out *buffer, r *http.Response, limit int64) ([]byte, error) {
 	out.b = b
 	var tooLarge *http.MaxBytesError
 	switch {
-	case err == io.EOF: //nolint:errorlint // a reader's own end, never a wrapped one
+	case errors.Is(err, io.EOF):
 		return b, nil
 	case errors.As(err, &tooLarge):
 		return b, errTooLarge

@@ -21,8 +21,8 @@ type call struct {
 	// check says what a successful answer lacks that it is of no use without; nil: nothing.
 	check func() error
 
-	report bool // the answer may be large and slow
-	alone  bool // the request gets a connection of its own
+	report  bool // the answer may be large and slow
+	ownConn bool // the request gets a connection of its own
 }
 
 // outcome is how the exchange ended.
@@ -96,27 +96,27 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	if k.report {
 		limit = c.config.MaxReport
 	}
-	if k.alone {
+	if k.ownConn {
 		transport = c.single
 	}
 	f := flight{counted: c.counted}
 	response, err := transport.RoundTrip(f.request(ctx, &c.target, in.b))
 	if err != nil {
-		return outcome{sent: f.abort(), err: because(ctx, err)}, f.released()
+		return outcome{sent: f.abort(), err: withCause(ctx, err)}, f.released()
 	}
 	defer response.Body.Close()
 	o := outcome{status: response.StatusCode}
 	o.body, err = readBody(out, response, limit)
 	if err != nil {
-		o.cut, o.err = true, because(ctx, err)
+		o.cut, o.err = true, withCause(ctx, err)
 	} else {
 		o.body, o.charset, o.err = toUTF8(o.body, response.Header.Get("Content-Type"))
 	}
 	return o, f.released()
 }
 
-// because adds the end of the context to an error of the network that it has caused.
-func because(ctx context.Context, err error) error {
+// withCause adds the end of the context to an error of the network that it has caused.
+func withCause(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w: %w", cause, err)
 	}

@@ -17,7 +17,7 @@ func (c *Client) CommitReservation(ctx context.Context, r CommitReservation) err
 	_, err := c.do(ctx, call{
 		operation: opCommitReservation,
 		as:        &r.As,
-		alone:     true,
+		ownConn:   true,
 		write: func(e *encoder) {
 			if r.Amount != nil {
 				e.amount("amount", *r.Amount, "")

@@ -14,15 +14,16 @@
 // Every failed call returns an [*Error]. Its class says what to do next, and nothing else is needed to decide about
 // money:
 //
-//   - [Refused]: the provider has done nothing, and will refuse the same request again. A person has to look at it.
+//   - [Refused]: the provider has done nothing, and will refuse the same request again. The functions whose names begin
+//     with Is tell why, where a program can act on it.
 //   - [TryAgain]: it was certainly not done: the request was never written, or the provider was busy. Repeat it after a
 //     pause, whatever the operation.
 //   - [TryLater]: what was asked for is not ready. Ask again in a few seconds.
 //   - [Unknown]: it may have been done or not. Where [SafeToRepeat] holds, repeat it. Where it does not, find out
 //     first: a refund that is repeated blindly pays twice.
 //
-// What a result code means to an operation is decided by one table. Callers ask about an error by [IsAlreadyPaid],
-// [IsCredentialError], [IsUnanswered] and the other functions of this kind, and never compare codes.
+// What a result code means to an operation is decided by one table. Callers ask [IsAlreadyPaid], [IsCredentialError],
+// [IsUnanswered] and so on, and never compare codes.
 //
 // # Promises
 //

@@ -27,7 +27,7 @@ func TestClassify(t *testing.T) {
 		want seqr.Class
 	}{
 		"no error":           {nil, seqr.Done},
-		"somebody else's":    {errors.New("x"), seqr.Unknown},
+		"of another package": {errors.New("x"), seqr.Unknown},
 		"zero value":         {&seqr.Error{}, seqr.Unknown},
 		"maybe sent, code":   {&seqr.Error{Sent: seqr.MaybeSent, Code: seqr.SystemBusy}, seqr.Unknown},
 		"not sent":           {&seqr.Error{Sent: seqr.NotSent}, seqr.TryAgain},

@@ -178,7 +178,7 @@ func ExampleClient_ExecuteReport() {
 }
 
 func ExampleError() {
-	client, err := seqr.New(seqr.Config{Endpoint: "http://127.0.0.1:1/"}) // where nobody listens
+	client, err := seqr.New(seqr.Config{Endpoint: "http://127.0.0.1:1/"}) // no server listens there
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -17,8 +17,8 @@ type flight struct {
 	conn *countedConn
 	mark int64 // bytes sent on conn before this request
 
-	gate    *gate       // what is known instead of conn with a transport of Config
-	written atomic.Bool // the transport has written the whole request
+	body    *watchedBody // what is known instead of conn with a transport of Config
+	written atomic.Bool  // the transport has written the whole request
 }
 
 // request makes the HTTP request. It has no GetBody and no idempotency key, so net/http can't send it a
@@ -30,8 +30,8 @@ func (f *flight) request(ctx context.Context, to *target, body []byte) *http.Req
 		trace.GotConn = f.gotConn
 		reader = io.NopCloser(bytes.NewReader(body)) // a type net/http knows: head and body leave in one write
 	} else {
-		f.gate = &gate{body: body}
-		reader = f.gate
+		f.body = &watchedBody{body: body}
+		reader = f.body
 	}
 	r := &http.Request{
 		Method:        http.MethodPost,
@@ -64,11 +64,11 @@ func (f *flight) abort() SentState {
 	var untouched bool
 	switch {
 	case !f.counted:
-		untouched = f.gate.shut()
+		untouched = f.body.stop()
 	case f.conn == nil:
 		untouched = true // no connection was ever given to it
 	default:
-		untouched = f.conn.sealUnless(f.mark)
+		untouched = f.conn.stopIfUnsent(f.mark)
 		if untouched {
 			_ = f.conn.Close()
 		}
@@ -81,44 +81,44 @@ func (f *flight) abort() SentState {
 
 // released tells whether the transport has finished with the request's memory.
 func (f *flight) released() bool {
-	if f.gate != nil {
-		f.gate.shut()
+	if f.body != nil {
+		f.body.stop()
 		return true
 	}
 	return f.written.Load()
 }
 
-// gate is a body that knows whether any of it was read. A request of whose body nothing was read is not complete, so the
-// provider can't have acted on it.
-type gate struct {
-	mu    sync.Mutex
-	body  []byte
-	taken bool
-	done  bool
+// watchedBody is a body that knows whether any of it was read. A request of whose body nothing was read is not complete,
+// so the provider can't have acted on it.
+type watchedBody struct {
+	mu   sync.Mutex
+	body []byte
+	read bool
+	done bool
 }
 
-func (g *gate) Read(p []byte) (int, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.done {
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.done {
 		return 0, io.ErrClosedPipe
 	}
-	g.taken = true
-	if len(g.body) == 0 {
+	b.read = true
+	if len(b.body) == 0 {
 		return 0, io.EOF
 	}
-	n := copy(p, g.body)
-	g.body = g.body[n:]
+	n := copy(p, b.body)
+	b.body = b.body[n:]
 	return n, nil
 }
 
 // Close does nothing: transports close bodies that they never read.
-func (g *gate) Close() error { return nil }
+func (b *watchedBody) Close() error { return nil }
 
-// shut ends the reading, and reports true if there was none.
-func (g *gate) shut() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.done = true
-	return !g.taken
+// stop ends the reading, and reports true if there was none.
+func (b *watchedBody) stop() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.done = true
+	return !b.read
 }

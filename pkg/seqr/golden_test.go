@@ -45,7 +45,7 @@ func fullInvoice() seqr.Invoice {
 	}
 }
 
-// TestPaymentModeOfRequests: a new bill and a refund always have one; an update has one only if it is to change.
+// TestPaymentModeOfRequests: a new invoice and a refund always have a mode; an update has one only to change it.
 func TestPaymentModeOfRequests(t *testing.T) {
 	plain := seqr.Invoice{Total: sek("1.00")}
 	for operation, c := range map[string]struct {

@@ -23,9 +23,9 @@ const maskedFrom = 4
 
 // masker hides the secrets of one call in texts from outside.
 type masker struct {
-	// needles are the secrets in every spelling and encoding that an answer could repeat, the longest first: one may
-	// be part of another.
-	needles []string
+	// spellings are the secrets as an answer could repeat them, escaped and encoded in every way. The longest is the
+	// first: one may be part of another.
+	spellings []string
 }
 
 // masker returns the masker of the call, for texts that were decoded from the charset, or "" for UTF-8: an answer may
@@ -95,8 +95,8 @@ func utf16Octets(text string, order binary.AppendByteOrder) string {
 // mask hides the secrets in a text, also where character references spell them. In one that was cut short it hides the
 // beginning of a secret at the end as well.
 func (m masker) mask(text string, cut bool) string {
-	for _, n := range m.needles {
-		text = strings.ReplaceAll(text, n, masked)
+	for _, s := range m.spellings {
+		text = strings.ReplaceAll(text, s, masked)
 	}
 	plain := text
 	if last := strings.LastIndexByte(text, '&'); cut && last >= 0 && !strings.Contains(text[last:], ";") {
@@ -104,8 +104,8 @@ func (m masker) mask(text string, cut bool) string {
 	}
 	plain = html.UnescapeString(plain)
 	safe := plain
-	for _, n := range m.needles {
-		safe = strings.ReplaceAll(safe, n, masked)
+	for _, s := range m.spellings {
+		safe = strings.ReplaceAll(safe, s, masked)
 	}
 	if safe != plain || cut && m.begun(safe) > m.begun(text) {
 		text = safe
@@ -116,12 +116,12 @@ func (m masker) mask(text string, cut bool) string {
 	return text
 }
 
-// begun is how many bytes at the end of a text begin a needle.
+// begun is how many bytes at the end of a text begin a spelling.
 func (m masker) begun(text string) int {
 	longest := 0
-	for _, n := range m.needles {
-		for i := min(len(n)-1, len(text)); i > longest; i-- {
-			if strings.HasSuffix(text, n[:i]) {
+	for _, s := range m.spellings {
+		for i := min(len(s)-1, len(text)); i > longest; i-- {
+			if strings.HasSuffix(text, s[:i]) {
 				longest = i
 			}
 		}

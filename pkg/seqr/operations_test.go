@@ -100,7 +100,7 @@ func TestMeaningOfEveryCodeOfEveryOperation(t *testing.T) {
 	}
 }
 
-// TestVerdictsWithoutACode: a SOAP fault is an answer, and who gave up a call knows nothing about the provider.
+// TestVerdictsWithoutACode: a SOAP fault is an answer, and a call that its caller canceled says nothing about the provider.
 func TestVerdictsWithoutACode(t *testing.T) {
 	failed := func(sent seqr.SentState, status int, cause error) error {
 		return &seqr.Error{Operation: "getPaymentStatus", Sent: sent, HTTPStatus: status, Err: cause}
@@ -110,15 +110,15 @@ func TestVerdictsWithoutACode(t *testing.T) {
 		want string
 	}{
 		"no error":                   {nil, "done"},
-		"somebody else's":            {errors.New("x"), "outcome unknown"},
-		"somebody else's time-out":   {context.DeadlineExceeded, "outcome unknown"},
+		"of another package":         {errors.New("x"), "outcome unknown"},
+		"a time-out of another":      {context.DeadlineExceeded, "outcome unknown"},
 		"connection refused":         {failed(seqr.NotSent, 0, errors.New("connection refused")), "try again IsUnanswered"},
 		"connection reset":           {failed(seqr.MaybeSent, 0, errors.New("reset")), "outcome unknown IsUnanswered"},
 		"time-out":                   {failed(seqr.MaybeSent, 0, context.DeadlineExceeded), "outcome unknown IsUnanswered"},
 		"HTTP 502 of a proxy":        {failed(seqr.MaybeSent, 502, errors.New("not a usable SOAP answer")), "outcome unknown IsUnanswered"},
 		"SOAP fault":                 {failed(seqr.MaybeSent, 500, &seqr.Fault{Code: "Server", Text: "no"}), "outcome unknown"},
-		"given up before":            {failed(seqr.NotSent, 0, context.Canceled), "try again"},
-		"given up while it was made": {failed(seqr.MaybeSent, 0, fmt.Errorf("x: %w", context.Canceled)), "outcome unknown"},
+		"canceled before":            {failed(seqr.NotSent, 0, context.Canceled), "try again"},
+		"canceled while it was made": {failed(seqr.MaybeSent, 0, fmt.Errorf("x: %w", context.Canceled)), "outcome unknown"},
 	} {
 		if got := verdict(c.err); got != c.want {
 			t.Errorf("%s: expected %q, got %q", name, c.want, got)

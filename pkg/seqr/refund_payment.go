@@ -24,7 +24,7 @@ func (c *Client) RefundPayment(ctx context.Context, r RefundPayment) (Refunded, 
 	ersReference, err := c.do(ctx, call{
 		operation: opRefundPayment,
 		as:        &r.As,
-		alone:     true,
+		ownConn:   true,
 		write: func(e *encoder) {
 			e.Text("ersReference", r.ErsReference)
 			e.invoice(r.Invoice)

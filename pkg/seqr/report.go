@@ -1,6 +1,7 @@
 package seqr
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -36,8 +37,9 @@ const (
 	noCashier          = "NULL"
 	reportMinute       = "2006-01-02 15:04"
 
-	// maxReportToken bounds what one tag or text may hold, and with it the parser's memory.
-	maxReportToken = 1 << 20
+	// maxReportPart is how many bytes a row, the head, or a tag or text outside of them may have. It bounds the memory
+	// of the parser.
+	maxReportPart = 1 << 20
 )
 
 // ParseTransactionDetails reads the reports that list transactions, ReportTransactions and ReportTerminalTransaction. It
@@ -45,9 +47,10 @@ const (
 // returns. A row that can't be read exactly is an error: a sum over the others would be wrong. Elements that it does not
 // know are skipped.
 func ParseTransactionDetails(r io.Reader, row func(ReportRow) error) (ReportMeta, error) {
-	p := reportParser{row: row, source: &rationed{r: r}}
-	p.xml = xml.NewDecoder(p.source)
-	p.xml.CharsetReader = charset.NewReaderLabel
+	input := &partReader{r: r}
+	tokens := &reportTokens{xml: xml.NewDecoder(input)}
+	tokens.xml.CharsetReader = charset.NewReaderLabel
+	p := reportParser{xml: xml.NewTokenDecoder(tokens), input: input, row: row}
 	if err := p.document(); err != nil {
 		return p.meta, fmt.Errorf("seqr: report: %w", err)
 	}
@@ -55,134 +58,77 @@ func ParseTransactionDetails(r io.Reader, row func(ReportRow) error) (ReportMeta
 }
 
 type reportParser struct {
-	xml    *xml.Decoder
-	source *rationed
-	row    func(ReportRow) error
-	meta   ReportMeta
+	xml   *xml.Decoder
+	input *partReader
+	row   func(ReportRow) error
+	meta  ReportMeta
 }
 
-// token reads the next token, of at most maxReportToken bytes.
-func (p *reportParser) token() (xml.Token, error) {
-	p.source.left = maxReportToken
-	t, err := p.xml.Token()
-	if _, ok := t.(xml.Directive); ok {
-		return nil, errors.New("document type declarations are refused")
-	}
-	return t, err
-}
-
+// document looks for Meta and Row at any depth: some reports wrap their rows.
 func (p *reportParser) document() error {
 	for {
-		t, err := p.token()
-		if errors.Is(err, io.EOF) {
-			return errors.New("no element at all")
-		}
+		p.input.left = maxReportPart
+		t, err := p.xml.Token()
 		if err != nil {
-			return err
-		}
-		root, ok := t.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		if root.Name.Local != transactionDetails {
-			return fmt.Errorf("expected %s, got %.60s", transactionDetails, root.Name.Local)
-		}
-		if err := p.container(1); err != nil {
-			return err
-		}
-		return p.end()
-	}
-}
-
-// end checks that only white space and comments follow: a report that was cut and joined to another fails here.
-func (p *reportParser) end() error {
-	for {
-		switch t, err := p.token(); t := t.(type) {
-		case nil:
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
-		case xml.StartElement:
-			return errors.New("a second root element")
-		case xml.CharData:
-			if strings.TrimSpace(string(t)) != "" {
-				return errors.New("text after the report")
-			}
 		}
-	}
-}
-
-// container looks for Meta and Row at any depth: some reports wrap their rows.
-func (p *reportParser) container(depth int) error {
-	if depth > soap.MaxDepth {
-		return fmt.Errorf("more than %d elements inside one another", soap.MaxDepth)
-	}
-	for {
-		t, err := p.token()
+		start, _ := t.(xml.StartElement)
+		switch start.Name.Local {
+		case "Meta":
+			err = p.readMeta(start)
+		case "Row":
+			err = p.readRow(start)
+		}
 		if err != nil {
-			return truncated(err)
-		}
-		switch t := t.(type) {
-		case xml.EndElement:
-			return nil
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "Meta":
-				err = p.readMeta(depth)
-			case "Row":
-				err = p.readRow(depth)
-			default:
-				err = p.container(depth + 1)
-			}
-			if err != nil {
-				return err
-			}
+			return err
 		}
 	}
 }
 
-func (p *reportParser) readMeta(depth int) error {
-	return p.fields(depth, func(name, value string) error {
-		switch name {
-		case "ResellerId":
-			p.meta.ResellerID = value
-		case "TerminalId":
-			p.meta.TerminalID = value
-		case "TransactionPeriodId":
-			p.meta.TransactionPeriodID = value
-		case "GeneratedAt":
-			p.meta.GeneratedAt, _ = time.Parse(reportMinute, value) // nothing depends on it
-		}
-		return nil
-	})
+func (p *reportParser) readMeta(start xml.StartElement) error {
+	var m struct {
+		ResellerID          string `xml:"ResellerId"`
+		TerminalID          string `xml:"TerminalId"`
+		TransactionPeriodID string `xml:"TransactionPeriodId"`
+		GeneratedAt         string
+	}
+	if err := p.xml.DecodeElement(&m, &start); err != nil {
+		return err
+	}
+	p.meta.ResellerID = strings.TrimSpace(m.ResellerID)
+	p.meta.TerminalID = strings.TrimSpace(m.TerminalID)
+	p.meta.TransactionPeriodID = strings.TrimSpace(m.TransactionPeriodID)
+	p.meta.GeneratedAt, _ = time.Parse(reportMinute, strings.TrimSpace(m.GeneratedAt)) // nothing depends on it
+	return nil
 }
 
-func (p *reportParser) readRow(depth int) error {
-	var r ReportRow
-	amounts := 0
-	err := p.fields(depth, func(name, value string) (err error) {
-		switch name {
-		case "TerminalId":
-			r.TerminalID = value
-		case "CashierId":
-			if value != noCashier {
-				r.CashierID = value
-			}
-		case "SalesAmount":
-			amounts++
-			r.SalesAmount, err = soap.ParseDecimal(value)
-		case "ErsReference":
-			r.ErsReference = value
-		}
-		return err
-	})
+func (p *reportParser) readRow(start xml.StartElement) error {
+	var row struct {
+		TerminalID   string   `xml:"TerminalId"`
+		CashierID    string   `xml:"CashierId"`
+		SalesAmounts []string `xml:"SalesAmount"`
+		ErsReference string
+	}
+	if err := p.xml.DecodeElement(&row, &start); err != nil {
+		return fmt.Errorf("row %d: %w", p.meta.Rows+1, err)
+	}
+	r := ReportRow{TerminalID: strings.TrimSpace(row.TerminalID), ErsReference: strings.TrimSpace(row.ErsReference)}
+	if cashier := strings.TrimSpace(row.CashierID); cashier != noCashier {
+		r.CashierID = cashier
+	}
+	var err error
 	switch {
-	case err != nil:
-	case amounts != 1:
-		err = fmt.Errorf("expected one SalesAmount, got %d", amounts)
+	case len(row.SalesAmounts) != 1:
+		err = fmt.Errorf("expected one SalesAmount, got %d", len(row.SalesAmounts))
 	case r.ErsReference == "":
 		err = errors.New("no ErsReference")
+	default:
+		if r.SalesAmount, err = soap.ParseDecimal(strings.TrimSpace(row.SalesAmounts[0])); err != nil {
+			err = fmt.Errorf("SalesAmount: %w", err)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("row %d: %w", p.meta.Rows+1, err)
@@ -191,72 +137,52 @@ func (p *reportParser) readRow(depth int) error {
 	return p.row(r)
 }
 
-// fields reads the elements inside the current one as names and trimmed texts.
-func (p *reportParser) fields(depth int, field func(name, value string) error) error {
-	for {
-		t, err := p.token()
-		if err != nil {
-			return truncated(err)
-		}
-		switch t := t.(type) {
-		case xml.EndElement:
-			return nil
-		case xml.StartElement:
-			value, err := p.value(depth + 2)
-			if err != nil {
-				return err
-			}
-			if err := field(t.Name.Local, value); err != nil {
-				return fmt.Errorf("%s: %w", t.Name.Local, err)
-			}
-		}
-	}
+// reportTokens refuses what encoding/xml accepts and no report has.
+type reportTokens struct {
+	xml   *xml.Decoder
+	depth int
+	root  bool // it has begun
 }
 
-// value reads the text of the current element, without what is in elements inside it.
-func (p *reportParser) value(depth int) (string, error) {
-	if depth > soap.MaxDepth {
-		return "", fmt.Errorf("more than %d elements inside one another", soap.MaxDepth)
+// Token implements xml.TokenReader.
+func (r *reportTokens) Token() (xml.Token, error) {
+	t, err := r.xml.RawToken()
+	if t == nil && errors.Is(err, io.EOF) && !r.root {
+		return nil, errors.New("no element at all")
 	}
-	var text []byte
-	for {
-		t, err := p.token()
-		if err != nil {
-			return "", truncated(err)
+	switch t := t.(type) {
+	case xml.Directive:
+		return nil, errors.New("document type declarations are refused")
+	case xml.CharData:
+		if r.root && r.depth == 0 && len(bytes.TrimSpace(t)) > 0 {
+			return nil, errors.New("text after the report")
 		}
-		switch t := t.(type) {
-		case xml.EndElement:
-			return strings.TrimSpace(string(text)), nil
-		case xml.CharData:
-			if text = append(text, t...); len(text) > maxReportToken {
-				return "", errTooLong
-			}
-		case xml.StartElement:
-			if _, err := p.value(depth + 1); err != nil {
-				return "", err
-			}
+	case xml.EndElement:
+		r.depth--
+	case xml.StartElement:
+		switch {
+		case r.root && r.depth == 0: // a report that was cut and joined to another
+			return nil, errors.New("a second root element")
+		case r.depth == 0 && t.Name.Local != transactionDetails:
+			return nil, fmt.Errorf("expected %s, got %.60s", transactionDetails, t.Name.Local)
+		case r.depth == soap.MaxDepth:
+			return nil, fmt.Errorf("more than %d elements inside one another", soap.MaxDepth)
 		}
+		r.root = true
+		r.depth++
 	}
+	return t, err
 }
 
-func truncated(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-var errTooLong = fmt.Errorf("a tag or text of more than %d bytes", maxReportToken)
-
-// rationed stops reading once a token has used up its ration.
-type rationed struct {
+// partReader stops reading once a part of the report is too long.
+type partReader struct {
 	r    io.Reader
-	left int
+	left int // bytes
 }
 
-func (r *rationed) Read(p []byte) (int, error) {
+func (r *partReader) Read(p []byte) (int, error) {
 	if r.left <= 0 {
-		return 0, errTooLong
+		return 0, fmt.Errorf("a part of more than %d bytes", maxReportPart)
 	}
 	n, err := r.r.Read(p[:min(len(p), r.left)])
 	r.left -= n

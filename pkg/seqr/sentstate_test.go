@@ -292,7 +292,7 @@ func TestRefundsTravelAlone(t *testing.T) {
 }
 
 // TestFaultsAtRandom holds the client to its two promises while connections break anywhere: what it calls
-// not sent, nobody received a byte of, and nothing arrives twice.
+// not sent has not arrived in part, and nothing arrives twice.
 func TestFaultsAtRandom(t *testing.T) {
 	const calls = 400
 	random := rand.New(rand.NewPCG(1, 2))

@@ -12,9 +12,9 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// TestSilentTerminalKeepsNobodyWaiting: while 300 calls of one terminal wait for answers that do not come, a
+// TestSilentTerminalDelaysNoOther: while 300 calls of one terminal wait for answers that do not come, a
 // call of another terminal is answered. The limit on connections is no queue that they share.
-func TestSilentTerminalKeepsNobodyWaiting(t *testing.T) {
+func TestSilentTerminalDelaysNoOther(t *testing.T) {
 	const silent = 300
 	for name, ask := range map[string]func(context.Context, *seqr.Client, seqr.Principal) error{
 		"getPaymentStatus": func(ctx context.Context, c *seqr.Client, as seqr.Principal) error {

@@ -85,16 +85,16 @@ func (d *dialer) secure(ctx context.Context, network, addr string) (net.Conn, er
 type countedConn struct {
 	net.Conn
 
-	mu     sync.Mutex
-	sent   int64
-	sealed bool
+	mu      sync.Mutex
+	sent    int64
+	stopped bool
 }
 
 // Write counts p before it is written, and afterwards subtracts what certainly was not: a write that has not ended
 // counts in full. Under TLS only whole records count as written, since the other side can't decrypt a part of one.
 func (c *countedConn) Write(p []byte) (int, error) {
 	c.mu.Lock()
-	if c.sealed {
+	if c.stopped {
 		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
@@ -116,13 +116,13 @@ func (c *countedConn) sentBytes() int64 {
 	return c.sent
 }
 
-// sealUnless ends the writing for good if nothing was written after mark, and reports whether it did.
-func (c *countedConn) sealUnless(mark int64) bool {
+// stopIfUnsent ends the writing for good if nothing was written after mark, and reports whether it did.
+func (c *countedConn) stopIfUnsent(mark int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sent > mark {
 		return false
 	}
-	c.sealed = true
+	c.stopped = true
 	return true
 }

@@ -157,7 +157,7 @@ func (w *Worker) size(inv bus.Loaded, order events.Order, as seqr.Principal) (in
 	if err != nil {
 		return 0, err
 	}
-	n, err := bus.EventSize(issued)
+	n, err := bus.EventSize(Name, issued)
 	return n + growth, err
 }
 

@@ -5,14 +5,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 )
 
 // balance keeps the copies' shares alike: the broker deals out entries evenly, but a copy that was alone for a while has
 // them all. It is not safe for concurrent use.
 type balance struct {
 	id, serves string
-	roll       *bus.Roll
+	roll       *watching.Pollers
 	refused    map[uint64]time.Time // entries that were not taken, by sequence; one that comes again is taken
 	shed       map[uint64]time.Time // entries that were given back for another copy; one that comes back is kept
 	shedding   bool

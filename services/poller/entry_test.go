@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -62,13 +63,13 @@ func TestKeyIsReadFromEntriesAndEvents(t *testing.T) {
 
 func TestBalance(t *testing.T) {
 	now := time.Unix(1000, 0)
-	b := balance{id: "me", roll: &bus.Roll{}, refused: map[uint64]time.Time{}, shed: map[uint64]time.Time{}}
+	b := balance{id: "me", roll: &watching.Pollers{}, refused: map[uint64]time.Time{}, shed: map[uint64]time.Time{}}
 	if n := b.excess(5000, now); n != 0 || !b.accept(1, 5000, now) {
 		t.Errorf("the only copy gives %d back", n)
 	}
 	tell := func(held int, serves string) {
 		now = now.Add(time.Second)
-		b.roll.Note(bus.Watching{ID: "other", Held: held, Serves: serves}, now)
+		b.roll.Note(watching.Announcement{ID: "other", Held: held, Serves: serves}, now)
 	}
 	tell(0, "other shops")
 	if n := b.excess(5000, now); n != 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/poller"
@@ -237,7 +238,7 @@ func registry(r *rig.Rig, p poller.Provider) *prometheus.Registry {
 // listening gives what pollers announce, as something that can be run.
 type listening struct {
 	b    *bus.Bus
-	take func(bus.Watching)
+	take func(watching.Announcement)
 }
 
-func (l listening) Run(ctx context.Context) error { return l.b.Announcements(ctx, l.take) }
+func (l listening) Run(ctx context.Context) error { return watching.Listen(ctx, l.b, l.take) }

@@ -111,7 +111,7 @@ func (ls *leases) one(w *watch) {
 	}
 	age := time.Duration(0) // nothing is removed or parked for its age while that is not known
 	if ls.p.Bus.ClockKnown() {
-		age = ls.p.Bus.Now().Sub(l.At)
+		age = ls.p.Bus.Now().Sub(l.Time)
 	}
 	d, err := ls.load(w, age)
 	if d != toRetry {

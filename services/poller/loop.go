@@ -146,7 +146,7 @@ func (l *loop) accept(a arrival) {
 	}
 	l.held[w.key] = w
 	entry := w.lease
-	age := max(0, l.p.Bus.Now().Sub(entry.At))
+	age := max(0, l.p.Bus.Now().Sub(entry.Time))
 	most := reversal // after a start it is not known when it was last asked about
 	if entry.Redelivered {
 		most = l.p.Bus.AckWait() // another copy held it, and can have been silent for so long

@@ -14,6 +14,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/internal/sometimes"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -53,7 +54,7 @@ type Worker struct {
 	Config
 	only      map[string]bool // shop tokens
 	metrics   metrics
-	open      *bus.OpenGauge
+	open      *watching.Gauge
 	started   time.Time // what instants are counted from
 	sometimes sometimes.Sometimes
 	clock     clock
@@ -62,7 +63,7 @@ type Worker struct {
 	id     string
 	inHand context.Context // of the polls under way
 	leases *leases
-	roll   *bus.Roll
+	roll   *watching.Pollers
 	oldest atomic.Int64 // age of the oldest answer, ns
 	polls  atomic.Int64 // made so far
 }
@@ -75,7 +76,7 @@ func New(c Config) *Worker {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	p := &Worker{Config: c, only: map[string]bool{}, metrics: newMetrics(c.Metrics), open: bus.NewOpenGauge(c.Bus), started: time.Now()}
+	p := &Worker{Config: c, only: map[string]bool{}, metrics: newMetrics(c.Metrics), open: watching.NewGauge(c.Bus), started: time.Now()}
 	for _, s := range c.Only {
 		p.only[events.Token(s)] = true
 	}
@@ -101,7 +102,7 @@ func (p *Worker) serves(shop string) bool { return len(p.only) == 0 || p.only[sh
 func (p *Worker) Run(ctx context.Context) error {
 	inHand, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	p.id, p.inHand, p.roll = nuid.Next(), inHand, &bus.Roll{}
+	p.id, p.inHand, p.roll = nuid.Next(), inHand, &watching.Pollers{}
 	l := newLoop(p, abandon)
 	p.leases = newLeases(p, l.arrive)
 	stop, err := p.Bus.AnswerStuck(Name, l.ask)
@@ -116,7 +117,7 @@ func (p *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return p.Bus.Hints(gctx, l.hint, l.hintIssued) })
 	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {
-		return p.Bus.Announcements(gctx, func(w bus.Watching) { p.roll.Note(w, time.Now()) })
+		return watching.Listen(gctx, p.Bus, func(a watching.Announcement) { p.roll.Note(a, time.Now()) })
 	})
 	g.Go(func() error { p.announce(gctx); return nil })
 	return g.Wait()
@@ -124,19 +125,19 @@ func (p *Worker) Run(ctx context.Context) error {
 
 // announce tells the other copies, and whoever shows what is unwatched, what this one holds.
 func (p *Worker) announce(ctx context.Context) {
-	w := bus.Watching{ID: p.id, Serves: serving(p.Only)}
+	w := watching.Announcement{ID: p.id, Serves: serving(p.Only)}
 	before := p.polls.Load()
 	tell := func() {
 		n := p.polls.Load()
 		w.Up = time.Since(p.started).Seconds()
 		w.Held, w.Polls, w.Oldest = p.leases.size(), float64(n-before), time.Duration(p.oldest.Load()).Seconds()
 		before = n
-		if err := p.Bus.Announce(w); err != nil && p.sometimes.OK("announce") {
+		if err := watching.Announce(p.Bus, w); err != nil && p.sometimes.OK("announce") {
 			p.Log.Debug().Err(err).Str("worker", Name).Msg("announcing")
 		}
 	}
 	tell()
-	p.Bus.EverySecond(ctx, tell)
+	watching.EverySecond(ctx, p.Bus, tell)
 	w.Leaving = true
 	tell()
 }

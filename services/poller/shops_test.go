@@ -10,6 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/poller"
 )
@@ -104,7 +105,7 @@ func TestUnwatchedIsAnAlarm(t *testing.T) {
 	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	watcher := prometheus.NewRegistry() // of a process without a poller
-	gauge := bus.NewOpenGauge(r.Bus)
+	gauge := watching.NewGauge(r.Bus)
 	if err := gauge.Register(watcher); err != nil {
 		t.Fatal(err)
 	}
@@ -133,10 +134,10 @@ func TestUnwatchedIsAnAlarm(t *testing.T) {
 // heldBy waits until two pollers hold numbers that fit.
 func heldBy(t *testing.T, b *bus.Bus, fits func(held []int) bool) {
 	t.Helper()
-	var roll bus.Roll
+	var roll watching.Pollers
 	heard, patience := make(chan struct{}, 100), time.After(rig.Patience)
 	r := &rig.Rig{T: t}
-	stop := r.Run(listening{b, func(w bus.Watching) { roll.Note(w, time.Now()); heard <- struct{}{} }})
+	stop := r.Run(listening{b, func(w watching.Announcement) { roll.Note(w, time.Now()); heard <- struct{}{} }})
 	defer stop()
 	var held []int
 	for {

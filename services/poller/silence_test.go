@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 )
 
 // Only a poller that has run for a while, or hears one that has, knows that an entry that comes again was held until lately.
@@ -22,11 +23,11 @@ func TestSilenceIsNeverThoughtShorterThanItMayBe(t *testing.T) {
 		"after a start, another has run all the while": {redelivered: true, other: time.Hour, want: b.AckWait()},
 		"this copy has run all the while":              {redelivered: true, ran: time.Hour, want: b.AckWait()},
 	} {
-		p := &Worker{started: time.Now().Add(-c.ran - time.Millisecond), roll: &bus.Roll{}}
+		p := &Worker{started: time.Now().Add(-c.ran - time.Millisecond), roll: &watching.Pollers{}}
 		p.Bus = b
-		p.roll.Note(bus.Watching{ID: "other", Up: c.other.Seconds()}, time.Now())
+		p.roll.Note(watching.Announcement{ID: "other", Up: c.other.Seconds()}, time.Now())
 		if c.other == 0 {
-			p.roll.Note(bus.Watching{ID: "other", Leaving: true}, time.Now())
+			p.roll.Note(watching.Announcement{ID: "other", Leaving: true}, time.Now())
 		}
 		l := &bus.Lease{}
 		l.Redelivered = c.redelivered

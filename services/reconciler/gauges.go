@@ -89,13 +89,13 @@ func (g *gauges) look(ctx context.Context, b *bus.Bus, s *Survey) error {
 	if err := s.Read(ctx, b); err != nil {
 		return err
 	}
-	n, err := s.InDoubt(ctx, b)
+	inDoubt, err := s.Refunds(ctx, b)
 	if err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.read, g.inDoubt = true, n
+	g.read, g.inDoubt = true, len(inDoubt)
 	for terminal, p := range s.Compared {
 		g.compared[terminal] = p.State
 	}

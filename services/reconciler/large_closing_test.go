@@ -48,10 +48,10 @@ func BenchmarkClosing(b *testing.B) {
 	})
 	go func() { ended <- worker.Run(ctx) }()
 	began := time.Now()
-	if _, err := bs.RequestClose(ctx, "operator", "acme", "1", ""); err != nil {
+	if _, err := reconciler.RequestClose(ctx, bs, "operator", "acme", "1", ""); err != nil {
 		b.Fatal(err)
 	}
-	p, err := bs.AwaitPeriod(ctx, events.PeriodKeyOf("acme", "1"))
+	p, err := reconciler.Await(ctx, bs, events.PeriodKeyOf("acme", "1"))
 	b.ReportMetric(time.Since(began).Seconds(), "s/closing")
 	b.ReportMetric(peak(b), "peak-MB")
 	if err != nil || p.State != events.PeriodReconciled || p.Rows != len(ledger) {

@@ -77,7 +77,7 @@ func (w *Worker) books(ctx context.Context, p events.Period) (b books, wait, err
 		b.Outstanding, b.OutstandingOmitted = previous.Outstanding, previous.OutstandingOmitted
 		return b, nil, nil
 	}
-	_, parked, err := w.Bus.PeriodParked(ctx, previous.Key)
+	_, parked, err := w.Bus.LastParked(ctx, Name, previous.Key.Shop, previous.Key.Period)
 	if err != nil {
 		return b, nil, err
 	}

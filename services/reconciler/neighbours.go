@@ -165,7 +165,7 @@ func (w *Worker) open(ctx context.Context, n *neighbours, self place, p *place, 
 	case l.Seq != p.last:
 		return errStale
 	case l.Mark.UnderWay && l.Seq < self.last:
-		_, parked, err := w.Bus.PeriodParked(ctx, p.key)
+		_, parked, err := w.Bus.LastParked(ctx, Name, p.key.Shop, p.key.Period)
 		if err != nil {
 			return err
 		}

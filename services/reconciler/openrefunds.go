@@ -2,13 +2,9 @@ package reconciler
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -17,28 +13,6 @@ type openRefund struct {
 	doubt
 	inDoubt bool
 	first   int // orders refunds by when one of their invoice was first seen open
-}
-
-// WithOpenRefunds gives the invoices, of one shop or of all, that have a refund under way or in doubt, the oldest first. Which
-// terminals have ever closed a period is not known here, so it goes through every refund there ever was.
-func WithOpenRefunds(ctx context.Context, b *bus.Bus, shop string) ([]events.InvoiceRef, error) {
-	open := openRefunds{of: map[events.Key][]openRefund{}}
-	filters := filtersOf(events.EventRefunding, events.EventRefundUnknown, events.EventRefunded, events.EventRefundFailed)
-	if shop != "" {
-		for i, f := range filters {
-			filters[i] = strings.Replace(f, "*", events.Token(shop), 1)
-		}
-	}
-	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: filters}, func(m bus.Entry) error {
-		var r recorded
-		if err := json.Unmarshal(m.Body, &r); err != nil {
-			return errUnreadable{m.Seq, err.Error()}
-		}
-		open.take(r, m.Seq)
-		return nil
-	})
-	_, _, invoices := open.list()
-	return invoices, err
 }
 
 // openRefunds follows the refunds of a terminal through the events of INVOICES.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/govalues/decimal"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -182,8 +181,8 @@ func (w *world) parked(k events.PeriodKey) events.Parked {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
-	var parked *bus.PeriodParkedError
-	if p, err := w.bus.AwaitPeriod(ctx, k); !errors.As(err, &parked) {
+	var parked *reconciler.ParkedError
+	if p, err := reconciler.Await(ctx, w.bus, k); !errors.As(err, &parked) {
 		w.t.Fatalf("%s is %s (%v), expected it to be parked", k, p.State, err)
 	}
 	return parked.Parked

@@ -1,8 +1,10 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,7 +64,7 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 		s.periods = e.Seq
 		return nil
 	})
-	if err != nil && !bus.IsMissing(err) {
+	if err != nil {
 		return err
 	}
 	due := b.Now().Add(-ClosingDue)
@@ -71,9 +73,6 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 		s.invoices = e.Seq
 		return nil
 	})
-	if bus.IsMissing(err) {
-		return nil
-	}
 	return err
 }
 
@@ -126,20 +125,26 @@ func Unsettled(inv events.Invoice, r events.Refund, now time.Time) bool {
 	return false
 }
 
-// InDoubt counts the refunds that are in doubt now, as far as the streams were read.
-func (s *Survey) InDoubt(ctx context.Context, b *bus.Bus) (n int, err error) {
+// UnsettledRefund is a refund of which a person may have to find out what became of it.
+type UnsettledRefund struct {
+	Invoice events.Invoice
+	Refund  events.Refund
+}
+
+// Refunds gives the refunds that are [Unsettled] now, as far as the streams were read, in the order in which they were asked for.
+func (s *Survey) Refunds(ctx context.Context, b *bus.Bus) (out []UnsettledRefund, err error) {
 	invoices := maps.Clone(s.unknown)
 	maps.Copy(invoices, s.sending)
 	for k := range invoices {
 		inv, err := b.Load(ctx, k)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		open := false
 		for _, r := range inv.Refunds {
 			open = open || r.Open()
 			if Unsettled(inv.Invoice, r, b.Now()) {
-				n++
+				out = append(out, UnsettledRefund{inv.Invoice, r})
 			}
 		}
 		if !open {
@@ -147,7 +152,10 @@ func (s *Survey) InDoubt(ctx context.Context, b *bus.Bus) (n int, err error) {
 			delete(s.sending, k)
 		}
 	}
-	return n, nil
+	slices.SortFunc(out, func(x, y UnsettledRefund) int {
+		return cmp.Or(x.Refund.AskedAt.Compare(y.Refund.AskedAt), cmp.Compare(x.Invoice.InvoiceID, y.Invoice.InvoiceID), cmp.Compare(x.Refund.RefundID, y.Refund.RefundID))
+	})
+	return out, nil
 }
 
 // NotClosed gives the shops, by their tokens, that have payments older than ClosingDue in no compared period, each with the

@@ -195,7 +195,7 @@ func (w *world) recordRefund(shop, id, refund, total string, end func(events.Inv
 // ask for a closing.
 func (w *world) ask(shop, period string) events.PeriodKey {
 	w.t.Helper()
-	if _, err := w.bus.RequestClose(w.t.Context(), "operator", shop, period, "end of day"); err != nil {
+	if _, err := reconciler.RequestClose(w.t.Context(), w.bus, "operator", shop, period, "end of day"); err != nil {
 		w.t.Fatal(err)
 	}
 	return events.PeriodKeyOf(shop, period)
@@ -206,7 +206,7 @@ func (w *world) closed(k events.PeriodKey) events.Period {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
-	p, err := w.bus.AwaitPeriod(ctx, k)
+	p, err := reconciler.Await(ctx, w.bus, k)
 	if err != nil {
 		w.t.Fatalf("%s is %s: %v", k, p.State, err)
 	}

@@ -47,7 +47,7 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	case ok:
 		return w.attempt(ctx, d, inv, want, known, at)
 	}
-	if o, ready := due(inv, w.Bus.Now().Sub(d.At)); !ready {
+	if o, ready := due(inv, w.Bus.Now().Sub(d.Time)); !ready {
 		return o
 	}
 	fresh, err := w.fresh(d, inv, want)
@@ -76,7 +76,7 @@ func madeBy(r events.Refund, d bus.Delivery) bool {
 // after the backup was taken. The period's report or a person settles it.
 func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, known events.Refund, asked bool, at time.Time) (bus.Outcome, bool) {
 	switch {
-	case !d.At.Before(at) || !inv.State.Paid():
+	case !d.Time.Before(at) || !inv.State.Paid():
 		return bus.Outcome{}, false
 	case asked && known.AskedAt.After(at):
 		return bus.Outcome{}, false
@@ -178,7 +178,7 @@ func (w *Worker) outcomeFits(ctx context.Context, inv events.Invoice, r events.R
 	if err != nil {
 		return nil //nolint:nilerr // what is not allowed is not recorded either
 	}
-	size, err := bus.EventSize(intended)
+	size, err := bus.EventSize(Name, intended)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (w *Worker) stop(ctx context.Context, d bus.Delivery, inv events.Invoice, w
 	switch {
 	case err != nil:
 		return w.notSent(ctx, inv, r, bus.Snooze(err), "not sent: it cannot be known whether the broker was restored from a backup"), true
-	case at.After(restored) && d.At.Before(at):
+	case at.After(restored) && d.Time.Before(at):
 		fact := w.restoredFact(at)
 		return w.then(ctx, inv.Key(), bus.Done, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(r, fact) }), true
 	case d.Lost():

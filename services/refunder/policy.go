@@ -104,7 +104,7 @@ func (w *Worker) isCanceled(ctx context.Context, inv bus.Loaded) (bool, error) {
 		return false, err
 	}
 	for _, m := range cancellations {
-		c, err := events.DecodeCancellation(m.Message())
+		c, err := events.DecodeCancellation(m.Message)
 		if err != nil {
 			continue // it is parked
 		}

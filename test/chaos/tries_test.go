@@ -86,11 +86,11 @@ func (sim *simulation) readOrders(ctx context.Context) (orderMessages, error) {
 		}
 		switch events.OrderName(a.Event) {
 		case events.Placed:
-			o, err := events.DecodeOrder(m.Message())
+			o, err := events.DecodeOrder(m.Message)
 			all.placed[a.ID] = append(all.placed[a.ID], orderMessage{m.Seq, m.Time, o.Key(), o.InvoiceID == ""})
 			return err
 		case events.OrderCanceled:
-			c, err := events.DecodeCancellation(m.Message())
+			c, err := events.DecodeCancellation(m.Message)
 			all.canceled[a.ID] = append(all.canceled[a.ID], orderMessage{m.Seq, m.Time, c.Key(), c.InvoiceID == ""})
 			return err
 		}

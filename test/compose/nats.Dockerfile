@@ -3,6 +3,8 @@
 FROM scratch
 COPY busybox /bin/sh
 COPY busybox /bin/mv
-COPY busybox /usr/bin/wget
+COPY busybox /bin/rm
+COPY busybox /usr/bin/head
+COPY busybox /usr/bin/nc
 COPY nats-server /usr/local/bin/nats-server
 ENTRYPOINT ["/usr/local/bin/nats-server"]

@@ -19,6 +19,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/gateway"
 )
@@ -55,7 +56,7 @@ const quotaMiB = 4
 // forward runs a gateway's part that stores what shops publish.
 func (f *fixture) forward(admit func(string, int) error) {
 	f.Helper()
-	credentials, err := bus.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, "gateway.nk")}.Options()
+	credentials, err := natsauth.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, "gateway.nk")}.Options()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func (f *fixture) forward(admit func(string, int) error) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	stop, err := b.ForwardOrders(admit)
+	stop, err := b.ForwardOrders("gateway", admit)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -147,7 +148,7 @@ func (f *fixture) probe(account string) *nats.Conn {
 // connect as the user of that name does, with the key that was written for it.
 func (f *fixture) connect(user string, opts ...nats.Option) *nats.Conn {
 	f.Helper()
-	credentials, err := bus.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, user+".nk")}.Options()
+	credentials, err := natsauth.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, user+".nk")}.Options()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func (f *fixture) connect(user string, opts ...nats.Option) *nats.Conn {
 
 // try to connect as a user that may be refused.
 func (f *fixture) try(user string) (*nats.Conn, error) {
-	credentials, err := bus.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, user+".nk")}.Options()
+	credentials, err := natsauth.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, user+".nk")}.Options()
 	if err != nil {
 		return nil, err
 	}

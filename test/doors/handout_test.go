@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
-	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 )
 
 // handedOut is a server on what was handed out to it, with certificates of its own making.
@@ -32,7 +32,7 @@ func handedOut(t *testing.T) (cfg broker.Config, f *fixture, connect func(user s
 	o.NoSigs, o.NoLog = true, true
 	f.server = run(t, o)
 	return cfg, f, func(user string) (*nats.Conn, error) {
-		opts, err := bus.Credentials{NATSNKey: filepath.Join(to, user, "user.nk"), NATSCA: filepath.Join(to, user, "ca.pem")}.Options()
+		opts, err := natsauth.Credentials{NATSNKey: filepath.Join(to, user, "user.nk"), NATSCA: filepath.Join(to, user, "ca.pem")}.Options()
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +83,7 @@ func TestReplacedKeyIsRefusedAfterTheReload(t *testing.T) {
 	if err := os.WriteFile(thief, stolen, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	opts, err := bus.Credentials{NATSNKey: thief, NATSCA: filepath.Join(cfg.HandOut, "poller", "ca.pem")}.Options()
+	opts, err := natsauth.Credentials{NATSNKey: thief, NATSCA: filepath.Join(cfg.HandOut, "poller", "ca.pem")}.Options()
 	if err != nil {
 		t.Fatal(err)
 	}

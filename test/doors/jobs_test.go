@@ -15,9 +15,11 @@ import (
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/reconciler"
 )
 
 // guarded is a server with the generated configuration and nothing in it, and a sandbox.
@@ -74,8 +76,8 @@ func newGuarded(t *testing.T) *guarded {
 	return g
 }
 
-func (g *guarded) credentials(user string) bus.Credentials {
-	return bus.Credentials{NATSNKey: filepath.Join(g.dir, "keys", user+".nk")}
+func (g *guarded) credentials(user string) natsauth.Credentials {
+	return natsauth.Credentials{NATSNKey: filepath.Join(g.dir, "keys", user+".nk")}
 }
 
 // as connects as the user.
@@ -209,12 +211,12 @@ func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
 	wait("2", events.EventIssued)
 	say(shop, "2", "d", events.OrderCanceled, events.Cancellation{OrderID: "2", Shop: "acme"})
 	wait("2", events.EventCanceled)
-	if _, err := operator.RequestClose(t.Context(), "operator", "acme", "today", "end of day"); err != nil {
+	if _, err := reconciler.RequestClose(t.Context(), operator, "operator", "acme", "today", "end of day"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 	defer cancel()
-	if p, err := operator.AwaitPeriod(ctx, events.PeriodKeyOf("acme", "today")); err != nil || p.State != events.PeriodReconciled {
+	if p, err := reconciler.Await(ctx, operator, events.PeriodKeyOf("acme", "today")); err != nil || p.State != events.PeriodReconciled {
 		t.Errorf("the period is %s: %v", p.State, err)
 	}
 	if lines := g.refusals.all(); len(lines) > 0 {

@@ -11,11 +11,12 @@ import (
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 )
 
 func (f *fixture) bus(user string) *bus.Bus {
 	f.Helper()
-	credentials, err := bus.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, user+".nk")}.Options()
+	credentials, err := natsauth.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, user+".nk")}.Options()
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
-	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/natsauth"
 )
 
 // authority signs certificates into files of its folder.
@@ -95,15 +95,15 @@ func TestBrokerWithTLSTakesOnlyClientsItsAuthorityHasSigned(t *testing.T) {
 	nkey := filepath.Join(dir, broker.KeysFolder, "poller.nk")
 	for _, c := range []struct {
 		name  string
-		given bus.Credentials
+		given natsauth.Credentials
 		want  string // of the error; "" connects
 	}{
-		{"all of it", bus.Credentials{NATSNKey: nkey, NATSCA: ours.file("ca.pem"), NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, ""},
-		{"no key of a user", bus.Credentials{NATSCA: ours.file("ca.pem"), NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, "uthorization"},
-		{"no client certificate", bus.Credentials{NATSNKey: nkey, NATSCA: ours.file("ca.pem")}, "tls"},
-		{"another's client certificate", bus.Credentials{NATSNKey: nkey, NATSCA: ours.file("ca.pem"), NATSCert: theirs.file("client.pem"), NATSKey: theirs.file("client.key")}, "tls"},
-		{"another's broker", bus.Credentials{NATSNKey: nkey, NATSCA: theirs.file("ca.pem"), NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, "certificate signed by unknown authority"},
-		{"no authority", bus.Credentials{NATSNKey: nkey, NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, "certificate signed by unknown authority"},
+		{"all of it", natsauth.Credentials{NATSNKey: nkey, NATSCA: ours.file("ca.pem"), NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, ""},
+		{"no key of a user", natsauth.Credentials{NATSCA: ours.file("ca.pem"), NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, "uthorization"},
+		{"no client certificate", natsauth.Credentials{NATSNKey: nkey, NATSCA: ours.file("ca.pem")}, "tls"},
+		{"another's client certificate", natsauth.Credentials{NATSNKey: nkey, NATSCA: ours.file("ca.pem"), NATSCert: theirs.file("client.pem"), NATSKey: theirs.file("client.key")}, "tls"},
+		{"another's broker", natsauth.Credentials{NATSNKey: nkey, NATSCA: theirs.file("ca.pem"), NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, "certificate signed by unknown authority"},
+		{"no authority", natsauth.Credentials{NATSNKey: nkey, NATSCert: ours.file("client.pem"), NATSKey: ours.file("client.key")}, "certificate signed by unknown authority"},
 	} {
 		opts, err := c.given.Options()
 		if err != nil {
@@ -123,7 +123,7 @@ func TestBrokerWithTLSTakesOnlyClientsItsAuthorityHasSigned(t *testing.T) {
 func TestClientWithAnAuthorityRefusesABrokerWithoutTLS(t *testing.T) {
 	f := newFixture(t)
 	a := newAuthority(t, "ca")
-	opts, err := bus.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, "poller.nk"), NATSCA: a.file("ca.pem")}.Options()
+	opts, err := natsauth.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, "poller.nk"), NATSCA: a.file("ca.pem")}.Options()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,41 +74,43 @@ func TestLines(t *testing.T) {
 		want  string
 	}{
 		"issued": {
-			bus.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"order 1","state":"ISSUED","currency":"SEK","total":"149.5",
-				"change":{"event":"issued","at":"2026-11-22T09:08:07.006Z","why":"accepted"}}}`)},
+			bus.Entry{Stream: events.InvoicesStream, Message: events.Message{Body: []byte(`{"data":{"shop":"acme","invoiceId":"order 1","state":"ISSUED","currency":"SEK","total":"149.5",
+				"change":{"event":"issued","at":"2026-11-22T09:08:07.006Z","why":"accepted"}}}`)}},
 			"09:08:07.006Z  acme/order 1                    issued          ISSUED        149.50 SEK  accepted",
 		},
 		"refund": {
-			bus.Entry{Stream: events.InvoicesStream, Body: []byte(`{"data":{"shop":"acme","invoiceId":"1","state":"RECEIPTED","currency":"SEK","total":"149.5",
-				"refunds":[{"refundId":"r","amount":"20","status":"done"}],"change":{"event":"refunded","refundId":"r","at":"2026-11-22T09:08:07.006Z","why":"paid back"}}}`)},
+			bus.Entry{Stream: events.InvoicesStream, Message: events.Message{Body: []byte(`{"data":{"shop":"acme","invoiceId":"1","state":"RECEIPTED","currency":"SEK","total":"149.5",
+				"refunds":[{"refundId":"r","amount":"20","status":"done"}],"change":{"event":"refunded","refundId":"r","at":"2026-11-22T09:08:07.006Z","why":"paid back"}}}`)}},
 			"09:08:07.006Z  acme/1                          refunded        RECEIPTED     -20.00 SEK  paid back",
 		},
 		"order in an event": {
-			bus.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed",
-				Body: []byte(`{"specversion":"1.0","data":{"shop":"acme","orderId":"1","currency":"JPY","total":"1000"}}`)},
+			bus.Entry{Stream: events.OrdersStream, Time: at, Message: events.Message{Subject: "orders.acme.1.placed",
+				Body: []byte(`{"specversion":"1.0","data":{"shop":"acme","orderId":"1","currency":"JPY","total":"1000"}}`)}},
 			"09:08:07.006Z  acme/1                          order placed                    1000 JPY",
 		},
 		"order that is not JSON": {
-			bus.Entry{Stream: events.OrdersStream, Time: at, Subject: "orders.acme.1.placed", Body: []byte("\x1b[2J")},
+			bus.Entry{Stream: events.OrdersStream, Time: at, Message: events.Message{Subject: "orders.acme.1.placed",
+				Body: []byte("\x1b[2J")}},
 			"09:08:07.006Z  acme/1                          order placed",
 		},
 		"parked": {
-			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
-				Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"total: missing","subject":"orders.acme.` + events.Token("7 b") + `.placed"}}`)},
+			bus.Entry{Stream: events.ParkedStream, Time: at, Message: events.Message{Subject: "parked.invoicer.acme.7",
+				Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"total: missing","subject":"orders.acme.` + events.Token("7 b") + `.placed"}}`)}},
 			"09:08:07.006Z  acme/7 b                        parked                                    invoicer: total: missing",
 		},
 		"replayed": {
-			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
-				Body: []byte(`{"type":"seqrflow.parked.replayed.v1","data":{"worker":"invoicer","replays":3,"subject":"orders.acme.7.placed"}}`)},
+			bus.Entry{Stream: events.ParkedStream, Time: at, Message: events.Message{Subject: "parked.invoicer.acme.7",
+				Body: []byte(`{"type":"seqrflow.parked.replayed.v1","data":{"worker":"invoicer","replays":3,"subject":"orders.acme.7.placed"}}`)}},
 			"09:08:07.006Z  acme/7                          replayed                                  parked message 3 goes to the invoicer again",
 		},
 		"dismissed": {
-			bus.Entry{Stream: events.ParkedStream, Time: at, Subject: "parked.invoicer.acme.7",
-				Body: []byte(`{"type":"seqrflow.parked.dismissed.v1","data":{"worker":"invoicer","dismisses":3,"by":"Ann","why":"a test","subject":"orders.acme.7.placed"}}`)},
+			bus.Entry{Stream: events.ParkedStream, Time: at, Message: events.Message{Subject: "parked.invoicer.acme.7",
+				Body: []byte(`{"type":"seqrflow.parked.dismissed.v1","data":{"worker":"invoicer","dismisses":3,"by":"Ann","why":"a test","subject":"orders.acme.7.placed"}}`)}},
 			"09:08:07.006Z  acme/7                          dismissed                                 parked message 3, by Ann: a test",
 		},
 		"unreadable": {
-			bus.Entry{Stream: events.InvoicesStream, Time: at, Subject: "invoices.acme.1.paid", Body: []byte("?")},
+			bus.Entry{Stream: events.InvoicesStream, Time: at, Message: events.Message{Subject: "invoices.acme.1.paid",
+				Body: []byte("?")}},
 			"09:08:07.006Z  invoices.acme.1.paid            ?                                         cannot be read",
 		},
 	} {
@@ -135,8 +137,8 @@ func TestTimesCarryTheirZone(t *testing.T) {
 }
 
 func TestLinesFitTheWidth(t *testing.T) {
-	e := bus.Entry{Stream: events.ParkedStream, Time: time.Unix(0, 0), Subject: "parked.invoicer.acme.7",
-		Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"` + strings.Repeat("räksmörgås ", 20) + `","subject":"orders.acme.` + events.Token(strings.Repeat("lång ", 10)) + `.placed"}}`)}
+	e := bus.Entry{Stream: events.ParkedStream, Time: time.Unix(0, 0), Message: events.Message{Subject: "parked.invoicer.acme.7",
+		Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"` + strings.Repeat("räksmörgås ", 20) + `","subject":"orders.acme.` + events.Token(strings.Repeat("lång ", 10)) + `.placed"}}`)}}
 	line := term.Lines{Begun: time.Unix(0, 0), Width: 100}.Event(e)
 	if n := utf8.RuneCountInString(line); n != 100 || !strings.HasSuffix(line, "…") {
 		t.Errorf("%d characters: %q", n, line)

@@ -1,23 +1,23 @@
 // Package seqrtest is for tests of programs that talk to the SEQR merchant API.
 //
-// [Start] gives a test a provider of its own: the sandbox, on a free port of this machine, with credentials,
-// a buyer and a clock that the test moves.
+// [Start] starts a provider that one test has to itself: the sandbox, on a free port of this machine, with credentials, a
+// buyer and a clock that the test moves (server.go).
 //
 //	srv := seqrtest.Start(t)
 //	shop := myshop.New(srv.Endpoint, srv.Terminal)
 //	reference := shop.Checkout("149.50")
 //	srv.Pay(reference)
-//	srv.Advance(25 * time.Second) // nobody asked in time: the money goes back
+//	srv.Advance(25 * time.Second) // the shop asked too late: the payment is reversed
 //
-// [Run] is the other way round: a suite of what any provider must do, the real one and the sandbox alike,
-// for whoever has an endpoint to check. This package's own test aims it at the sandbox, or with flags at
-// any other endpoint:
+// [Run] checks a provider: a suite of what every provider must do, the real one and the sandbox alike (suite.go and its
+// other files). A [Target] (target.go) says which provider and who pays there; wallet.go is the buyer of a sandbox. The
+// test of this package runs the suite on a sandbox, or with flags on any other endpoint:
 //
 //	go test ./pkg/seqr/seqrtest -v -args -endpoint https://… -terminal ID -terminal-password-file FILE
 //
-// It makes payments of small sums, and refunds most of them. What needs a buyer, a reseller or a clock is
-// skipped where the target has none; see [Target].
+// The suite makes payments of small sums, and refunds most of them. A check that needs a buyer or a reseller is skipped
+// where the target has none.
 //
-// It is the only package under pkg that uses one under internal, the sandbox: its users are tests in other
-// modules, which can't reach the sandbox themselves. Nothing that a program links for production imports it.
+// This is the only package under pkg that imports one under internal, the sandbox: tests in other modules can't import
+// that. No production code imports this package.
 package seqrtest

@@ -21,9 +21,9 @@ func TestSuiteTellsProvidersApart(t *testing.T) {
 	}{
 		{name: "as it should be"},
 		{
-			name:      "payments nobody fetches are kept",
+			name:      "payments that are not fetched are kept",
 			configure: func(c *Config) { c.Reversal = time.Hour },
-			failed:    []string{"PaymentNobodyFetchesGoesBack"},
+			failed:    []string{"PaymentNotFetchedIsReversed"},
 		},
 		{
 			name:   "an invoice of nothing is refused in words of its own", // the tenth sendInvoice

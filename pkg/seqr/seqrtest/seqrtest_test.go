@@ -85,9 +85,9 @@ func TestStart(t *testing.T) {
 	srv.Confirm(sent.Reference)
 	srv.Pay(sent.Reference)
 	srv.Advance(25 * time.Second)
-	books := srv.Ledger()
-	if len(books.Reversals) != 1 || books.Reversals[0].InvoiceReference != sent.Reference || books.Invoices[0].Total.String() != "149.50" {
-		t.Errorf("nobody fetched the payment, and the books say %+v", books)
+	ledger := srv.Ledger()
+	if len(ledger.Reversals) != 1 || ledger.Reversals[0].InvoiceReference != sent.Reference || ledger.Invoices[0].Total.String() != "149.50" {
+		t.Errorf("the payment was not fetched, and the ledger says %+v", ledger)
 	}
 }
 
@@ -105,11 +105,11 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.Decline(sent.Reference)
-	books := srv.Ledger()
-	if len(books.Invoices) != 2 || books.Invoices[0].Terminal != "mine" {
-		t.Errorf("%+v", books.Invoices)
+	ledger := srv.Ledger()
+	if len(ledger.Invoices) != 2 || ledger.Invoices[0].Terminal != "mine" {
+		t.Errorf("%+v", ledger.Invoices)
 	}
-	srv.Expire(books.Invoices[0].InvoiceReference)
+	srv.Expire(ledger.Invoices[0].InvoiceReference)
 	if got := srv.Ledger().Invoices; got[0].Status != "EXPIRED" || got[1].Status != "CANCELED" {
 		t.Errorf("%+v", got)
 	}
@@ -135,7 +135,7 @@ func amount(t *testing.T, s string) decimal.Decimal {
 	return d
 }
 
-// TestRealWait ends when it is over, or when nobody cares any longer.
+// TestRealWait ends when it is over, or when its context is.
 func TestRealWait(t *testing.T) {
 	wait := Target{}.withDefaults().Wait
 	if err := wait(t.Context(), time.Nanosecond); err != nil {

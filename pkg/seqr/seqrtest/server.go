@@ -9,27 +9,29 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Config is what a provider can be told to be like; Fault is one thing that it does wrong on purpose, and
-// Ledger its books.
 type (
+	// Config has the settings of a provider.
 	Config = sandbox.Config
-	Fault  = sandbox.Fault
+	// Fault is something that a provider does wrong on purpose.
+	Fault = sandbox.Fault
+	// Ledger has every invoice, payment, refund and so on of a provider.
 	Ledger = sandbox.Ledger
 )
 
 // Server is a provider that one test has to itself.
 type Server struct {
-	URL      string         // of everything that is not SOAP: the buyer's pages, the ledger, the faults
+	URL      string         // of the buyer's pages, the ledger and the faults
 	Endpoint string         // of the SOAP service
-	Terminal seqr.Principal // a webshop's
-	Reseller seqr.Principal // its owner's
+	Terminal seqr.Principal // a webshop
+	Reseller seqr.Principal // the user of the reseller that owns the terminal
 
 	t  testing.TB
 	sb *sandbox.Sandbox
 }
 
-// Start gives the test a provider, which ends with it. Time stands still there until [Server.Advance], so
-// nothing depends on how fast the test runs; a configure function may set ManualClock to false.
+// Start starts a provider, which ends with the test. Its time stands still until [Server.Advance], so that nothing
+// depends on how fast the test runs; a configure function may set ManualClock to false. The first terminal and reseller
+// of the Config are those of the Server.
 func Start(t testing.TB, configure ...func(*Config)) *Server {
 	t.Helper()
 	cfg := Config{ManualClock: true, Terminals: sandbox.DemoTerminals(), Resellers: sandbox.DemoResellers()}
@@ -59,43 +61,43 @@ func Start(t testing.TB, configure ...func(*Config)) *Server {
 	}
 }
 
-// Scan is the buyer's app reading the invoice's code.
+// Scan makes the buyer's app read the code of an invoice.
 func (s *Server) Scan(invoiceReference string) { s.t.Helper(); s.must(s.sb.Scan(invoiceReference)) }
 
-// Confirm is the buyer with the PIN dialog open.
+// Confirm opens the PIN dialog in the buyer's app.
 func (s *Server) Confirm(invoiceReference string) {
 	s.t.Helper()
 	s.must(s.sb.Confirm(invoiceReference))
 }
 
-// Pay is the buyer entering the PIN. The shop then has twenty seconds on the provider's clock to fetch PAID.
+// Pay makes the buyer pay an invoice. The shop then has 20 seconds on the provider's clock to fetch PAID.
 func (s *Server) Pay(invoiceReference string) { s.t.Helper(); s.must(s.sb.Pay(invoiceReference)) }
 
-// Decline is the buyer pressing cancel in the app: the invoice is CANCELED.
+// Decline makes the buyer cancel an invoice in the app: it becomes CANCELED.
 func (s *Server) Decline(invoiceReference string) {
 	s.t.Helper()
 	s.must(s.sb.Decline(invoiceReference))
 }
 
-// Fail is the payment not going through: the invoice is FAILED.
+// Fail makes the payment of an invoice fail: it becomes FAILED.
 func (s *Server) Fail(invoiceReference string) { s.t.Helper(); s.must(s.sb.Fail(invoiceReference)) }
 
-// Expire ends an invoice as the provider does with one that nobody pays.
+// Expire makes an invoice EXPIRED, as the provider does when it is not paid for a long time.
 func (s *Server) Expire(invoiceReference string) { s.t.Helper(); s.must(s.sb.Expire(invoiceReference)) }
 
-// Advance lets time pass at the provider; what falls due on the way happens, each thing at its own instant.
+// Advance moves the provider's clock. What is due until then happens, everything at its own time.
 func (s *Server) Advance(d time.Duration) { s.sb.Advance(d) }
 
-// Faults makes an operation, or "*" for all, go wrong in these ways, and every other go well.
+// Faults sets the faults of an operation, or of all with "*", and removes those of every other.
 func (s *Server) Faults(operation string, faults ...Fault) {
 	s.t.Helper()
 	s.must(s.sb.SetFaults(map[string][]Fault{operation: faults}))
 }
 
-// Ledger is what really happened.
+// Ledger returns what has happened at the provider.
 func (s *Server) Ledger() Ledger { return s.sb.Ledger() }
 
-// Client makes a client of this provider; only what concerns the test need be set.
+// Client returns a client of this provider. Config needs no Endpoint.
 func (s *Server) Client(config seqr.Config) *seqr.Client {
 	s.t.Helper()
 	config.Endpoint = s.Endpoint
@@ -107,7 +109,7 @@ func (s *Server) Client(config seqr.Config) *seqr.Client {
 	return c
 }
 
-// Target is this provider as [Run] wants it.
+// Target returns this provider as [Run] needs it.
 func (s *Server) Target() Target {
 	return Target{
 		Config: seqr.Config{Endpoint: s.Endpoint}, Terminal: s.Terminal, Reseller: s.Reseller,

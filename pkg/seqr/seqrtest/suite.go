@@ -9,8 +9,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Run checks that a provider does what every provider must. It makes invoices and payments there, of a few
-// units of the currency each.
+// Run checks that a provider does what every provider must do, in one subtest per check. It makes invoices and payments
+// there, of a few units of the currency each.
 func Run(t *testing.T, target Target) {
 	target = target.withDefaults()
 	client, err := seqr.New(target.Config)
@@ -33,7 +33,7 @@ func Run(t *testing.T, target Target) {
 
 type check struct {
 	name            string
-	buyer, reseller bool // are needed
+	buyer, reseller bool // the check needs them
 	check           func(*suite)
 }
 
@@ -49,7 +49,7 @@ func cases() []check {
 		{name: "InvoiceIsCanceled", check: invoiceIsCanceled},
 		{name: "InvoiceIsChanged", check: invoiceIsChanged},
 		{name: "FetchedPaymentStays", buyer: true, check: fetchedPaymentStays},
-		{name: "PaymentNobodyFetchesGoesBack", buyer: true, check: forgottenPaymentGoesBack},
+		{name: "PaymentNotFetchedIsReversed", buyer: true, check: unfetchedPaymentIsReversed},
 		{name: "DeclinedIsCanceled", buyer: true, check: declinedIsCanceled},
 		{name: "PaidCannotBeCanceled", buyer: true, check: paidCannotBeCanceled},
 		{name: "Receipts", buyer: true, check: receipts},
@@ -62,7 +62,7 @@ func cases() []check {
 	}
 }
 
-// suite is what one check works with.
+// suite has the helpers of one check.
 type suite struct {
 	*testing.T
 	Target
@@ -84,7 +84,7 @@ func (s *suite) invoice(total string) seqr.Invoice {
 	}
 }
 
-// issue makes an invoice, and gives its reference.
+// issue issues an invoice and returns its reference.
 func (s *suite) issue(v seqr.Invoice) string {
 	s.Helper()
 	sent, err := s.client.SendInvoice(s.Context(), seqr.SendInvoice{As: s.Terminal, Invoice: v})
@@ -99,7 +99,7 @@ func (s *suite) status(reference string, version int) seqr.PaymentStatus {
 	return p
 }
 
-// expect asks for the status, which must be that one.
+// expect returns the status, which must be want.
 func (s *suite) expect(reference string, want seqr.InvoiceStatus) seqr.PaymentStatus {
 	s.Helper()
 	p := s.status(reference, 0)
@@ -116,7 +116,7 @@ func (s *suite) pay(reference string) {
 	}
 }
 
-// paid makes a payment, and gives its ersReference.
+// paid makes a payment and returns its ersReference.
 func (s *suite) paid(total string) string {
 	s.Helper()
 	reference := s.issue(s.invoice(total))
@@ -145,7 +145,7 @@ func (s *suite) must(err error) {
 	}
 }
 
-// refusedSomehow is for what the interface's description gives no code to: any refusal will do.
+// refusedSomehow checks for a refusal where the description of the interface names no code.
 func (s *suite) refusedSomehow(what string, err error) {
 	s.Helper()
 	if seqr.Classify(err) != seqr.Refused {
@@ -153,7 +153,7 @@ func (s *suite) refusedSomehow(what string, err error) {
 	}
 }
 
-// refused checks that an answer was that code, and no other.
+// refused checks that the answer was that code.
 func (s *suite) refused(what string, err error, want seqr.ResultCode) {
 	s.Helper()
 	if got, answered := seqr.CodeOf(err); !answered || got != want {

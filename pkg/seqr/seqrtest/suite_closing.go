@@ -10,7 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// till: a cash register has one live invoice, and no rights once it is gone.
+// till: a cash register has one open invoice, and can't make calls once it is unregistered.
 func till(s *suite) {
 	password := seqr.Secret(rand.Text())
 	id, err := s.client.RegisterTerminal(s.Context(), seqr.RegisterTerminal{
@@ -36,7 +36,7 @@ func till(s *suite) {
 	s.refusedSomehow("after unregistering, sendInvoice", err)
 }
 
-// closing: a period has what was fetched since the last one, and its report takes a while.
+// closing: a period has the payments that were fetched since the one before, and its report is ready some time later.
 func closing(s *suite) {
 	scope := map[string]string{seqr.ParamTerminalID: s.Terminal.ID}
 	mark := seqr.MarkTransactionPeriod{As: s.Reseller, Parameters: scope}
@@ -73,7 +73,7 @@ const (
 	reportPatience = 40 // pauses
 )
 
-// report asks until there is one.
+// report asks for the report until it is ready.
 func (s *suite) report(period string) seqr.Report {
 	s.Helper()
 	ask := seqr.ExecuteReport{As: s.Reseller, ReportID: seqr.ReportTerminalTransaction, Parameters: map[string]string{

@@ -26,9 +26,9 @@ func refusedPrincipals(s *suite) {
 
 func refusedResellers(s *suite) {
 	for what, as := range map[string]seqr.Principal{
-		"an unknown reseller": seqr.ResellerUser("no-such-reseller", s.Reseller.UserID, s.Reseller.Password),
-		"an unknown user":     seqr.ResellerUser(s.Reseller.ID, "no-such-user", s.Reseller.Password),
-		"somebody of both":    seqr.ResellerUser("no-such-reseller", "no-such-user", s.Reseller.Password),
+		"an unknown reseller":    seqr.ResellerUser("no-such-reseller", s.Reseller.UserID, s.Reseller.Password),
+		"an unknown user":        seqr.ResellerUser(s.Reseller.ID, "no-such-user", s.Reseller.Password),
+		"an unknown one of both": seqr.ResellerUser("no-such-reseller", "no-such-user", s.Reseller.Password),
 	} {
 		_, err := s.client.MarkTransactionPeriod(s.Context(), seqr.MarkTransactionPeriod{As: as})
 		s.refused(what, err, seqr.InitiatorPrincipalNotFound)

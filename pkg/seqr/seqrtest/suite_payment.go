@@ -6,7 +6,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// pastReversal is well beyond the twenty seconds that a payment waits to be fetched.
+// pastReversal is longer than the 20 seconds that a payment waits to be fetched.
 const pastReversal = 30 * time.Second
 
 func fetchedPaymentStays(s *suite) {
@@ -31,13 +31,13 @@ func fetchedPaymentStays(s *suite) {
 	s.expect(reference, seqr.StatusPaid)
 }
 
-func forgottenPaymentGoesBack(s *suite) {
+func unfetchedPaymentIsReversed(s *suite) {
 	reference := s.issue(s.invoice("1.00"))
 	s.expect(reference, seqr.StatusIssued)
 	s.pay(reference)
 	s.wait(pastReversal)
 	s.expect(reference, seqr.StatusCanceled)
-	s.refused("canceling what went back", s.cancel(reference), seqr.InvoiceAlreadyCanceled)
+	s.refused("canceling what was reversed", s.cancel(reference), seqr.InvoiceAlreadyCanceled)
 }
 
 func declinedIsCanceled(s *suite) {
@@ -70,7 +70,7 @@ func receipts(s *suite) {
 	s.must(err)
 }
 
-// refunds: any number of parts, each with a reference of its own, and never more than was paid.
+// refunds: a payment may be refunded in any number of parts, each with its own reference, and never by more than was paid.
 func refunds(s *suite) {
 	payment := s.paid("3.00")
 	_, err := s.refund(payment, s.invoice("3.01"))
@@ -114,7 +114,7 @@ func reservation(s *suite) {
 	s.must(err)
 }
 
-// preliminaryAmount: the final amount is said by updateInvoice, between the reservation and its commit.
+// preliminaryAmount: updateInvoice sets the final amount, between the reservation and its commit.
 func preliminaryAmount(s *suite) {
 	v := s.invoice("3.00")
 	v.PaymentMode, v.CommitReservationTimeout = seqr.ReservationRequiredPreliminaryAmount, 10*time.Minute
@@ -134,7 +134,7 @@ func preliminaryAmount(s *suite) {
 	s.must(err)
 }
 
-// loyalty: the buyer's card waits for the shop, and only the shop's answer to it lets the buyer go on.
+// loyalty: a buyer with a loyalty card waits for the shop, and can pay only when updateInvoice has answered the card.
 func loyalty(s *suite) {
 	buyer, ok := s.Buyer.(Scanner)
 	if !ok {

@@ -7,30 +7,30 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Target is a provider to be checked.
+// Target is a provider to check.
 type Target struct {
-	// Config says where it is. A ClientID and ClientReference are given unless set.
+	// Config needs an Endpoint. Its ClientID and ClientReference have defaults.
 	Config seqr.Config
-	// Terminal is a webshop's: one that may have any number of live invoices.
+	// Terminal is a webshop: it may have any number of open invoices.
 	Terminal seqr.Principal
-	// Reseller owns the terminal. Without an ID, registering terminals and closing periods are skipped.
+	// Reseller owns the terminal. Without its ID, the checks of terminals and periods are skipped.
 	Reseller seqr.Principal
-	// Currency is what the terminal sells in; SEK unless set.
+	// Currency is the terminal's; SEK unless set.
 	Currency string
-	// Buyer pays. Without one, all that needs a payment is skipped.
+	// Buyer pays. Without one, the checks that need a payment are skipped.
 	Buyer Buyer
-	// Wait lets time pass at the provider; it really waits unless set.
+	// Wait returns when the time has passed at the provider; it waits in real time unless set.
 	Wait func(context.Context, time.Duration) error
 }
 
-// Buyer is somebody with the wallet. Each method returns when it is done.
+// Buyer pays invoices. Each method returns when the provider has recorded what the buyer did.
 type Buyer interface {
 	Pay(ctx context.Context, invoiceReference string) error
 	Decline(ctx context.Context, invoiceReference string) error
 }
 
-// Scanner is a buyer who can read an invoice's code and then wait, as one with a loyalty card does. A check that
-// needs one is skipped where the Buyer is none.
+// Scanner is a Buyer that can read an invoice's code and then wait, as a buyer with a loyalty card does. Where the Buyer is
+// no Scanner, the check of loyalty tokens is skipped.
 type Scanner interface {
 	Scan(ctx context.Context, invoiceReference string) error
 }
@@ -43,12 +43,12 @@ func (t Target) withDefaults() Target {
 		t.Currency = "SEK"
 	}
 	if t.Wait == nil {
-		t.Wait = reallyWait
+		t.Wait = waitInRealTime
 	}
 	return t
 }
 
-func reallyWait(ctx context.Context, d time.Duration) error {
+func waitInRealTime(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// WalletAt is the buyer of the sandbox at that address, whoever started it.
+// WalletAt returns the buyer of the sandbox at a URL. It is a [Scanner] too.
 func WalletAt(sandbox string) Buyer { return wallet(strings.TrimSuffix(sandbox, "/")) }
 
-// WaitAt moves the manual clock of the sandbox at that address.
+// WaitAt returns a Target.Wait that moves the manual clock of the sandbox at a URL.
 func WaitAt(sandbox string) func(context.Context, time.Duration) error {
 	base := strings.TrimSuffix(sandbox, "/")
 	return func(ctx context.Context, d time.Duration) error {
@@ -23,7 +23,7 @@ func WaitAt(sandbox string) func(context.Context, time.Duration) error {
 
 type wallet string
 
-// Scan reads the invoice's code, and presents the loyalty card where one is asked for.
+// Scan reads the invoice's code, and shows the loyalty card where the invoice asks for one.
 func (w wallet) Scan(ctx context.Context, invoiceReference string) error {
 	return w.act(ctx, invoiceReference, "scan")
 }
@@ -42,7 +42,7 @@ func (w wallet) act(ctx context.Context, invoiceReference, what string) error {
 	return post(ctx, string(w)+"/wallet/"+url.PathEscape(invoiceReference)+"/"+what)
 }
 
-// post reads no more of an answer than explains a refusal.
+// post reads as much of an answer as explains a refusal.
 func post(ctx context.Context, address string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
 	if err != nil {

@@ -12,9 +12,9 @@
 // here, 25 µs, 11 kB and 110 allocations there. A whole poll takes about 120 µs of processor time, so encoding/xml would
 // make each one a fifth more expensive.
 //
-// The other reason is that an answer must not be believed too easily. encoding/xml takes the last of two result codes, accepts
-// prefixes that are not declared, and ignores xsi:nil, document type declarations and what follows the root element.
-// Here each of these makes the outcome of a call unknown, and the work on a document is in proportion to its length.
+// The other reason is that an answer must not be believed too easily. encoding/xml takes the last of two result codes,
+// accepts prefixes that are not declared, and ignores document type declarations and what follows the root element. Here
+// each of these makes the outcome of a call unknown, and the work on a document is in proportion to its length.
 package soap
 
 import (

@@ -1,4 +1,5 @@
-package bus
+// Package natsauth has the flags with which a process shows the broker which user it is, and makes sure which broker it is.
+package natsauth
 
 import (
 	"crypto/tls"
@@ -13,8 +14,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/secretfile"
 )
 
-// Credentials are the flags with which every command and worker shows the broker who it is, and makes sure of
-// who the broker is.
+// Credentials are the flags that commands and workers have in common. Without any of them a process connects as no user.
 type Credentials struct {
 	NATSCA           string `name:"nats-ca" env:"SEQRFLOW_NATS_CA" type:"path" placeholder:"FILE" help:"Certificates (PEM) of the authority that signed the broker's; connects with TLS only."`
 	NATSCert         string `name:"nats-cert" env:"SEQRFLOW_NATS_CERT" type:"path" placeholder:"FILE" help:"Client certificate (PEM) to show the broker."`
@@ -31,7 +31,7 @@ func CredentialFlags() []string {
 	return []string{"nats-ca", "nats-cert", "nats-key", "nats-nkey", "nats-creds", "nats-user", "nats-password-file", "nats-inbox-prefix"}
 }
 
-// Options for the connection. The error names every flag whose value can't be used, and no secret.
+// Options are those of a connection with the credentials. The error names every flag whose value can't be used, and no secret.
 func (c Credentials) Options() ([]nats.Option, error) {
 	var opts []nats.Option
 	var errs []error
