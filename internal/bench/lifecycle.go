@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -45,11 +46,11 @@ func (l Lifecycle) Run(ctx context.Context) (r LifecycleResult, err error) {
 	err = measure(ctx, l.Config, l.Orders, extra, []string{app.All}, func(ctx context.Context, f *fixture) error {
 		l.say("everything runs; an append with fsync takes %s", f.disk)
 		run := &lifecycle{Lifecycle: l, fixture: f, placed: make([]time.Time, l.Orders), receipted: make([]time.Time, l.Orders), unpaid: make(chan string, l.Orders)}
-		cpu := cpuTime(self)
+		cpu := cpuTime(os.Getpid())
 		if err := run.play(ctx); err != nil {
 			return err
 		}
-		cpu = cpuTime(self) - cpu
+		cpu = cpuTime(os.Getpid()) - cpu
 		r = run.result()
 		r.CPU, r.Disk, r.Memory = cpu.Seconds()*1000/float64(l.Orders), f.disk, f.heap.end()
 		return f.verify(ctx, l.Orders)

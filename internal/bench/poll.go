@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/seqrflow/seqrflow/services/invoicer"
@@ -116,14 +117,14 @@ func (r *poll) play(ctx context.Context) (out PollResult, err error) {
 	r.say("measuring for %d s", r.Seconds)
 	r.lateness.start(2 * r.Invoices * r.Seconds)
 	r.provider.start()
-	begun, cpu := time.Now(), cpuTime(self)
+	begun, cpu := time.Now(), cpuTime(os.Getpid())
 	if err := waitFor(ctx, seconds(r.Seconds)); err != nil {
 		return out, err
 	}
 	polls, gap := r.provider.stop()
 	out.Lateness = r.lateness.stop()
 	took := time.Since(begun).Seconds()
-	out.PerSec, out.Gap, out.CPUs = float64(polls)/took, gap.Seconds(), (cpuTime(self)-cpu).Seconds()/took
+	out.PerSec, out.Gap, out.CPUs = float64(polls)/took, gap.Seconds(), (cpuTime(os.Getpid())-cpu).Seconds()/took
 	out.Loaded, err = r.payments(ctx)
 	return out, err
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"strconv"
 	"time"
 )
 
@@ -70,8 +69,4 @@ func (p *process) end() error {
 	return p.cmd.Wait()
 }
 
-func (p *process) pid() string { return strconv.Itoa(p.cmd.Process.Pid) }
-
-func (p *process) memory(field string) uint64 { return statusBytes(p.pid(), field) }
-
-func (p *process) cpu() time.Duration { return cpuTime(p.pid()) }
+func (p *process) pid() int { return p.cmd.Process.Pid }

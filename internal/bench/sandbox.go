@@ -75,12 +75,12 @@ func (r *sandboxRun) play(ctx context.Context, child *process) (out SandboxResul
 	if err := each(ctx, r.Invoices, Callers, r.open); err != nil {
 		return out, err
 	}
-	out.Invoices, out.Opened, out.RSS = r.Invoices, float64(r.Invoices)/time.Since(begun).Seconds(), child.memory("VmRSS")
+	out.Invoices, out.Opened, out.RSS = r.Invoices, float64(r.Invoices)/time.Since(begun).Seconds(), status(child.pid()).VmRSS
 	r.say("asking for %d s", r.Seconds)
 	r.latency.start(r.Seconds * 10_000)
-	begun, cpu := time.Now(), child.cpu()
+	begun, cpu := time.Now(), cpuTime(child.pid())
 	calls, err := r.ask(ctx, begun.Add(seconds(r.Seconds)))
-	took, used := time.Since(begun).Seconds(), (child.cpu() - cpu).Seconds()
+	took, used := time.Since(begun).Seconds(), (cpuTime(child.pid()) - cpu).Seconds()
 	if err != nil {
 		return out, err
 	}
@@ -88,7 +88,7 @@ func (r *sandboxRun) play(ctx context.Context, child *process) (out SandboxResul
 	if used > 0 {
 		out.PerCPUSec = float64(calls) / used
 	}
-	out.PeakRSS = child.memory("VmHWM")
+	out.PeakRSS = status(child.pid()).VmHWM
 	return out, nil
 }
 

@@ -109,7 +109,7 @@ func (r *Rig) JetStream() jetstream.JetStream { return r.js }
 // JetStream connects a client to the broker until the test ends.
 func JetStream(t testing.TB, broker *natsd.Server) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect("", broker.InProcess())
+	nc, err := nats.Connect("", broker.InProcess(), nats.Timeout(Patience))
 	if err != nil {
 		t.Fatal(err)
 	}

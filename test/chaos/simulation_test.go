@@ -105,7 +105,7 @@ func newSimulation(s schedule, b nats.InProcessConnProvider, m makers, patience 
 	if err != nil {
 		return nil, err
 	}
-	if sim.conn, err = nats.Connect("", nats.InProcessServer(b)); err != nil {
+	if sim.conn, err = nats.Connect("", nats.InProcessServer(b), nats.Timeout(patience)); err != nil {
 		return nil, err
 	}
 	if sim.js, err = jetstream.New(sim.conn); err != nil {

@@ -88,7 +88,7 @@ func (b *Broker) Data() string { return filepath.Join(filepath.Dir(b.config), "d
 // JetStream connects a client to the broker until the test ends, for what the bus has no question for.
 func JetStream(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect(url, nats.MaxReconnects(-1))
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.Timeout(Patience))
 	if err != nil {
 		t.Fatal(err)
 	}
