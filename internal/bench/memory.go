@@ -16,11 +16,11 @@ type Memory struct {
 }
 
 const (
-	heapInUse  = "/memory/classes/heap/objects:bytes"
-	heapGlance = 50 * time.Millisecond
+	heapInUse   = "/memory/classes/heap/objects:bytes"
+	heapSampled = 50 * time.Millisecond
 )
 
-// heapWatch notes the largest heap of this process until it is asked.
+// heapWatch samples the heap of this process every 50 ms, and keeps the largest.
 type heapWatch struct {
 	stop context.CancelFunc
 	peak chan uint64
@@ -30,7 +30,7 @@ func watchHeap(ctx context.Context) heapWatch {
 	ctx, stop := context.WithCancel(ctx)
 	h := heapWatch{stop, make(chan uint64, 1)}
 	go func() {
-		tick := time.NewTicker(heapGlance)
+		tick := time.NewTicker(heapSampled)
 		defer tick.Stop()
 		sample, most := []metrics.Sample{{Name: heapInUse}}, uint64(0)
 		for {
@@ -47,7 +47,7 @@ func watchHeap(ctx context.Context) heapWatch {
 	return h
 }
 
-// end gives the peaks. That of the resident memory is the whole process's since its start.
+// end ends the sampling and gives the peaks. That of the resident memory counts from the start of the process.
 func (h heapWatch) end() Memory {
 	h.stop()
 	return Memory{PeakRSS: status(os.Getpid()).VmHWM, PeakHeap: <-h.peak}
@@ -59,7 +59,7 @@ func status(pid int) procfs.ProcStatus {
 	if err != nil {
 		return procfs.ProcStatus{}
 	}
-	s, _ := p.NewStatus() // 0 where it is not told
+	s, _ := p.NewStatus() // zero where it can't be read
 	return s
 }
 
@@ -69,6 +69,6 @@ func cpuTime(pid int) time.Duration {
 	if err != nil {
 		return 0
 	}
-	s, _ := p.Stat() // 0 where it is not told
+	s, _ := p.Stat() // zero where it can't be read
 	return time.Duration(s.CPUTime() * float64(time.Second))
 }

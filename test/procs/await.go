@@ -10,11 +10,11 @@ import (
 // errEnded says that a process ended before it wrote what was waited for.
 var errEnded = errors.New("the process has ended")
 
-// await a whole line that has the text, and give the rest of that line.
+// await waits for a whole line that has the text, and gives the rest of that line.
 func (o *Output) await(ctx context.Context, text string, ended <-chan struct{}) (string, error) {
 	for {
 		o.mu.Lock()
-		all, news := string(o.all), o.news
+		all, more := string(o.all), o.more
 		o.mu.Unlock()
 		if _, after, ok := strings.Cut(all, text); ok {
 			if rest, _, whole := strings.Cut(after, "\n"); whole {
@@ -22,7 +22,7 @@ func (o *Output) await(ctx context.Context, text string, ended <-chan struct{}) 
 			}
 		}
 		select {
-		case <-news:
+		case <-more:
 		case <-ended:
 			return "", errEnded
 		case <-ctx.Done():
@@ -38,8 +38,8 @@ const (
 	answerTime = 3 * time.Second
 )
 
-// Until asks again and again until the answer is "", and gives the last answer when ctx ends before.
-// Each time the question has a context of its own.
+// Until asks every 100 ms until the answer is "". It gives the last answer when ctx ends before.
+// Each question has 3 s, and a context of its own.
 func Until(ctx context.Context, ask func(context.Context) string) (missing string) {
 	tick := time.NewTicker(again)
 	defer tick.Stop()

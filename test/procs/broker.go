@@ -25,7 +25,7 @@ type Broker struct {
 	config   string
 }
 
-// NewBroker starts a broker of its own; auth is an authorization block for its configuration, or "".
+// NewBroker starts a broker. Auth is an authorization block for its configuration, or "".
 func NewBroker(t testing.TB, p Programs, auth string) *Broker {
 	t.Helper()
 	b := newBroker(t, p, "broker", Ports(t, 1)[0], auth)
@@ -33,7 +33,7 @@ func NewBroker(t testing.TB, p Programs, auth string) *Broker {
 	return b
 }
 
-// NewCluster starts three brokers that know each other.
+// NewCluster starts three brokers that form a cluster.
 func NewCluster(t testing.TB, p Programs) []*Broker {
 	t.Helper()
 	const size = 3
@@ -66,14 +66,14 @@ func newBroker(t testing.TB, p Programs, name, addr, more string) *Broker {
 	return b
 }
 
-// Start the broker, or start it again on its data, and wait until it takes connections.
+// Start starts the broker, at first or again on its data, and waits until it takes connections.
 func (b *Broker) Start() {
 	b.t.Helper()
 	b.Process = Start(b.t, b.Name, b.programs.NATSServer, []string{"-c", b.config}, nil)
 	b.Await("Server is ready")
 }
 
-// URL of one broker, or of all that are given.
+// URL is the URL of all brokers that are given.
 func URL(brokers ...*Broker) string {
 	var urls []string
 	for _, b := range brokers {
@@ -100,12 +100,12 @@ func JetStream(t testing.TB, url string) jetstream.JetStream {
 	return js
 }
 
-// Connect to the broker as an onlooker, and make the streams if they are not there.
+// Connect connects the test to the broker, and makes the streams if they are not there.
 func Connect(t testing.TB, url string, replicas int, opts ...nats.Option) *bus.Bus {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
-	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "onlooker", Replicas: replicas, Options: opts, Log: zerolog.Nop()})
+	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "test", Replicas: replicas, Options: opts, Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
