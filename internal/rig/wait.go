@@ -95,15 +95,32 @@ func (r *Rig) IdleBut(consumer string) {
 	r.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
-	for { // an acknowledgement gives no signal
-		busy := Busy(ctx, r.JetStream(), consumer)
-		if busy == "" {
-			return
+	if busy := Until(ctx, func(ctx context.Context) string { return Busy(ctx, r.JetStream(), consumer) }); busy != "" {
+		r.T.Fatalf("not idle within %s: %s\n%s", Patience, busy, r.describe())
+	}
+}
+
+const (
+	askAgain = 25 * time.Millisecond
+	// answerTime is how long one question may take: a cluster without a leader does not answer at all.
+	answerTime = 3 * time.Second
+)
+
+// Until waits for something that has no signal: it asks for what is missing until the answer is "". It gives the last answer when ctx
+// ends before. Each question has at most 3 s.
+func Until(ctx context.Context, ask func(context.Context) string) (missing string) {
+	tick := time.NewTicker(askAgain)
+	defer tick.Stop()
+	for {
+		question, cancel := context.WithTimeout(ctx, answerTime)
+		missing = ask(question)
+		if cancel(); missing == "" {
+			return ""
 		}
 		select {
 		case <-ctx.Done():
-			r.T.Fatalf("not idle within %s: %s\n%s", Patience, busy, r.describe())
-		case <-time.After(20 * time.Millisecond):
+			return missing
+		case <-tick.C:
 		}
 	}
 }

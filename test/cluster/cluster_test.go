@@ -58,7 +58,7 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), procs.Patience)
 	defer cancel()
-	if busy := procs.Until(ctx, func(ctx context.Context) string { return rig.Busy(ctx, c.js) }); busy != "" {
+	if busy := rig.Until(ctx, func(ctx context.Context) string { return rig.Busy(ctx, c.js) }); busy != "" {
 		t.Errorf("not settled: %s", busy)
 	}
 	t.Logf("stood still: at most %s without a new event under load, from %s", still.Length.Round(time.Millisecond), still.From.Format("15:04:05.000"))
@@ -151,7 +151,7 @@ func (c *cluster) leader() *procs.Broker {
 	ctx, cancel := context.WithTimeout(c.t.Context(), procs.Patience)
 	defer cancel()
 	var found *procs.Broker
-	missing := procs.Until(ctx, func(ctx context.Context) string {
+	missing := rig.Until(ctx, func(ctx context.Context) string {
 		s, err := c.js.Stream(ctx, events.InvoicesStream)
 		if err != nil {
 			return err.Error()
@@ -174,7 +174,7 @@ func (c *cluster) waitUntilCurrent() {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), procs.Patience)
 	defer cancel()
-	missing := procs.Until(ctx, func(ctx context.Context) (missing string) {
+	missing := rig.Until(ctx, func(ctx context.Context) (missing string) {
 		for _, name := range []string{events.OrdersStream, events.InvoicesStream, events.ParkedStream} {
 			s, err := c.js.Stream(ctx, name)
 			if err != nil {

@@ -65,7 +65,7 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), *settling)
 	defer cancel()
-	if busy := procs.Until(ctx, func(ctx context.Context) string { return rig.Busy(ctx, js) }); busy != "" {
+	if busy := rig.Until(ctx, func(ctx context.Context) string { return rig.Busy(ctx, js) }); busy != "" {
 		t.Errorf("not settled: %s", busy)
 	}
 	t.Logf("%d orders, settled after %s", *invoices, time.Since(begun).Round(100*time.Millisecond))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/test/procs"
 )
@@ -49,7 +50,7 @@ func (f *fixture) waitUntilHeld(poller string) {
 	ctx, cancel := context.WithTimeout(f.t.Context(), *settling)
 	defer cancel()
 	var held float64
-	if missing := procs.Until(ctx, func(ctx context.Context) string {
+	if missing := rig.Until(ctx, func(ctx context.Context) string {
 		open, _ := f.provider.Polls.Open(time.Time{})
 		var err error
 		if held, err = f.workers[poller].Metric(ctx, "seqrflow_poller_held_invoices"); err != nil {
@@ -99,7 +100,7 @@ func (f *fixture) waitUntilPolled(what string, since time.Time) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), procs.Patience)
 	defer cancel()
-	if missing := procs.Until(ctx, func(context.Context) string {
+	if missing := rig.Until(ctx, func(context.Context) string {
 		if open, waiting := f.provider.Polls.Open(since); waiting > 0 {
 			return fmt.Sprintf("%d of %d open invoices are not polled", waiting, open)
 		}

@@ -133,10 +133,16 @@ func (r system) stopDuringCall(stop func()) {
 // waitUntil waits for something that has no signal.
 func (r system) waitUntil(ok func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(rig.Patience); !ok(); <-time.After(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("not within %s", rig.Patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), rig.Patience)
+	defer cancel()
+	missing := rig.Until(ctx, func(context.Context) string {
+		if ok() {
+			return ""
 		}
+		return "not yet"
+	})
+	if missing != "" {
+		r.t.Fatalf("not within %s", rig.Patience)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/rig"
 )
 
 // Broker is one nats-server that can be killed and started again on its data.
@@ -110,7 +111,7 @@ func Connect(t testing.TB, url string, replicas int, opts ...nats.Option) *bus.B
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	if missing := Until(ctx, func(ctx context.Context) string {
+	if missing := rig.Until(ctx, func(ctx context.Context) string {
 		if err := b.EnsureStreams(ctx); err != nil {
 			return err.Error()
 		}

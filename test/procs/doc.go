@@ -2,7 +2,7 @@
 // recorded is checked by package rig, as in tests of one process.
 //
 //	programs.go  builds the programs
-//	process.go   one run of a program; await.go waits for what it writes, or for an answer that comes without a signal
+//	process.go   one run of a program; await.go waits for what it writes
 //	broker.go    one nats-server, or three that form a cluster
 //	worker.go    processes of workers, and their metrics
 //	provider.go  a sandbox that notes when each invoice was polled; polls.go is what it notes
