@@ -34,12 +34,11 @@ type Target struct {
 // Access is what a process may do at the broker beyond its consumers, the events that the table of states lets it record, and
 // what every process needs.
 type Access struct {
-	Publishes  []string      // subjects
-	Subscribes []string      // subjects outside of JetStream
-	Reads      []string      // streams: their state, messages by sequence, last message by subject; those of its consumers need not be named
-	Scans      []string      // streams: Reads, and consumers of its own
-	Records    []events.Name // events of an invoice that the table of states lets another worker record
-	Answers    bool          // the requests that it hears
+	Publishes  []string // subjects
+	Subscribes []string // subjects outside of JetStream
+	Reads      []string // streams: their state, messages by sequence, last message by subject; those of its consumers need not be named
+	Scans      []string // streams: Reads, and consumers of its own
+	Answers    bool     // the requests that it hears
 }
 
 // component is one row of the table. start returns when the component is ready, with the function that ends it.
@@ -77,8 +76,7 @@ func table() []component {
 		worker(Target{Name: refunder.Name, About: "pays back", Credentials: true, Consumers: refunder.Consumers()}, newRefunder),
 		worker(Target{Name: reconciler.Name, About: "closes periods and compares ledgers", Credentials: true, Consumers: reconciler.Consumers(),
 			Access: Access{
-				Publishes: []string{events.PeriodsSubjects}, Records: []events.Name{events.EventRefunded, events.EventRefundFailed},
-				Reads: []string{events.OrdersStream}, Scans: []string{invoices, events.PeriodsStream},
+				Publishes: []string{events.PeriodsSubjects}, Reads: []string{events.OrdersStream}, Scans: []string{invoices, events.PeriodsStream},
 			},
 		}, newReconciler),
 	}

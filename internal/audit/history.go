@@ -148,8 +148,8 @@ func checkKept(before, after events.Invoice) (problems []string) {
 			report("refund %s was certainly not made, and became unknown", r.RefundID)
 		}
 	}
-	if after.Refunded.Add(after.Held).Cmp(after.Total) > 0 {
-		report("%s refunded and %s reserved for refunds exceed the total of %s", after.Refunded, after.Held, after.Total)
+	if after.Refunded.Add(after.ReservedForRefunds).Cmp(after.Total) > 0 {
+		report("%s refunded and %s reserved for refunds exceed the total of %s", after.Refunded, after.ReservedForRefunds, after.Total)
 	}
 	return problems
 }

@@ -30,7 +30,7 @@ func life(t *testing.T) (after []events.Invoice) {
 	var inv events.Invoice
 	for _, next := range []func(events.Invoice) (events.Invoice, error){
 		func(i events.Invoice) (events.Invoice, error) {
-			return i.IssuedAs(o, events.Bill{Reference: "invoice-1", Terminal: "t", ValidFor: time.Hour}, f)
+			return i.IssuedAs(o, events.ProviderInvoice{Reference: "invoice-1", Terminal: "t", ValidFor: time.Hour}, f)
 		},
 		func(i events.Invoice) (events.Invoice, error) { return i.PaidWith("ers-1", "poller", f) },
 		func(i events.Invoice) (events.Invoice, error) { return i.ReceiptedWith(events.Receipt{}, f) },
@@ -98,7 +98,7 @@ func TestHistoryReportsEachRuleThatAnEventBreaks(t *testing.T) {
 		"a refund changed":      {until(4, stored(t, 8, "7", with(l[4], func(i *events.Invoice) { i.Refunds[0].Amount = amount("4") }))), "refund r1 of 3 became one of 4"},
 		"a refund undone":       {until(5, stored(t, 9, "8", with(l[3], func(*events.Invoice) {}))), "refund r1 was done and became"},
 		"a refund put in doubt": {until(3, stored(t, 7, "4", waiting), stored(t, 8, "7", with(l[3], func(i *events.Invoice) { i.Refunds[0].Status = events.RefundUnknown }))), "certainly not made"},
-		"too much reserved":     {until(3, stored(t, 7, "4", with(l[3], func(i *events.Invoice) { i.Held = amount("11") }))), "exceed the total of 10"},
+		"too much reserved":     {until(3, stored(t, 7, "4", with(l[3], func(i *events.Invoice) { i.ReservedForRefunds = amount("11") }))), "exceed the total of 10"},
 		"the stream goes back":  {[]bus.Entry{stored(t, 2, "0", l[0]), stored(t, 1, "2", l[1])}, "comes after message 2"},
 	} {
 		h := newHistory()

@@ -71,7 +71,7 @@ func (f *fixture) record(ctx context.Context, id string, ended bool) error {
 	terminal, _ := demoTerminal()
 	fact := events.Fact{At: f.Bus().Now(), Why: "bench"}
 	_, err := f.Bus().Update(ctx, "invoicer", o.Key(), func(i events.Invoice) (events.Invoice, error) {
-		return i.IssuedAs(o, events.Bill{Terminal: terminal, Reference: id, ValidFor: validFor}, fact)
+		return i.IssuedAs(o, events.ProviderInvoice{Terminal: terminal, Reference: id, ValidFor: validFor}, fact)
 	})
 	if err != nil || !ended {
 		return err

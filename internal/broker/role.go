@@ -58,21 +58,13 @@ func durablesOf(consumers []bus.Consumer) []Durable {
 	return out
 }
 
-// records are the subjects of the invoice events that an actor records by the table of states, and of those that also names.
-func records(actor string, also ...events.Name) []string {
+// records are the subjects of the invoice events that an actor records by the table of states.
+func records(actor string) []string {
 	var out []string
-	add := func(e events.Name) {
-		if s := "invoices.*.*." + string(e); !slices.Contains(out, s) {
+	for _, t := range events.Transitions() {
+		if s := "invoices.*.*." + string(t.On); slices.Contains(t.By, events.Actor(actor)) && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
-	}
-	for _, t := range events.Transitions() {
-		if slices.Contains(t.By, events.Actor(actor)) {
-			add(t.On)
-		}
-	}
-	for _, e := range also {
-		add(e)
 	}
 	return out
 }
@@ -97,7 +89,7 @@ func roleOf(t app.Target) Role {
 	for _, d := range r.Consumes {
 		r.Reads = append(r.Reads, d.Stream)
 	}
-	r.Publishes = slices.Concat(r.Publishes, records(t.Name, t.Access.Records...),
+	r.Publishes = slices.Concat(r.Publishes, records(t.Name),
 		[]string{bus.ServingSubject(t.Name), bus.ToldSubjectsOf(t.Name), "parked." + t.Name + ".*.*", "parked.foreign.*.*", "exchanges.*.*.*"})
 	r.Subscribes = append(r.Subscribes, bus.ServingSubject(t.Name), bus.StuckSubjects)
 	return r
@@ -124,7 +116,7 @@ func Roles() []Role {
 	reader.Subscribes = append(slices.Clone(reads.Subscribes), events.InvoicesSubjects)
 	reader.Publishes = []string{bus.StuckSubjects}
 	operator.Name, operator.About = "operator", "the same, and order place, cancel and return, parked replay and dismiss, refunds resolve, close"
-	operator.Publishes = append(records("operator", events.EventRefunded, events.EventRefundFailed), bus.StuckSubjects, events.ProbeSubject("operator"),
+	operator.Publishes = append(records("operator"), bus.StuckSubjects, events.ProbeSubject("operator"),
 		"orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned", "periods.*.*.closing", events.ParkedSubjects)
 	return append(out, reader, operator, Role{
 		Name: "provisioner", About: "seqrflow broker apply; keep this key away from the workers", Provisions: true,

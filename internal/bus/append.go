@@ -85,6 +85,3 @@ func (b *Bus) appendEvent(ctx context.Context, e appended) error {
 	b.metrics.events.WithLabelValues(e.name).Inc()
 	return nil
 }
-
-// sourceOf is the source of the events that a worker or an operator writes.
-func sourceOf(actor string) string { return "/seqrflow/" + actor }

@@ -51,7 +51,7 @@ func issue(shop, id string) bus.Decide {
 		}
 		total, _ := events.ParseAmount("10")
 		o := events.Order{Shop: shop, OrderID: id, Currency: "SEK", Total: total}
-		return inv.IssuedAs(o, events.Bill{Reference: "r-" + id, ValidFor: time.Minute}, fact("test"))
+		return inv.IssuedAs(o, events.ProviderInvoice{Reference: "r-" + id, ValidFor: time.Minute}, fact("test"))
 	}
 }
 

@@ -135,7 +135,7 @@ func EventSize(worker string, next events.Invoice) (int, error) {
 
 func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelope, error) {
 	c := next.Change
-	return events.NewEnvelope(id, sourceOf(worker), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
+	return events.NewEnvelope(id, events.SourceOf(events.Actor(worker)), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
 }
 
 // Update records one event of an invoice: load, decide, append, and again on a conflict. It returns

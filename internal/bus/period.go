@@ -71,7 +71,7 @@ func (b *Bus) UpdatePeriod(ctx context.Context, worker string, k events.PeriodKe
 
 func (b *Bus) appendPeriod(ctx context.Context, worker string, k events.PeriodKey, expected uint64, next events.Period, id string) error {
 	c := next.Change
-	e, err := events.NewEnvelope(id, sourceOf(worker), "period."+string(c.Event), next.Shop+"/"+next.Period, c.At, next)
+	e, err := events.NewEnvelope(id, events.SourceOf(events.Actor(worker)), "period."+string(c.Event), next.Shop+"/"+next.Period, c.At, next)
 	if err != nil {
 		return err
 	}

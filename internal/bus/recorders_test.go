@@ -12,7 +12,7 @@ import (
 func TestEventIsAppendedOnlyByTheActorsOfItsTransition(t *testing.T) {
 	b := newBus(t)
 	cancelUnseen := func(i events.Invoice) (events.Invoice, error) {
-		return i.CanceledUnseen(events.Cancellation{Shop: "acme", OrderID: "1"}, fact("off"))
+		return i.CanceledBeforeIssue(events.Cancellation{Shop: "acme", OrderID: "1"}, fact("off"))
 	}
 	cancel := func(i events.Invoice) (events.Invoice, error) {
 		return i.EndedBy(events.EventCanceled, "poller", fact("canceled"))

@@ -1,5 +1,7 @@
-// Package calls says what the end of a provider call means: to the event that records it, and to the
-// delivery that asked for it.
+// Package calls is what the workers that call the provider have in common.
+//
+// consume.go gives them their messages, of the shops and terminals that they have credentials of (shops.go). [Of] describes a
+// call for the event that rests on it, and outcome.go says what becomes of the delivery that asked for it.
 package calls
 
 import (

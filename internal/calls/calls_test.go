@@ -26,18 +26,18 @@ func TestOutcomeOfRepeatableCalls(t *testing.T) {
 		want string
 	}{
 		{"done", nil, "done"},
-		{"not sent: the provider is waited for", unreachable, "hold"},
-		{"no answer: the provider is waited for", lost, "hold"},
+		{"not sent: the provider is waited for", unreachable, "snooze"},
+		{"no answer: the provider is waited for", lost, "snooze"},
 		{"a SOAP fault: a bounded number of attempts", fault, "retry"},
 		{"SYSTEM_ERROR: a bounded number of attempts", answered(seqr.SystemError), "retry"},
-		{"SYSTEM_BUSY", answered(seqr.SystemBusy), "hold"},
-		{"REPORT_NOT_READY", answeredTo("executeReport", seqr.ReportNotReady), "hold"},
+		{"SYSTEM_BUSY", answered(seqr.SystemBusy), "snooze"},
+		{"REPORT_NOT_READY", answeredTo("executeReport", seqr.ReportNotReady), "snooze"},
 		{"a code that cancelInvoice is not known to give: a bounded number of attempts", answered(123), "retry"},
 		{"refused", answered(seqr.InvalidInvoiceReference), "park"},
 		{"wrong password", answered(seqr.AuthenticationFailed), "park"},
 	} {
 		o := calls.OutcomeOf(c.err)
-		got := "hold"
+		got := "snooze"
 		switch {
 		case o.IsDone():
 			got = "done"

@@ -69,7 +69,7 @@ func longStreams(t *testing.T) (url string, asked func() []apiRequest) {
 			t.Fatal(err)
 		}
 		change(id, func(inv events.Invoice) (events.Invoice, error) {
-			return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount("100")}, events.Bill{Terminal: "t1", ValidFor: time.Minute}, fact)
+			return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount("100")}, events.ProviderInvoice{Terminal: "t1", ValidFor: time.Minute}, fact)
 		})
 		change(id, func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+id, "poller", fact) })
 	}

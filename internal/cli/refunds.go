@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -127,7 +128,7 @@ type refundsResolveCmd struct {
 func (refundsResolveCmd) Help() string {
 	return `Nothing is sent to the provider: the decision is recorded as an event of the invoice. A refund that waits for another attempt can be settled too: then no more attempts are made.
 
-A refund that seqrflow asked for itself (late, cancel, second) and that did not happen is asked for again, under its id with -rest. If you have paid the buyer back in another way, say --happened.
+A refund that seqrflow asked for itself (` + strings.Join(events.ReservedRefunds(), ", ") + `) and that did not happen is asked for again, under its id with -rest. If you have paid the buyer back in another way, say --happened.
 
 Examples:
 

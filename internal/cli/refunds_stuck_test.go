@@ -20,7 +20,7 @@ func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
 		fact := events.Fact{At: asked, Why: "test"}
 		rig.AppendEvents(t, b, events.KeyOf("acme", id),
 			func(inv events.Invoice) (events.Invoice, error) {
-				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.Bill{Terminal: "t1", ValidFor: time.Minute}, fact)
+				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.ProviderInvoice{Terminal: "t1", ValidFor: time.Minute}, fact)
 			},
 			func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+id, "poller", fact) },
 			func(inv events.Invoice) (events.Invoice, error) {
@@ -32,7 +32,7 @@ func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
 	for _, id := range []string{"waits-a", "waits-b"} { // the messages that would end them are gone
 		rig.AppendEvents(t, b, events.KeyOf("acme", id),
 			func(inv events.Invoice) (events.Invoice, error) {
-				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.Bill{Terminal: "t1", ValidFor: time.Minute}, fact)
+				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.ProviderInvoice{Terminal: "t1", ValidFor: time.Minute}, fact)
 			},
 			func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+id, "poller", fact) },
 			func(inv events.Invoice) (events.Invoice, error) {

@@ -117,7 +117,7 @@ func (l life) expects() []string {
 	add("receipter", inv.State.Paid() && len(inv.Receipts) == 0)
 	add("refunder", (canceled || inv.Late) && inv.Remaining().Sign() > 0)
 	for _, r := range inv.Refunds {
-		add("refunder", r.Status == events.RefundSending || r.Status == events.RefundWaiting)
+		add("refunder", r.UnderWay())
 	}
 	return out
 }

@@ -152,6 +152,6 @@ func (c *console) standing(inv events.Invoice) [][2]string {
 		{"order", inv.OrderID}, {"terminal", inv.Terminal}, {"invoiceReference", inv.InvoiceReference}, {"QR code", inv.QRCode}, {"link", inv.Link},
 		{"issued", when(inv.IssuedAt)}, {"due", when(inv.DueAt)}, {"overdue since", when(inv.OverdueAt)},
 		{"paid", when(inv.PaidAt)}, {"ersReference", inv.ErsReference}, {"late", late}, {"receipts", receipts},
-		{"refunded", money(inv.Refunded)}, {"held for refunds", money(inv.Held)}, {"ended", when(inv.EndedAt)}, {"reason", inv.Reason},
+		{"refunded", money(inv.Refunded)}, {"held for refunds", money(inv.ReservedForRefunds)}, {"ended", when(inv.EndedAt)}, {"reason", inv.Reason},
 	}
 }

@@ -67,7 +67,7 @@ func RecordIssued(ctx context.Context, b *bus.Bus, x Recorded) error {
 			return err
 		}
 	}
-	bill := events.Bill{Terminal: cmp.Or(x.Terminal, "demo-terminal"), Reference: x.Reference, ValidFor: cmp.Or(x.ValidFor, time.Hour)}
+	bill := events.ProviderInvoice{Terminal: cmp.Or(x.Terminal, "demo-terminal"), Reference: x.Reference, ValidFor: cmp.Or(x.ValidFor, time.Hour)}
 	_, err := b.Update(ctx, "invoicer", o.Key(), func(i events.Invoice) (events.Invoice, error) {
 		return i.IssuedAs(o, bill, events.Fact{At: b.Now(), Why: "test"})
 	})

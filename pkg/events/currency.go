@@ -3,7 +3,7 @@ package events
 import "strings"
 
 // The active currencies of ISO 4217 by how many digits their minor unit has. Funds codes, metals
-// and testing codes are left out: nobody pays an order with them.
+// and testing codes are left out: no order is paid with them.
 const (
 	noDigits    = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
 	threeDigits = "BHD IQD JOD KWD LYD OMR TND"

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	// ErrForeignEvent says that a message on INVOICES is none that a worker of ours writes.
+	// ErrForeignEvent says that no actor of ours can have written the message on INVOICES.
 	ErrForeignEvent = errors.New("not an event of ours")
 	// ErrNewerVersion says that an event on INVOICES is of a newer major version: a newer worker handles it.
 	ErrNewerVersion = errors.New("an event of a newer version")
@@ -21,8 +21,8 @@ var (
 var typeVersion = regexp.MustCompile(`^seqrflow\.invoice\.([A-Za-z0-9_-]{1,64})\.v([2-9]|[1-9][0-9]{1,8})$`)
 
 // DecodeInvoiceEvent reads an event of INVOICES, and takes only what one of our actors could have written: a
-// structured CloudEvent whose type, source, change and ids agree with the subject, with a step that the table has.
-// Who may publish on INVOICES is for the broker to say: a source is a claim, not a proof.
+// structured CloudEvent whose type, change and ids agree with the subject, with a step and a source that the table has.
+// The broker decides which process may publish on INVOICES: a source is a claim, not a proof.
 //
 // The error is [ErrNewerVersion] for an event of a newer major version, and else [ErrForeignEvent]; it names
 // what was expected. The envelope is returned as far as it could be read.
@@ -102,7 +102,7 @@ func (inv Invoice) check(a Address, source string) error {
 var mostAmount = decimal.MustNew(1_000_000_000_000, 0)
 
 func (inv Invoice) checkAmounts() error {
-	path, amounts := "data.total, refunded, held", []Amount{inv.Total, inv.Refunded, inv.Held}
+	path, amounts := "data.total, refunded, held", []Amount{inv.Total, inv.Refunded, inv.ReservedForRefunds}
 	for _, r := range inv.Refunds {
 		amounts = append(amounts, r.Amount)
 	}

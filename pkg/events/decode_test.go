@@ -57,14 +57,14 @@ func oneLife(t testing.TB) []recordedEvent {
 	next, err := inv.RejectedFor(o, fact("refused"))
 	add(events.ActorInvoicer, next, err)
 	inv = events.Invoice{}
-	next, err = inv.CanceledUnseen(events.Cancellation{Shop: "acme", OrderID: "1001"}, fact("off"))
+	next, err = inv.CanceledBeforeIssue(events.Cancellation{Shop: "acme", OrderID: "1001"}, fact("off"))
 	add(events.ActorCanceler, next, err)
 	inv = events.Invoice{}
-	next, err = inv.IssuedAs(o, events.Bill{Terminal: "t", Reference: "r", ValidFor: time.Minute}, fact("accepted"))
+	next, err = inv.IssuedAs(o, events.ProviderInvoice{Terminal: "t", Reference: "r", ValidFor: time.Minute}, fact("accepted"))
 	add(events.ActorInvoicer, next, err)
 	failed, err := inv.EndedBy(events.EventFailed, "poller", fact("declined"))
 	all = append(all, recordAs(t, events.ActorPoller, failed, err))
-	next, err = inv.ReservedBy("poller", fact("reserved"))
+	next, err = inv.MovedBy(events.EventReserved, "poller", fact("reserved"))
 	add(events.ActorPoller, next, err)
 	next, err = inv.Overdue(fact("late"))
 	add(events.ActorPoller, next, err)

@@ -31,14 +31,16 @@ type Invoice struct {
 	Receipts     []Receipt  `json:"receipts,omitempty"`
 	Refunds      []Refund   `json:"refunds,omitempty"`
 	Refunded     Amount     `json:"refunded,omitzero" jsonschema:"description=Sum of the refunds that were done"`
-	Held         Amount     `json:"held,omitzero" jsonschema:"description=Sum of the refunds under way or in doubt"`
+
+	// ReservedForRefunds is the sum of the refunds that are under way or in doubt.
+	ReservedForRefunds Amount `json:"held,omitzero" jsonschema:"description=Sum of the refunds under way or in doubt"`
 
 	Change Change `json:"change"`
 
 	Unknown UnknownFields `json:"-"`
 }
 
-// Change is what is particular to one event: what happened, who recorded it and why.
+// Change is what is particular to one event of an invoice: what happened, what recorded it and why.
 type Change struct {
 	Event    Name      `json:"event"`
 	From     State     `json:"from"`
@@ -126,7 +128,7 @@ func (inv Invoice) Remaining() Amount {
 	if !inv.State.Paid() {
 		return Amount{}
 	}
-	return inv.Total.Sub(inv.Refunded).Sub(inv.Held)
+	return inv.Total.Sub(inv.Refunded).Sub(inv.ReservedForRefunds)
 }
 
 // Refund finds a refund by the shop's id.
@@ -149,10 +151,11 @@ func (inv Invoice) InFlight() (Refund, bool) {
 	return Refund{}, false
 }
 
-// Open says that the refund's amount is held: it may have been paid back, or may yet be.
-func (r Refund) Open() bool {
-	return r.Status == RefundSending || r.Status == RefundWaiting || r.Status == RefundUnknown
-}
+// UnderWay says that the refunder has still to bring the refund to an end.
+func (r Refund) UnderWay() bool { return r.Status == RefundSending || r.Status == RefundWaiting }
+
+// Open says that the refund's amount is reserved: it is under way, or in doubt.
+func (r Refund) Open() bool { return r.UnderWay() || r.Status == RefundUnknown }
 
 // change checks the table and gives the invoice as it is after the event.
 func (inv Invoice) change(c Change) (Invoice, error) {

@@ -6,10 +6,10 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// OrderName is the last token of an ORDERS subject.
+// OrderName is the name of an event of an order: the last token of its subject on ORDERS.
 type OrderName string
 
-// What commerce systems may say of an order.
+// The events of an order.
 const (
 	Placed        OrderName = "placed"
 	OrderCanceled OrderName = "canceled"
@@ -83,7 +83,7 @@ type Return struct {
 	All bool `json:"-"`
 }
 
-// Invoice that the order is paid by: the order's id unless the event names another.
+// Key of the invoice that the order is paid by: the order's id names it unless the event has an invoiceId.
 func (o Order) Key() Key { return KeyOf(o.Shop, or(o.InvoiceID, o.OrderID)) }
 
 // Key of the invoice to cancel.

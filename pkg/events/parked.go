@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The events of PARKED: a worker parks; a person replays, or dismisses what nobody has to do anything about any more.
+// The events of PARKED: a worker parks a message; a person replays it, or dismisses it when nothing has to be done about it.
 const (
 	ParkedParked    = "parked"
 	ParkedReplayed  = "replayed"

@@ -29,7 +29,7 @@ type Period struct {
 }
 
 // MarkAttempts is how often the provider was asked to mark, recorded before each call. One that is
-// under way when the next begins was never answered as far as anybody knows.
+// under way when the next begins has no recorded answer.
 type MarkAttempts struct {
 	Count    int  `json:"count,omitempty"`
 	UnderWay bool `json:"underWay,omitempty" jsonschema:"description=The last attempt's outcome is not recorded"`
@@ -47,7 +47,7 @@ type PeriodRef struct {
 // Key of the period that is named.
 func (r PeriodRef) Key() PeriodKey { return PeriodKeyOf(r.Shop, r.Period) }
 
-// PeriodChange is what is particular to one event: what happened, who recorded it and why.
+// PeriodChange is what is particular to one event of a period: what happened, what recorded it and why.
 type PeriodChange struct {
 	Event PeriodEvent `json:"event"`
 	From  PeriodState `json:"from"`
@@ -57,7 +57,7 @@ type PeriodChange struct {
 	Call  *Call       `json:"call,omitempty"`
 }
 
-// Comparison is what came of holding the provider's report against our ledger.
+// Comparison is the result of comparing the provider's report with our ledger.
 type Comparison struct {
 	Rows        int                    `json:"rows,omitempty" jsonschema:"description=Of the provider's report"`
 	Matched     int                    `json:"matched,omitempty" jsonschema:"description=Rows that agree with our ledger in everything"`
@@ -90,7 +90,7 @@ type InvoiceRef struct {
 // Key of the invoice that is named.
 func (r InvoiceRef) Key() Key { return KeyOf(r.Shop, r.InvoiceID) }
 
-// PeriodTotal holds our ledger and the report of a period against each other, in one currency.
+// PeriodTotal has the sums of our ledger and of the provider's report of a period, in one currency.
 type PeriodTotal struct {
 	Currency string `json:"currency" jsonschema:"description=Empty for rows that are not ours: the report has no currencies"`
 	Ours     Totals `json:"ours"`
@@ -146,7 +146,7 @@ type RefundRef struct {
 // EarlyRow is a row of a report that came before our own record of it, or that we never recorded.
 type EarlyRow struct {
 	ErsReference string `json:"ersReference"`
-	// Amount is there while nothing of ours has been held against the row.
+	// Amount is nil once the row was compared with our own record.
 	Amount *Amount `json:"amount,omitempty"`
 }
 

@@ -2,10 +2,7 @@ package events
 
 import "fmt"
 
-// reconciler is who records everything but the request.
-const reconciler = "reconciler"
-
-// ClosingAsked records that somebody wants the period closed.
+// ClosingAsked records that the period is to be closed. It is asked for once.
 func (p Period) ClosingAsked(shop, period, by string, f Fact) (Period, error) {
 	p.Shop, p.Period, p.RequestedAt = shop, period, at(f)
 	if p.state() != PeriodNone {
@@ -25,7 +22,7 @@ func (p Period) Marking(terminal string, ledgerBefore uint64, f Fact) (Period, e
 	}
 	p.Terminal, p.LedgerBefore = terminal, ledgerBefore
 	p.Mark.Count, p.Mark.UnderWay = p.Mark.Count+1, true
-	return p.change(EventClosing, reconciler, f)
+	return p.change(EventClosing, string(ActorReconciler), f)
 }
 
 // MarkNotDone records that the last attempt is proved not to have marked anything.
@@ -34,7 +31,7 @@ func (p Period) MarkNotDone(f Fact) (Period, error) {
 		return p, fmt.Errorf("no mark is under way: %w", ErrNotAllowed)
 	}
 	p.Mark.UnderWay = false
-	return p.change(EventClosing, reconciler, f)
+	return p.change(EventClosing, string(ActorReconciler), f)
 }
 
 // Marked is what the provider's answer settled.
@@ -45,21 +42,21 @@ type Marked struct {
 	InDoubt             int // attempts of other closings of the terminal that may have taken what belongs here
 }
 
-// MarkedAs records the provider's name of the period.
+// MarkedAs records the provider's name of the period that it has closed.
 func (p Period) MarkedAs(m Marked, f Fact) (Period, error) {
 	p.TransactionPeriodID, p.Previous, p.LedgerAfter = m.TransactionPeriodID, m.Previous, m.LedgerAfter
 	p.MarkedAt = at(f)
 	p.Mark.UnderWay, p.Mark.InDoubt = false, p.Mark.InDoubt+m.InDoubt
-	return p.change(EventMarked, reconciler, f)
+	return p.change(EventMarked, string(ActorReconciler), f)
 }
 
 // Compared records the outcome of the comparison: reconciled, or mismatched when anything differs.
 func (p Period) Compared(c Comparison, f Fact) (Period, error) {
 	p.Comparison, p.ComparedAt = c, at(f)
 	if c.Differences > 0 {
-		return p.change(EventMismatched, reconciler, f)
+		return p.change(EventMismatched, string(ActorReconciler), f)
 	}
-	return p.change(EventReconciled, reconciler, f)
+	return p.change(EventReconciled, string(ActorReconciler), f)
 }
 
 // change checks the table and gives the period as it is after the event.

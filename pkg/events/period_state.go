@@ -7,10 +7,10 @@ import (
 	"github.com/looplab/fsm"
 )
 
-// PeriodState of a period's closing.
+// PeriodState is how far the closing of a period has come.
 type PeriodState string
 
-// The states. PeriodNone is a period that nobody has asked to close.
+// The states of a closing. PeriodNone is a period that was not asked to be closed.
 const (
 	PeriodNone       PeriodState = "NONE"
 	PeriodClosing    PeriodState = "CLOSING"
@@ -19,7 +19,7 @@ const (
 	PeriodMismatched PeriodState = "MISMATCHED"
 )
 
-// PeriodStates in the order of a closing.
+// PeriodStates gives every state in the order of a closing.
 func PeriodStates() []PeriodState {
 	return []PeriodState{PeriodNone, PeriodClosing, PeriodMarked, PeriodReconciled, PeriodMismatched}
 }
@@ -38,7 +38,7 @@ const (
 	EventMismatched PeriodEvent = "mismatched"
 )
 
-// PeriodEvents are all events of a period.
+// PeriodEvents gives every event of a period in the order of a closing.
 func PeriodEvents() []PeriodEvent {
 	return []PeriodEvent{EventClosing, EventMarked, EventReconciled, EventMismatched}
 }
@@ -49,7 +49,7 @@ var periodTransitions = [...]struct {
 	On   PeriodEvent
 	To   PeriodState
 }{
-	{PeriodNone, EventClosing, PeriodClosing},         // somebody asks for it
+	{PeriodNone, EventClosing, PeriodClosing},         // a person or a scheduled command asks for it
 	{PeriodClosing, EventClosing, PeriodClosing},      // before each markTransactionPeriod: the intent; and when it is proved not to have happened
 	{PeriodClosing, EventMarked, PeriodMarked},        // markTransactionPeriod accepted
 	{PeriodMarked, EventReconciled, PeriodReconciled}, // the report and our ledger agree

@@ -61,8 +61,8 @@ func TestRefundIsSettledWhileItIsOpen(t *testing.T) {
 				want, refunded = events.RefundDone, "4"
 			}
 			r, _ := after.Refund("r")
-			if err != nil || r.Status != want || !after.Held.IsZero() || after.Refunded.String() != refunded {
-				t.Errorf("%q, happened %v: %s with %s refunded and %s held, %v", status, happened, r.Status, after.Refunded, after.Held, err)
+			if err != nil || r.Status != want || !after.ReservedForRefunds.IsZero() || after.Refunded.String() != refunded {
+				t.Errorf("%q, happened %v: %s with %s refunded and %s held, %v", status, happened, r.Status, after.Refunded, after.ReservedForRefunds, err)
 			}
 		}
 	}
@@ -80,8 +80,8 @@ func TestRefundIsDoubtedBeforeItIsDecided(t *testing.T) {
 		}
 		r, _ := after.Refund("r")
 		if err != nil || r.Status != events.RefundUnknown || !r.InDoubt || r.Detail != "restored from a backup" || r.AskedAt.IsZero() ||
-			after.Held.String() != "4" || after.Change.Event != events.EventRefundUnknown || after.Change.RefundID != "r" || len(after.Refunds) != 1 {
-			t.Errorf("%q: %+v with %s held by %+v, %v", status, r, after.Held, after.Change, err)
+			after.ReservedForRefunds.String() != "4" || after.Change.Event != events.EventRefundUnknown || after.Change.RefundID != "r" || len(after.Refunds) != 1 {
+			t.Errorf("%q: %+v with %s held by %+v, %v", status, r, after.ReservedForRefunds, after.Change, err)
 		}
 	}
 	for _, amount := range []string{"0", "-1", "10.01"} {
@@ -155,7 +155,7 @@ func checkRefundSums(t *rapid.T, inv events.Invoice) {
 			reserved = reserved.Add(r.Amount)
 		}
 	}
-	if inv.Refunded.Cmp(done) != 0 || inv.Held.Cmp(reserved) != 0 || done.Add(reserved).Cmp(inv.Total) > 0 {
-		t.Fatalf("%s refunded and %s held of %s: %+v", inv.Refunded, inv.Held, inv.Total, inv.Refunds)
+	if inv.Refunded.Cmp(done) != 0 || inv.ReservedForRefunds.Cmp(reserved) != 0 || done.Add(reserved).Cmp(inv.Total) > 0 {
+		t.Fatalf("%s refunded and %s held of %s: %+v", inv.Refunded, inv.ReservedForRefunds, inv.Total, inv.Refunds)
 	}
 }

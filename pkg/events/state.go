@@ -9,7 +9,7 @@ import (
 	"github.com/looplab/fsm"
 )
 
-// This file is the only place that knows the states of an invoice, its events, and who may record which of them when.
+// This file is the only place that knows the states of an invoice, its events, and which actor may record which of them when.
 // Everything else asks: [State.Open], [State.Paid], [State.Ended], [Name.AboutRefund], [Name.IsFailure], [Name.Opens],
 // [Name.Closes], [Next] and [RecordersOf]. After a change, UPDATE=1 go test ./pkg/events ./schemas writes what is
 // generated from it.

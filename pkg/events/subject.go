@@ -118,7 +118,7 @@ func (k PeriodKey) Subject(event string) string {
 }
 
 // ProbeSubject is where one kind of process finds out whether the broker takes what it writes.
-func ProbeSubject(who string) string { return "probes." + fit(who) }
+func ProbeSubject(process string) string { return "probes." + fit(process) }
 
 // ParkedSubject is where what a worker could not handle is kept. Shop and id are the tokens of the
 // message's own subject; what is no token there is made one.

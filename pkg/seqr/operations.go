@@ -10,6 +10,12 @@ type operation struct {
 	rules      []rule
 }
 
+// Whether an operation may be repeated when its outcome is unknown.
+const (
+	repeatable = true
+	onlyOnce   = false
+)
+
 // rule gives some result codes a meaning.
 type rule struct {
 	class     Class
@@ -73,39 +79,39 @@ func refuse(codes ...ResultCode) rule { return rule{Refused, noCondition, codes}
 //
 // A sendInvoice that is repeated leaves, at worst, an invoice that no buyer is shown; it is not safe to repeat all the same.
 var operations = [...]operation{
-	{opSendInvoice, false, []rule{rejected, wrongParty, inProgress, refuse(InvalidInvoiceData, InvalidNotificationURL)}},
-	{opUpdateInvoice, false, []rule{
+	{opSendInvoice, onlyOnce, []rule{rejected, wrongParty, inProgress, refuse(InvalidInvoiceData, InvalidNotificationURL)}},
+	{opUpdateInvoice, onlyOnce, []rule{
 		rejected, wrongParty, inProgress, confirming, noSuchInvoice, tooLate, refuse(InvalidInvoiceData, InvalidNotificationURL),
 	}},
 	// Only a code that a question names ends the polling of an invoice.
-	{opGetPaymentStatus, true, []rule{
+	{opGetPaymentStatus, repeatable, []rule{
 		noSuchInvoice, tooLate, inProgress,
 		{Refused, alreadyCanceled, []ResultCode{PaymentAlreadyCancelled, InvoiceAlreadyCanceled}},
 		{Unknown, noCondition, []ResultCode{UnsupportedOperation}},
 	}},
-	{opCancelInvoice, true, []rule{
+	{opCancelInvoice, repeatable, []rule{
 		rejected, wrongParty, inProgress, confirming, noSuchInvoice, tooLate, refuse(PaymentAlreadyCancelled),
 		{Refused, alreadyPaid, []ResultCode{CannotCancelPaidInvoice}},
 		{Refused, alreadyCanceled, []ResultCode{InvoiceAlreadyCanceled}},
 	}},
-	{opCommitReservation, false, []rule{
+	{opCommitReservation, onlyOnce, []rule{
 		noSuchInvoice, refuse(RejectedBusinessLogic, RejectedAmount, RejectedPayment, InvalidInvoiceData, InvoiceStateNotReserved),
 	}},
-	{opSubmitPaymentReceipt, true, []rule{rejected, wrongParty, inProgress, noSuchInvoice, refuse(InvalidErsReference, InvalidInvoiceData)}},
-	{opRefundPayment, false, []rule{
+	{opSubmitPaymentReceipt, repeatable, []rule{rejected, wrongParty, inProgress, noSuchInvoice, refuse(InvalidErsReference, InvalidInvoiceData)}},
+	{opRefundPayment, onlyOnce, []rule{
 		noSuchInvoice,
 		refuse(RejectedBusinessLogic, RejectedAmount, RejectedPayment, InvalidErsReference, InvalidInvoiceData, InvalidNotificationURL,
 			ResellerNotAllowedToDoRefund, ReceiverAccountDoesNotAllowRefunds),
 		{Refused, refundLimit, []ResultCode{SumOfRefundsExceedsPayment}},
 	}},
-	{opRegisterTerminal, false, []rule{
+	{opRegisterTerminal, onlyOnce, []rule{
 		rejected, wrongParty, refuse(InvalidNewPassword, RegistrationNotPossible, RegistrationPrincipalAlreadyExists),
 	}},
-	{opUnregisterTerminal, false, []rule{rejected, wrongParty}},
-	{opAssignSeqrID, false, []rule{rejected, wrongParty, refuse(InvalidSeqrID)}},
-	{opMarkTransactionPeriod, false, []rule{wrongParty, refuse(RejectedBusinessLogic)}},
-	{opExecuteReport, true, []rule{rejected, wrongParty, {TryLater, notReady, []ResultCode{ReportNotReady}}}},
-	{opBenchmarkingNop, true, nil},
+	{opUnregisterTerminal, onlyOnce, []rule{rejected, wrongParty}},
+	{opAssignSeqrID, onlyOnce, []rule{rejected, wrongParty, refuse(InvalidSeqrID)}},
+	{opMarkTransactionPeriod, onlyOnce, []rule{wrongParty, refuse(RejectedBusinessLogic)}},
+	{opExecuteReport, repeatable, []rule{rejected, wrongParty, {TryLater, notReady, []ResultCode{ReportNotReady}}}},
+	{opBenchmarkingNop, repeatable, nil},
 }
 
 // operationOf gives the row of an operation by its wire name; an unknown one has the rules of every operation.

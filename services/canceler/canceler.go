@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -39,7 +37,7 @@ type Config struct {
 	Only     []string // takes only these shops' messages; empty takes all
 }
 
-// Worker cancels. Any number of copies may run.
+// Worker cancels invoices. Any number of copies may run.
 type Worker struct{ Config }
 
 // New worker.
@@ -53,19 +51,14 @@ func Consumers() []bus.Consumer {
 	}
 }
 
-// Run until ctx ends.
+// Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for i, handle := range []bus.Handler{w.orderCanceled, w.overdue} {
-		c := Consumers()[i]
-		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
-		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
-	}
-	return g.Wait()
+	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
+	return access.Consume(ctx, w.Bus, Consumers(), w.handleCanceled, w.handleOverdue)
 }
 
-// orderCanceled ends the invoice that the cancellation names, or every one that the order was to be paid by.
-func (w *Worker) orderCanceled(ctx context.Context, d bus.Delivery) bus.Outcome {
+// handleCanceled ends the invoice that the cancellation names, or every one that the order was to be paid by.
+func (w *Worker) handleCanceled(ctx context.Context, d bus.Delivery) bus.Outcome {
 	c, err := events.DecodeCancellation(d.Message)
 	if err != nil {
 		return bus.Park(err)
@@ -76,12 +69,13 @@ func (w *Worker) orderCanceled(ctx context.Context, d bus.Delivery) bus.Outcome 
 	}
 	outcome := bus.Done
 	for _, t := range invoices {
-		outcome = outcome.And(w.cancel(ctx, d, c, t)) // cancelling again those that were done does no harm
+		outcome = outcome.And(w.endCanceled(ctx, c, t)) // cancelling again those that were done does no harm
 	}
 	return outcome
 }
 
-func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellation, t bus.Try) bus.Outcome {
+// endCanceled ends one invoice of a canceled order.
+func (w *Worker) endCanceled(ctx context.Context, c events.Cancellation, t bus.Try) bus.Outcome {
 	inv, err := w.Bus.Load(ctx, t.Key())
 	if err != nil {
 		return bus.Snooze(err)
@@ -92,7 +86,7 @@ func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellati
 	}
 	switch {
 	case !inv.Known():
-		return w.unseen(ctx, inv, c, t, why)
+		return w.cancelBeforeIssue(ctx, inv, c, t, why)
 	case inv.OrderID != c.OrderID && c.InvoiceID == "":
 		return bus.Done // another order's try has taken the order's id: nothing was ever issued under it for this one
 	case inv.OrderID != c.OrderID:
@@ -100,11 +94,11 @@ func (w *Worker) cancel(ctx context.Context, d bus.Delivery, c events.Cancellati
 	case !inv.State.Open():
 		return bus.Done
 	}
-	return w.end(ctx, d, inv, events.EventCanceled, why, bus.SnoozeFor(soon, errors.New("paid already; waiting for the poller to record it")))
+	return w.endInvoice(ctx, inv, events.EventCanceled, why, bus.SnoozeFor(soon, errors.New("paid already; waiting for the poller to record it")))
 }
 
-// overdue ends an invoice whose time is over. One that turns out to be paid is left to the poller.
-func (w *Worker) overdue(ctx context.Context, d bus.Delivery) bus.Outcome {
+// handleOverdue ends an invoice whose buyer's time is over. One that turns out to be paid is left to the poller.
+func (w *Worker) handleOverdue(ctx context.Context, d bus.Delivery) bus.Outcome {
 	inv, err := w.Bus.Load(ctx, d.Key())
 	if err != nil {
 		return bus.Snooze(err)
@@ -112,11 +106,11 @@ func (w *Worker) overdue(ctx context.Context, d bus.Delivery) bus.Outcome {
 	if !inv.State.Open() {
 		return bus.Done
 	}
-	return w.end(ctx, d, inv, events.EventExpired, "the buyer's time was over", bus.Done)
+	return w.endInvoice(ctx, inv, events.EventExpired, "the buyer's time was over", bus.Done)
 }
 
-// unseen records the cancellation before there is an invoice, so that none will be issued.
-func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellation, t bus.Try, why string) bus.Outcome {
+// cancelBeforeIssue records the cancellation before there is an invoice, so that none will be issued.
+func (w *Worker) cancelBeforeIssue(ctx context.Context, inv bus.Loaded, c events.Cancellation, t bus.Try, why string) bus.Outcome {
 	fact := events.Fact{At: w.Bus.Now(), Why: why + " before there was an invoice"}
 	c.InvoiceID = t.InvoiceID
 	lost := false
@@ -125,7 +119,7 @@ func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellati
 			lost = true
 			return i, bus.ErrNothing
 		}
-		return i.CanceledUnseen(c, fact)
+		return i.CanceledBeforeIssue(c, fact)
 	})
 	if err == nil && lost {
 		return bus.SnoozeFor(0, errors.New("the invoice was issued meanwhile"))
@@ -133,8 +127,8 @@ func (w *Worker) unseen(ctx context.Context, inv bus.Loaded, c events.Cancellati
 	return bus.Recorded(err)
 }
 
-// end asks the provider to cancel and records e; paid is the outcome when the buyer was quicker.
-func (w *Worker) end(ctx context.Context, d bus.Delivery, inv bus.Loaded, e events.Name, why string, paid bus.Outcome) bus.Outcome {
+// endInvoice asks the provider to cancel the invoice and records e; paid is the outcome when the buyer has paid before.
+func (w *Worker) endInvoice(ctx context.Context, inv bus.Loaded, e events.Name, why string, paid bus.Outcome) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
 		return calls.Elsewhere(err)

@@ -27,11 +27,12 @@ import (
 const Name = "invoicer"
 
 const (
-	// holderFor is how long another message of the same order may be at the provider before this one takes over: longer
+	// takeOverAfter is how long another message of the same order may be at the provider before this one takes over: longer
 	// than its call can take.
-	holderFor = 30 * time.Second
-	soon      = time.Second
-	// lookAgain is longer than a poller takes to remove an entry.
+	takeOverAfter = 30 * time.Second
+	// soon is the pause before looking whether that message has led to an invoice.
+	soon = time.Second
+	// lookAgain is the pause before an entry is looked at once more: longer than a poller takes to remove one.
 	lookAgain = 30 * time.Second
 )
 
@@ -65,11 +66,10 @@ func Consumers() []bus.Consumer {
 	return []bus.Consumer{{Worker: Name, Name: Name, Stream: events.OrdersStream, Filters: []string{events.OrdersSubjects}}}
 }
 
-// Run until ctx ends.
+// Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	c := Consumers()[0]
-	c.Serves, c.Probe = calls.Serving(w.Shops, w.Only), calls.Probe(w.Provider, w.Shops)
-	return w.Bus.Work(ctx, c, w.handle)
+	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
+	return access.Consume(ctx, w.Bus, Consumers(), w.handle)
 }
 
 func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
@@ -89,18 +89,18 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 		return bus.Snooze(err)
 	}
 	if inv.Known() {
-		return w.known(ctx, d, inv, order)
+		return w.handleKnown(ctx, d, inv, order)
 	}
 	as, ok := w.Shops.Terminal(order.Shop)
 	if !ok {
 		return bus.Park(fmt.Errorf("shop: no credentials for %q in the settings", order.Shop))
 	}
-	return w.begin(ctx, d, inv, order, as)
+	return w.prepare(ctx, d, inv, order, as)
 }
 
-// known is the end of an order that has an invoice: the same order again is no news, another order under the same id is a
+// handleKnown handles an order that has an invoice: the same order again is no news, another order under the same id is a
 // mistake that a person has to see.
-func (w *Worker) known(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order) bus.Outcome {
+func (w *Worker) handleKnown(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order) bus.Outcome {
 	switch {
 	case inv.OrderID != order.OrderID:
 		return bus.Park(fmt.Errorf("invoiceId: %q is an invoice of order %q already; name another invoiceId for order %q",
@@ -126,9 +126,9 @@ func canonical(o events.Order) []string {
 	return out
 }
 
-// begin makes sure, before the provider is asked, that what it answers can be recorded and that the invoice will be polled.
-func (w *Worker) begin(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
-	size, err := w.size(inv, order, as)
+// prepare makes sure, before the provider is asked, that what it answers can be recorded and that the invoice will be polled.
+func (w *Worker) prepare(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
+	size, err := w.eventSize(inv, order, as)
 	if err == nil {
 		err = w.Bus.Room(ctx, size)
 	}
@@ -142,18 +142,18 @@ func (w *Worker) begin(ctx context.Context, d bus.Delivery, inv bus.Loaded, orde
 	if err != nil {
 		return bus.Snooze(err)
 	}
-	if !mine && w.Bus.Now().Sub(entry.At) < holderFor {
+	if !mine && w.Bus.Now().Sub(entry.At) < takeOverAfter {
 		return bus.SnoozeFor(soon, errors.New("another message of the same order is being handled"))
 	}
-	return w.send(ctx, d, inv, order, as)
+	return w.sendInvoice(ctx, d, inv, order, as)
 }
 
 // growth is what later events add to an invoice: the payment, a receipt, some refunds.
 const growth = 32 << 10
 
-// size of the largest event that the invoice is expected to have.
-func (w *Worker) size(inv bus.Loaded, order events.Order, as seqr.Principal) (int, error) {
-	issued, err := inv.Invoice.IssuedAs(order, w.issued(order, seqr.SentInvoice{}, as), events.Fact{At: w.Bus.Now()})
+// eventSize is the size in bytes of the largest event that the invoice is expected to have.
+func (w *Worker) eventSize(inv bus.Loaded, order events.Order, as seqr.Principal) (int, error) {
+	issued, err := inv.Invoice.IssuedAs(order, w.toProviderInvoice(order, seqr.SentInvoice{}, as), events.Fact{At: w.Bus.Now()})
 	if err != nil {
 		return 0, err
 	}
@@ -161,18 +161,19 @@ func (w *Worker) size(inv bus.Loaded, order events.Order, as seqr.Principal) (in
 	return n + growth, err
 }
 
-func (w *Worker) send(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
+// sendInvoice makes the call and records its outcome.
+func (w *Worker) sendInvoice(ctx context.Context, d bus.Delivery, inv bus.Loaded, order events.Order, as seqr.Principal) bus.Outcome {
 	if d.Lost() {
 		return bus.Dropped
 	}
 	ctx = seqr.WithAbout(ctx, inv.Key.String())
 	begun := w.Bus.Now()
-	sent, err := w.Provider.SendInvoice(ctx, seqr.SendInvoice{As: as, Invoice: w.request(order)})
+	sent, err := w.Provider.SendInvoice(ctx, seqr.SendInvoice{As: as, Invoice: w.toRequest(order)})
 	fact := events.Fact{At: w.Bus.Now(), Call: calls.Of("sendInvoice", begun, err)}
 	switch {
 	case err == nil:
 		fact.Why = "the provider accepted the order as an invoice"
-		o := w.publish(ctx, inv, order, w.issued(order, sent, as), as, fact)
+		o := w.recordIssued(ctx, inv, order, w.toProviderInvoice(order, sent, as), as, fact)
 		if o.IsDone() {
 			// A poller may have removed the entry, for want of an invoice, just before there was one.
 			entry, _, err := w.Bus.IndexOpen(ctx, inv.Key, d.Seq)
@@ -187,27 +188,27 @@ func (w *Worker) send(ctx context.Context, d bus.Delivery, inv bus.Loaded, order
 		return bus.Park(err).Asked()
 	case seqr.IsRefused(err):
 		fact.Why = "the provider refused the order: " + fact.Call.Description
-		_, err := w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RejectedFor(order, fact) })
+		_, err := w.appendFrom(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RejectedFor(order, fact) })
 		return bus.Recorded(err).Asked()
 	}
 	return calls.OutcomeOf(err)
 }
 
-// publish records the invoice and tells pollers of it. When another event came first, the order was canceled meanwhile or
-// another copy was quicker: then this one, which nobody has seen, is withdrawn. So is one that cannot be recorded.
-func (w *Worker) publish(ctx context.Context, inv bus.Loaded, order events.Order, issued events.Bill, as seqr.Principal, fact events.Fact) bus.Outcome {
+// recordIssued records the invoice and tells pollers of it. When another event came first, the order was canceled meanwhile or
+// another copy was quicker: then this invoice, whose QR code was never published, is withdrawn. So is one that cannot be recorded.
+func (w *Worker) recordIssued(ctx context.Context, inv bus.Loaded, order events.Order, answered events.ProviderInvoice, as seqr.Principal, fact events.Fact) bus.Outcome {
 	var now events.Invoice
 	err := w.Bus.Insist(ctx, func(ctx context.Context) (err error) {
-		now, err = w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.IssuedAs(order, issued, fact) })
+		now, err = w.appendFrom(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.IssuedAs(order, answered, fact) })
 		return err
 	})
-	if err == nil && now.InvoiceReference == issued.Reference {
+	if err == nil && now.InvoiceReference == answered.Reference {
 		_ = w.Bus.HintIssued(inv.Key) // a poller looks again by itself soon
 		return bus.Done
 	}
-	withdrawn := w.Provider.CancelInvoice(context.WithoutCancel(ctx), seqr.CancelInvoice{As: as, InvoiceReference: issued.Reference})
+	withdrawn := w.Provider.CancelInvoice(context.WithoutCancel(ctx), seqr.CancelInvoice{As: as, InvoiceReference: answered.Reference})
 	log := w.Log.Warn().AnErr("recording", err).AnErr("withdrawing", withdrawn).Str("worker", Name).Str("shop", inv.Key.Shop).
-		Str("invoice", inv.Key.Invoice).Str("state", string(now.State)).Str("reference", issued.Reference)
+		Str("invoice", inv.Key.Invoice).Str("state", string(now.State)).Str("reference", answered.Reference)
 	switch {
 	case errors.Is(err, bus.ErrTooLarge):
 		log.Msg("the invoice is too large to be recorded; it was withdrawn unseen")
@@ -220,7 +221,7 @@ func (w *Worker) publish(ctx context.Context, inv bus.Loaded, order events.Order
 	return bus.Done
 }
 
-// record appends unless the state has moved on, and gives the invoice as it is then.
-func (w *Worker) record(ctx context.Context, inv bus.Loaded, next bus.Decide) (events.Invoice, error) {
+// appendFrom appends the event unless the state has moved on, and gives the invoice as it is then.
+func (w *Worker) appendFrom(ctx context.Context, inv bus.Loaded, next bus.Decide) (events.Invoice, error) {
 	return w.Bus.UpdateFrom(ctx, Name, inv, bus.IfAllowed(next))
 }

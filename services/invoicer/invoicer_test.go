@@ -105,7 +105,7 @@ func TestBillOfAnOrderThatWasCanceledMeanwhileIsWithdrawn(t *testing.T) {
 	p := &spy{Client: r.Client}
 	p.answers = func(int) {
 		_, err := r.Bus.Update(context.Background(), "canceler", events.KeyOf(rig.Shop, "1"), func(i events.Invoice) (events.Invoice, error) {
-			return i.CanceledUnseen(events.Cancellation{OrderID: "1", Shop: rig.Shop}, events.Fact{At: r.Bus.Now(), Why: "test"})
+			return i.CanceledBeforeIssue(events.Cancellation{OrderID: "1", Shop: rig.Shop}, events.Fact{At: r.Bus.Now(), Why: "test"})
 		})
 		if err != nil {
 			t.Error(err)

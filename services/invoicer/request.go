@@ -8,8 +8,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// issued is what is recorded of the provider's answer.
-func (w *Worker) issued(o events.Order, sent seqr.SentInvoice, as seqr.Principal) events.Bill {
+// toProviderInvoice is what is recorded of the provider's answer.
+func (w *Worker) toProviderInvoice(o events.Order, sent seqr.SentInvoice, as seqr.Principal) events.ProviderInvoice {
 	valid := time.Duration(o.ValidFor)
 	if valid == 0 {
 		valid = w.ValidFor
@@ -18,14 +18,14 @@ func (w *Worker) issued(o events.Order, sent seqr.SentInvoice, as seqr.Principal
 	if qr == "" {
 		qr = seqr.QRCode(sent.Reference)
 	}
-	return events.Bill{
+	return events.ProviderInvoice{
 		Terminal: as.ID, Reference: sent.Reference, QRCode: qr,
 		Link: seqr.QRLink(sent.Reference, w.DebugLink), ValidFor: valid,
 	}
 }
 
-// request is the order in the provider's terms.
-func (w *Worker) request(o events.Order) seqr.Invoice {
+// toRequest is the order in the provider's terms.
+func (w *Worker) toRequest(o events.Order) seqr.Invoice {
 	k := o.Key()
 	inv := seqr.Invoice{
 		Title: o.Title, ClientInvoiceID: o.OrderID, Total: seqr.Amount{Currency: o.Currency, Value: o.Total.Decimal()},
@@ -41,12 +41,12 @@ func (w *Worker) request(o events.Order) seqr.Invoice {
 		inv.NotificationURL = strings.TrimSuffix(w.NotifyURL, "/") + "/notify/" + k.Shop + "/" + k.Invoice
 	}
 	for _, r := range o.Rows {
-		inv.Rows = append(inv.Rows, requestRow(r, o.Currency))
+		inv.Rows = append(inv.Rows, toRequestRow(r, o.Currency))
 	}
 	return inv
 }
 
-func requestRow(r events.Row, currency string) seqr.InvoiceRow {
+func toRequestRow(r events.Row, currency string) seqr.InvoiceRow {
 	money := func(a *events.Amount) *seqr.Amount {
 		if a == nil {
 			return nil

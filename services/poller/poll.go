@@ -79,7 +79,7 @@ func (p *Worker) follow(w *watch, st seqr.PaymentStatus, err error, fact events.
 	case seqr.StatusExpired:
 		return action{record: ended(events.EventExpired, fact), ends: true}, true
 	case seqr.StatusReserved:
-		return action{record: func(inv events.Invoice) (events.Invoice, error) { return inv.ReservedBy(Name, fact) }, commit: true}, true
+		return action{record: func(inv events.Invoice) (events.Invoice, error) { return inv.MovedBy(events.EventReserved, Name, fact) }, commit: true}, true
 	}
 	return action{}, true
 }

@@ -56,11 +56,10 @@ func Consumers() []bus.Consumer {
 	return []bus.Consumer{{Worker: Name, Name: Name, Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid"}}}
 }
 
-// Run until ctx ends.
+// Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	c := Consumers()[0]
-	c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
-	return w.Bus.Work(ctx, c, w.handle)
+	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
+	return access.Consume(ctx, w.Bus, Consumers(), w.handle)
 }
 
 func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {

@@ -12,11 +12,11 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// closing marks the period at the provider. Each attempt is recorded before it is made: one whose
-// answer nobody got may have ended a period of which the id is lost, and that must not be forgotten.
+// handleClosing marks the period at the provider. Each attempt is recorded before it is made: one without
+// an answer may have ended a period of which the id is lost, and that must not be forgotten.
 // Of several closings of one terminal only one may have an attempt under way, so that the order in
 // which they are recorded is the provider's order too.
-func (w *Worker) closing(ctx context.Context, asked events.Period) bus.Outcome {
+func (w *Worker) handleClosing(ctx context.Context, asked events.Period) bus.Outcome {
 	as, terminal, err := w.accounts(asked.Shop)
 	if err != nil {
 		return bus.Park(err)
@@ -31,31 +31,31 @@ func (w *Worker) closing(ctx context.Context, asked events.Period) bus.Outcome {
 	case n.busy != nil:
 		return bus.SnoozeFor(w.Pauses.Previous, n.busy)
 	}
-	if recorded, err := w.intend(ctx, k, terminal); err != nil || !recorded {
+	if recorded, err := w.recordIntent(ctx, k, terminal); err != nil || !recorded {
 		return bus.Recorded(err)
 	}
 	if n, err = w.neighbours(ctx, k, terminal); err == nil {
 		err = n.busy
 	}
 	if err != nil { // another closing was a moment quicker
-		return w.withdraw(ctx, k, nil, err, bus.SnoozeFor(w.Pauses.Previous, err))
+		return w.withdrawIntent(ctx, k, nil, err, bus.SnoozeFor(w.Pauses.Previous, err))
 	}
 	begun := time.Now()
 	id, err := w.Provider.MarkTransactionPeriod(ctx, seqr.MarkTransactionPeriod{
 		As: as, Parameters: map[string]string{seqr.ParamTerminalID: terminal},
 	})
 	call := calls.Of("markTransactionPeriod", begun, err)
-	switch seqr.Classify(err) {
-	case seqr.Done:
-		return w.record(ctx, k, id, n, call)
-	case seqr.Unknown:
+	switch {
+	case err == nil:
+		return w.recordMarked(ctx, k, id, n, call)
+	case seqr.IsOutcomeUnknown(err):
 		return calls.OutcomeOf(err) // the attempt stays under way: the next one will find it in doubt
 	}
-	return w.withdraw(ctx, k, call, err, calls.OutcomeOf(err))
+	return w.withdrawIntent(ctx, k, call, err, calls.OutcomeOf(err))
 }
 
-// intend records that the provider is about to be called, and where our ledger is before that.
-func (w *Worker) intend(ctx context.Context, k events.PeriodKey, terminal string) (recorded bool, err error) {
+// recordIntent records that the provider is about to be called, and where our ledger is before that.
+func (w *Worker) recordIntent(ctx context.Context, k events.PeriodKey, terminal string) (recorded bool, err error) {
 	before, err := w.Bus.LastSeq(ctx, events.InvoicesStream)
 	if err != nil {
 		return false, err
@@ -74,8 +74,8 @@ func (w *Worker) intend(ctx context.Context, k events.PeriodKey, terminal string
 	return recorded, err
 }
 
-// withdraw records that the attempt has marked nothing; cause is the proof.
-func (w *Worker) withdraw(ctx context.Context, k events.PeriodKey, call *events.Call, cause error, o bus.Outcome) bus.Outcome {
+// withdrawIntent records that the attempt has marked nothing; cause is the proof.
+func (w *Worker) withdrawIntent(ctx context.Context, k events.PeriodKey, call *events.Call, cause error, o bus.Outcome) bus.Outcome {
 	fact := events.Fact{At: w.Bus.Now(), Why: "nothing was marked: " + cause.Error(), Call: call}
 	_, err := w.Bus.UpdatePeriod(ctx, Name, k, func(p events.Period) (events.Period, error) {
 		if p.State != events.PeriodClosing || !p.Mark.UnderWay {
@@ -89,8 +89,8 @@ func (w *Worker) withdraw(ctx context.Context, k events.PeriodKey, call *events.
 	return o
 }
 
-// record keeps the provider's name of the period.
-func (w *Worker) record(ctx context.Context, k events.PeriodKey, id string, n neighbours, call *events.Call) bus.Outcome {
+// recordMarked records the provider's name of the period.
+func (w *Worker) recordMarked(ctx context.Context, k events.PeriodKey, id string, n neighbours, call *events.Call) bus.Outcome {
 	now := w.Bus.Now()
 	overtaken := false
 	err := w.Bus.Insist(ctx, func(ctx context.Context) error {

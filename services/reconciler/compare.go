@@ -17,9 +17,17 @@ type row struct {
 	Terminal string
 }
 
-// books are what the rows of a report are held against.
-type books struct {
-	Ledger       []events.LedgerEntry // everything recorded since the previous period's ledgerBefore
+// fits says that the row has the amount that the report would give for the entry.
+func (r row) fits(e events.LedgerEntry) bool { return r.Amount.Cmp(e.Signed().Decimal()) == 0 }
+
+func (r row) amount() *events.Amount {
+	a := events.AmountOf(r.Amount)
+	return &a
+}
+
+// ledger is our side of a comparison: what the rows of a report are compared with.
+type ledger struct {
+	Entries      []events.LedgerEntry // everything recorded since the previous period's ledgerBefore
 	LedgerBefore uint64
 	Terminal     string
 	Since        time.Time // when the previous period was marked; zero when there was none
@@ -29,10 +37,10 @@ type books struct {
 	Outstanding        []events.LedgerEntry // of the periods before
 	OutstandingOmitted int
 	Doubt              string               // why a row may rightly be in another report; "" when there is no reason
-	UnderWay           []events.LedgerEntry // refunds that are asked for and not done: a row may be theirs
+	UnderWay           []events.LedgerEntry // refunds that are asked for and not done: a row may be of one of them
 }
 
-// item is one payment or refund of ours while the report is read.
+// item is one entry of our ledger while the report is read.
 type item struct {
 	events.LedgerEntry
 	outstanding bool // the periods before had it missing there
@@ -40,10 +48,10 @@ type item struct {
 	before      bool // that row was in an earlier report
 }
 
-// comparison holds a report's rows against our books one after the other. Its memory grows with our
+// comparison takes a report's rows one after the other and compares each with our ledger. Its memory grows with our
 // ledger and with the rows that are not in it, not with those that agree.
 type comparison struct {
-	books     books
+	ledger    ledger
 	items     []*item
 	byRef     map[string]*item
 	early     map[string]*earlyRow
@@ -61,26 +69,26 @@ type earlyRow struct {
 	recorded bool // our own record of it is no younger than this period
 }
 
-// compareWith prepares the books for the rows.
-func compareWith(b books) *comparison {
+// compareWith begins a comparison with our ledger.
+func compareWith(l ledger) *comparison {
 	c := &comparison{
-		books: b, byRef: make(map[string]*item, len(b.Ledger)), early: make(map[string]*earlyRow, len(b.Early)),
-		lines: newLines(), totals: totals{},
+		ledger: l, byRef: make(map[string]*item, len(l.Entries)), early: make(map[string]*earlyRow, len(l.Early)),
+		lines: newLines(), totals: totals{of: map[string]*events.PeriodTotal{}},
 	}
-	for _, e := range b.Early {
+	for _, e := range l.Early {
 		c.early[e.ErsReference] = &earlyRow{EarlyRow: e}
 	}
-	for _, e := range b.Outstanding {
-		c.enter(&item{LedgerEntry: e, outstanding: true})
+	for _, e := range l.Outstanding {
+		c.addEntry(&item{LedgerEntry: e, outstanding: true})
 	}
-	for _, e := range b.Ledger {
-		c.enter(&item{LedgerEntry: e})
+	for _, e := range l.Entries {
+		c.addEntry(&item{LedgerEntry: e})
 	}
 	return c
 }
 
-// enter takes one entry into the books, unless an earlier report has settled it.
-func (c *comparison) enter(it *item) {
+// addEntry adds one entry of our ledger, and compares it with the row of an earlier report if there was one.
+func (c *comparison) addEntry(it *item) {
 	if it.ErsReference == "" {
 		c.items = append(c.items, it)
 		return
@@ -102,18 +110,18 @@ func sameEntry(a, b events.LedgerEntry) bool {
 	return a.Shop == b.Shop && a.InvoiceID == b.InvoiceID && a.RefundID == b.RefundID
 }
 
-// settleEarly holds an entry against the row that an earlier report had of it.
+// settleEarly compares an entry with the row that an earlier report had of it.
 func (c *comparison) settleEarly(it *item, e *earlyRow) {
 	it.found, it.before = true, true
-	e.recorded = it.Seq <= c.books.LedgerBefore
+	e.recorded = it.Seq <= c.ledger.LedgerBefore
 	if e.Amount != nil {
 		c.agree(it, row{Ref: it.ErsReference, Amount: e.Amount.Decimal()}, "an earlier period's report")
 		e.Amount = nil
 	}
 }
 
-// row takes one row of the report.
-func (c *comparison) row(r row) {
+// addRow compares one row of the report.
+func (c *comparison) addRow(r row) {
 	c.rows++
 	it := c.byRef[r.Ref]
 	_, was := c.early[r.Ref]
@@ -126,7 +134,7 @@ func (c *comparison) row(r row) {
 		c.repeated(r, it, "the report has this reference more than once")
 	default:
 		it.found = true
-		c.totals.theirs(it.Currency, r.Amount)
+		c.totals.addTheirs(it.Currency, r)
 		if !c.agree(it, r, "the report") {
 			return
 		}
@@ -140,15 +148,14 @@ func (c *comparison) row(r row) {
 // agree notes in what a row differs from our entry of the same reference.
 func (c *comparison) agree(it *item, r row, where string) bool {
 	d := lineOf(it.LedgerEntry)
-	theirs := events.AmountOf(r.Amount)
-	d.Theirs = &theirs
+	d.Theirs = r.amount()
 	switch {
-	case r.Amount.Cmp(it.Signed().Decimal()) != 0:
+	case !r.fits(it.LedgerEntry):
 		d.Kind = events.AmountDiffers
 		if it.IsRefund() || r.Amount.Sign() < 0 {
 			d.Kind = events.RefundDiffers
 		}
-		d.Text = fmt.Sprintf("we recorded %s %s, %s has %s", it.Signed(), it.Currency, where, theirs)
+		d.Text = fmt.Sprintf("we recorded %s %s, %s has %s", it.Signed(), it.Currency, where, d.Theirs)
 	case r.Currency != "" && r.Currency != it.Currency:
 		d.Kind = events.CurrencyDiffers
 		d.Text = fmt.Sprintf("we recorded %s, %s has %s", it.Currency, where, r.Currency)
@@ -161,14 +168,13 @@ func (c *comparison) agree(it *item, r row, where string) bool {
 
 // repeated notes a row for which there is no second entry of ours.
 func (c *comparison) repeated(r row, it *item, text string) {
-	theirs := events.AmountOf(r.Amount)
 	d := events.Difference{ErsReference: r.Ref, Currency: r.Currency}
 	if it != nil {
 		d = lineOf(it.LedgerEntry)
 		d.Ours = nil
 	}
-	d.Kind, d.Theirs, d.Text = events.MissingHere, &theirs, text
-	c.totals.theirs(d.Currency, r.Amount)
+	d.Kind, d.Theirs, d.Text = events.MissingHere, r.amount(), text
+	c.totals.addTheirs(d.Currency, r)
 	c.lines.add(d)
 }
 

@@ -25,11 +25,11 @@ func refunded(ref, amount string, seq uint64) events.LedgerEntry {
 
 func reported(ref, amount string) row { return row{Ref: ref, Amount: decimal.MustParse(amount)} }
 
-func compared(t *testing.T, b books, doubts []events.LedgerEntry, rows ...row) events.Comparison {
+func compared(t *testing.T, b ledger, doubts []events.LedgerEntry, rows ...row) events.Comparison {
 	t.Helper()
 	c := compareWith(b)
 	for _, r := range rows {
-		c.row(r)
+		c.addRow(r)
 	}
 	out, err := c.conclude(doubts)
 	if err != nil {
@@ -48,7 +48,7 @@ func said(c events.Comparison) []string {
 }
 
 func TestEachKindOfDifference(t *testing.T) {
-	ledger := []events.LedgerEntry{paid("A", "100.00", 1), paid("B", "93.31", 2), refunded("Z", "20.50", 3)}
+	ours := []events.LedgerEntry{paid("A", "100.00", 1), paid("B", "93.31", 2), refunded("Z", "20.50", 3)}
 	whole := []row{reported("A", "100.00000"), reported("B", "93.31000"), reported("Z", "-20.50000")}
 	noRef := refunded("", "5", 4)
 	otherCurrency := reported("A", "100")
@@ -64,23 +64,23 @@ func TestEachKindOfDifference(t *testing.T) {
 		rows   []row
 		want   []string
 	}{
-		{"all agree", ledger, nil, whole, nil},
+		{"all agree", ours, nil, whole, nil},
 		{"nothing at all", nil, nil, nil, nil},
-		{"order does not matter", ledger, nil, []row{whole[2], whole[0], whole[1]}, nil},
-		{"payment missing there", ledger, nil, whole[1:], []string{"missing_there A – 100.00 –"}},
-		{"refund missing there", ledger, nil, whole[:2], []string{"missing_there Z back -20.50 –"}},
-		{"payment missing here", ledger[1:], nil, whole, []string{"missing_here A – – 100.00000"}},
-		{"refund missing here", ledger[:2], nil, whole, []string{"missing_here Z – – -20.50000"}},
-		{"amount differs", ledger, nil, []row{reported("A", "99.99999"), whole[1], whole[2]}, []string{"amount_differs A – 100.00 99.99999"}},
-		{"refund's amount differs", ledger, nil, []row{whole[0], whole[1], reported("Z", "-20")}, []string{"refund_differs Z back -20.50 -20"}},
-		{"refund shown as a payment", ledger, nil, []row{whole[0], whole[1], reported("Z", "20.50")}, []string{"refund_differs Z back -20.50 20.50"}},
-		{"currency differs", ledger[:1], nil, []row{otherCurrency}, []string{"currency_differs A – 100.00 100"}},
-		{"currency is the same", ledger[:1], nil, []row{sameCurrency}, nil},
-		{"twice in the report", ledger, nil, append(whole, whole[0]), []string{"missing_here A – – 100.00000"}},
+		{"order does not matter", ours, nil, []row{whole[2], whole[0], whole[1]}, nil},
+		{"payment missing there", ours, nil, whole[1:], []string{"missing_there A – 100.00 –"}},
+		{"refund missing there", ours, nil, whole[:2], []string{"missing_there Z back -20.50 –"}},
+		{"payment missing here", ours[1:], nil, whole, []string{"missing_here A – – 100.00000"}},
+		{"refund missing here", ours[:2], nil, whole, []string{"missing_here Z – – -20.50000"}},
+		{"amount differs", ours, nil, []row{reported("A", "99.99999"), whole[1], whole[2]}, []string{"amount_differs A – 100.00 99.99999"}},
+		{"refund's amount differs", ours, nil, []row{whole[0], whole[1], reported("Z", "-20")}, []string{"refund_differs Z back -20.50 -20"}},
+		{"refund shown as a payment", ours, nil, []row{whole[0], whole[1], reported("Z", "20.50")}, []string{"refund_differs Z back -20.50 20.50"}},
+		{"currency differs", ours[:1], nil, []row{otherCurrency}, []string{"currency_differs A – 100.00 100"}},
+		{"currency is the same", ours[:1], nil, []row{sameCurrency}, nil},
+		{"twice in the report", ours, nil, append(whole, whole[0]), []string{"missing_here A – – 100.00000"}},
 		{"twice in the report and not ours", nil, nil, []row{whole[0], whole[0]},
 			[]string{"missing_here A – – 100.00000", "missing_here A – – 100.00000"}},
-		{"one reference for two of our invoices", []events.LedgerEntry{ledger[0], twin}, nil, whole[:1], []string{"missing_there A – 100.00 –"}},
-		{"the same event twice is one", []events.LedgerEntry{ledger[0], ledger[0]}, nil, whole[:1], nil},
+		{"one reference for two of our invoices", []events.LedgerEntry{ours[0], twin}, nil, whole[:1], []string{"missing_there A – 100.00 –"}},
+		{"the same event twice is one", []events.LedgerEntry{ours[0], ours[0]}, nil, whole[:1], nil},
 		{"refund done, reference not known, and one row has its amount", []events.LedgerEntry{noRef}, nil, []row{reported("Q", "-5.00000")}, nil},
 		{"refund done, reference not known, and two rows have its amount", []events.LedgerEntry{noRef}, nil,
 			[]row{reported("Q", "-5.00000"), reported("R", "-5")}, []string{"refund_differs Q back -5 -5.00000", "missing_here R – – -5"}},
@@ -95,11 +95,11 @@ func TestEachKindOfDifference(t *testing.T) {
 		{"a doubt explains one row only", nil, []events.LedgerEntry{noRef}, []row{reported("Q", "-5"), reported("R", "-5")},
 			[]string{"refund_differs Q back -5 -5", "missing_here R – – -5"}},
 		{"a doubt does not explain a payment", nil, []events.LedgerEntry{noRef}, []row{reported("Q", "5")}, []string{"missing_here Q – – 5"}},
-		{"the gravest kinds come first", ledger, nil, []row{reported("X", "1"), reported("A", "1"), reported("Z", "-1")},
+		{"the gravest kinds come first", ours, nil, []row{reported("X", "1"), reported("A", "1"), reported("Z", "-1")},
 			[]string{"amount_differs A – 100.00 1", "refund_differs Z back -20.50 -1", "missing_there B – 93.31 –", "missing_here X – – 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := compared(t, books{Ledger: c.ledger, LedgerBefore: 10}, c.doubts, c.rows...)
+			got := compared(t, ledger{Entries: c.ledger, LedgerBefore: 10}, c.doubts, c.rows...)
 			if diff := cmp.Diff(c.want, said(got)); diff != "" {
 				t.Error(diff)
 			}
@@ -118,7 +118,7 @@ func TestEachKindOfDifference(t *testing.T) {
 func TestTotalsByCurrency(t *testing.T) {
 	euro := paid("E", "7.25", 2)
 	euro.Currency = "EUR"
-	got := compared(t, books{Ledger: []events.LedgerEntry{paid("A", "10", 1), euro, refunded("Z", "4", 3)}, LedgerBefore: 3}, nil,
+	got := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "10", 1), euro, refunded("Z", "4", 3)}, LedgerBefore: 3}, nil,
 		reported("A", "10.00000"), reported("E", "7.25000"), reported("Z", "-4.00000"), reported("X", "1.5"))
 	var lines []string
 	for _, x := range got.Totals {
@@ -135,23 +135,23 @@ func TestTotalsByCurrency(t *testing.T) {
 }
 
 func TestSumThatCannotBeExactIsRefused(t *testing.T) {
-	c := compareWith(books{})
-	c.row(reported("A", "9999999999999999999"))
-	c.row(reported("B", "0.00001"))
+	c := compareWith(ledger{})
+	c.addRow(reported("A", "9999999999999999999"))
+	c.addRow(reported("B", "0.00001"))
 	if out, err := c.conclude(nil); err == nil {
 		t.Fatalf("summed to %+v", out.Totals)
 	}
 }
 
-// next is the books of the period after one that ended with c.
-func next(c events.Comparison, ledgerBefore uint64, ledger ...events.LedgerEntry) books {
-	return books{Ledger: ledger, LedgerBefore: ledgerBefore, Early: c.Early, EarlyOmitted: c.EarlyOmitted,
+// next is the ledger of the period after one that ended with c.
+func next(c events.Comparison, ledgerBefore uint64, entries ...events.LedgerEntry) ledger {
+	return ledger{Entries: entries, LedgerBefore: ledgerBefore, Early: c.Early, EarlyOmitted: c.EarlyOmitted,
 		Outstanding: c.Outstanding, OutstandingOmitted: c.OutstandingOmitted}
 }
 
 func TestWhatStraddlesTheMarkBelongsToOnePeriod(t *testing.T) {
 	// B is paid before the mark and recorded after it: the first report has it, the second has not.
-	first := compared(t, books{Ledger: []events.LedgerEntry{paid("A", "1", 10), paid("B", "2", 11), paid("C", "3", 12)}, LedgerBefore: 10}, nil,
+	first := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 10), paid("B", "2", 11), paid("C", "3", 12)}, LedgerBefore: 10}, nil,
 		reported("A", "1"), reported("B", "2"))
 	if first.Differences != 0 || len(first.Early) != 1 || first.Early[0].ErsReference != "B" {
 		t.Fatalf("first period: %v, early %+v", said(first), first.Early)
@@ -166,7 +166,7 @@ func TestWhatStraddlesTheMarkBelongsToOnePeriod(t *testing.T) {
 }
 
 func TestRowThatIsRecordedLateIsAccountedForOnce(t *testing.T) {
-	first := compared(t, books{LedgerBefore: 10}, nil, reported("A", "1"))
+	first := compared(t, ledger{LedgerBefore: 10}, nil, reported("A", "1"))
 	if diff := cmp.Diff([]string{"missing_here A – – 1"}, said(first)); diff != "" {
 		t.Fatal(diff)
 	}
@@ -201,7 +201,7 @@ func TestRowThatIsRecordedLateIsAccountedForOnce(t *testing.T) {
 }
 
 func TestEarlyRowStaysKnownUntilItIsRecorded(t *testing.T) {
-	first := compared(t, books{LedgerBefore: 10}, nil, reported("A", "1"))
+	first := compared(t, ledger{LedgerBefore: 10}, nil, reported("A", "1"))
 	second := compared(t, next(first, 20), nil)
 	third := compared(t, next(second, 30, paid("A", "1", 25)), nil)
 	if second.Differences+third.Differences != 0 || len(second.Early) != 1 || len(third.Early) != 0 {
@@ -210,7 +210,7 @@ func TestEarlyRowStaysKnownUntilItIsRecorded(t *testing.T) {
 }
 
 func TestLateReportSettlesWhatWasOutstanding(t *testing.T) {
-	first := compared(t, books{Ledger: []events.LedgerEntry{paid("A", "1", 5)}, LedgerBefore: 10}, nil)
+	first := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 5)}, LedgerBefore: 10}, nil)
 	if diff := cmp.Diff([]string{"missing_there A – 1 –"}, said(first)); diff != "" {
 		t.Fatal(diff)
 	}
@@ -229,7 +229,7 @@ func TestLateReportSettlesWhatWasOutstanding(t *testing.T) {
 }
 
 func TestRowOfAnEarlierReportIsNotTakenTwice(t *testing.T) {
-	first := compared(t, books{Ledger: []events.LedgerEntry{paid("A", "1", 11)}, LedgerBefore: 10}, nil, reported("A", "1"), reported("X", "9"))
+	first := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 11)}, LedgerBefore: 10}, nil, reported("A", "1"), reported("X", "9"))
 	second := compared(t, next(first, 20, paid("A", "1", 11)), nil, reported("A", "1"), reported("X", "9"))
 	if diff := cmp.Diff([]string{"missing_here A – – 1", "missing_here X – – 9"}, said(second)); diff != "" {
 		t.Error(diff)
@@ -238,7 +238,7 @@ func TestRowOfAnEarlierReportIsNotTakenTwice(t *testing.T) {
 
 func TestRefundInDoubtThatWasReportedIsNotMissingOnceItIsResolved(t *testing.T) {
 	doubt := refunded("", "5", 8)
-	first := compared(t, books{LedgerBefore: 10}, []events.LedgerEntry{doubt}, reported("Q", "-5"))
+	first := compared(t, ledger{LedgerBefore: 10}, []events.LedgerEntry{doubt}, reported("Q", "-5"))
 	for name, resolved := range map[string]events.LedgerEntry{"with its reference": refunded("Q", "5", 15), "without one": refunded("", "5", 15)} {
 		second := compared(t, next(first, 20, resolved), nil)
 		if second.Differences != 0 || len(second.Early) != 0 {
@@ -249,7 +249,7 @@ func TestRefundInDoubtThatWasReportedIsNotMissingOnceItIsResolved(t *testing.T) 
 
 func TestUnreferencedRefundOfTheNextPeriodKeepsItsRow(t *testing.T) {
 	late := refunded("", "5", 15)
-	first := compared(t, books{Ledger: []events.LedgerEntry{late}, LedgerBefore: 10}, nil, reported("Q", "-5"))
+	first := compared(t, ledger{Entries: []events.LedgerEntry{late}, LedgerBefore: 10}, nil, reported("Q", "-5"))
 	if first.Differences != 0 || first.Matched != 1 || len(first.Notes) == 0 || !strings.Contains(first.Notes[0], "is Q here") {
 		t.Fatalf("%v, notes %q", said(first), first.Notes)
 	}
@@ -259,21 +259,21 @@ func TestUnreferencedRefundOfTheNextPeriodKeepsItsRow(t *testing.T) {
 }
 
 func TestDoubtIsSaidWhereItMayExplain(t *testing.T) {
-	got := compared(t, books{Ledger: []events.LedgerEntry{paid("A", "1", 5)}, LedgerBefore: 10, Doubt: markInDoubt(1)}, nil)
+	got := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 5)}, LedgerBefore: 10, Doubt: markInDoubt(1)}, nil)
 	if !strings.Contains(got.Lines[0].Text, "a period whose id was lost") || len(got.Notes) == 0 || !strings.Contains(got.Notes[0], "id was lost") {
 		t.Errorf("line %q, notes %q", got.Lines[0].Text, got.Notes)
 	}
 }
 
 func TestLinesAndCarriedRowsAreBounded(t *testing.T) {
-	var ledger []events.LedgerEntry
+	var ours []events.LedgerEntry
 	rows := []row{reported("grave", "2")}
-	ledger = append(ledger, paid("grave", "1", 1))
+	ours = append(ours, paid("grave", "1", 1))
 	for i := range 7000 {
-		ledger = append(ledger, paid(fmt.Sprintf("ours-%d", i), "1", 2))
+		ours = append(ours, paid(fmt.Sprintf("ours-%d", i), "1", 2))
 		rows = append(rows, reported(fmt.Sprintf("theirs-%d", i), "1"))
 	}
-	got := compared(t, books{Ledger: ledger, LedgerBefore: 10}, nil, rows...)
+	got := compared(t, ledger{Entries: ours, LedgerBefore: 10}, nil, rows...)
 	if len(got.Lines) > maxLines || got.Differences != 14001 || got.Kinds[events.MissingHere] != 7000 || got.Kinds[events.MissingThere] != 7000 {
 		t.Errorf("%d lines of %d differences, %v", len(got.Lines), got.Differences, got.Kinds)
 	}

@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/govalues/decimal"
+
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// What one period's event keeps for the next.
+// What one period's event may hold for the next period: so many entries, and so many bytes of them.
 const (
 	maxEarly            = 5000
 	maxEarlyBytes       = 300 << 10
@@ -19,27 +21,27 @@ const (
 	maxOpenRefundsBytes = 40 << 10
 )
 
-// conclude ends the comparison once all rows are taken. The doubts are refunds of ours that may or may
-// not have happened. An error means that the sums are beyond what an exact decimal holds.
+// conclude gives the result once all rows were added. The doubts are refunds of ours that may or may
+// not have happened. An error means that a sum is beyond what an exact decimal holds.
 func (c *comparison) conclude(doubts []events.LedgerEntry) (events.Comparison, error) {
 	early, left := c.explain(doubts)
 	for _, r := range left {
 		c.missingHere(r)
 		early = append(early, openRow(r))
 	}
-	early = append(early, c.ahead()...)
+	early = append(early, c.recordedAfterMark()...)
 	outstanding := c.missingThere()
 	out := events.Comparison{Rows: c.rows, Matched: c.matched}
 	out.Differences, out.Kinds, out.Lines = c.lines.total, c.lines.counts(), c.lines.first()
-	out.Early, out.EarlyOmitted = atMost(append(early, c.stillEarly()...), maxEarly, maxEarlyBytes, c.books.EarlyOmitted)
-	out.Outstanding, out.OutstandingOmitted = atMost(outstanding, maxOutstanding, maxOutstandingBytes, c.books.OutstandingOmitted)
+	out.Early, out.EarlyOmitted = atMost(append(early, c.notRecordedYet()...), maxEarly, maxEarlyBytes, c.ledger.EarlyOmitted)
+	out.Outstanding, out.OutstandingOmitted = atMost(outstanding, maxOutstanding, maxOutstandingBytes, c.ledger.OutstandingOmitted)
 	out.Notes = c.notes(out)
 	var err error
 	out.Totals, err = c.totals.list()
 	return out, err
 }
 
-// explain holds rows that look like refunds against refunds of ours whose reference is not known. It
+// explain compares rows that look like refunds with refunds of ours whose reference is not known. It
 // gives the rows that it explained, for the next period, and those that are left.
 func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyRow, left []row) {
 	var done []*item
@@ -50,33 +52,29 @@ func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyR
 	}
 	done = c.settleUnreferenced(done)
 	doubts = slices.Clone(doubts)
-	open := slices.Concat(doubts, c.books.UnderWay)
-	all := slices.Clone(open)
-	for _, it := range done {
-		all = append(all, it.LedgerEntry)
-	}
+	open := slices.Concat(doubts, c.ledger.UnderWay)
+	all := slices.Concat(open, entriesOf(done))
 	for _, r := range c.unmatched {
-		fits := slices.IndexFunc(done, func(it *item) bool { return it.Signed().Decimal().Cmp(r.Amount) == 0 })
-		inDoubt := slices.IndexFunc(doubts, func(e events.LedgerEntry) bool { return e.Signed().Decimal().Cmp(r.Amount) == 0 })
+		fits := slices.IndexFunc(done, func(it *item) bool { return r.fits(it.LedgerEntry) })
+		inDoubt := slices.IndexFunc(doubts, r.fits)
 		switch {
 		case fits >= 0:
 			it := done[fits]
-			n := countFits(done, func(it *item) events.LedgerEntry { return it.LedgerEntry }, r) + countFits(open, itself, r)
-			if n == 1 && alike(c.unmatched, r) == 1 {
+			if len(r.among(open))+len(r.among(entriesOf(done))) == 1 && c.isOnlyRowOf(r.Amount) {
 				c.byAmount = append(c.byAmount, fmt.Sprintf("refund %.64q of %s/%.64q is %s here: we had no reference of it, and no other refund that is done or in doubt has its amount",
 					it.RefundID, it.Shop, it.InvoiceID, r.Ref))
 				c.matched++
-				c.totals.theirs(it.Currency, r.Amount)
+				c.totals.addTheirs(it.Currency, r)
 			} else {
-				c.refundLine(r, candidates(all, r), "we know that this refund was done but not its reference; the amount of this row fits it")
+				c.refundLine(r, r.among(all), "we know that this refund was done but not its reference; the amount of this row fits it")
 			}
 			it.found = true
 			done = slices.Delete(done, fits, fits+1)
-			if it.Seq > c.books.LedgerBefore {
+			if it.Seq > c.ledger.LedgerBefore {
 				early = append(early, openRow(r)) // the next period has the entry, and no row for it
 			}
 		case inDoubt >= 0:
-			c.refundLine(r, candidates(all, r), "this refund is in doubt, and the amount of this row fits it: it was probably done under this reference; "+
+			c.refundLine(r, r.among(all), "this refund is in doubt, and the amount of this row fits it: it was probably done under this reference; "+
 				"settle it with: seqrflow refunds resolve")
 			open = slices.DeleteFunc(open, func(e events.LedgerEntry) bool { return sameEntry(e, doubts[inDoubt]) })
 			doubts = slices.Delete(doubts, inDoubt, inDoubt+1)
@@ -91,11 +89,11 @@ func (c *comparison) explain(doubts []events.LedgerEntry) (early []events.EarlyR
 // settleUnreferenced takes out the refunds that a row of an earlier report fits: it was reported then.
 func (c *comparison) settleUnreferenced(done []*item) []*item {
 	return slices.DeleteFunc(done, func(it *item) bool {
-		for _, e := range c.books.Early {
+		for _, e := range c.ledger.Early {
 			known := c.early[e.ErsReference]
 			if known.Amount != nil && known.Amount.Cmp(it.Signed()) == 0 {
 				it.found, it.before, known.Amount = true, true, nil
-				known.recorded = it.Seq <= c.books.LedgerBefore
+				known.recorded = it.Seq <= c.ledger.LedgerBefore
 				return true
 			}
 		}
@@ -103,36 +101,28 @@ func (c *comparison) settleUnreferenced(done []*item) []*item {
 	})
 }
 
-func itself(e events.LedgerEntry) events.LedgerEntry { return e }
+func entriesOf(items []*item) []events.LedgerEntry {
+	var out []events.LedgerEntry
+	for _, it := range items {
+		out = append(out, it.LedgerEntry)
+	}
+	return out
+}
 
-func countFits[T any](list []T, entry func(T) events.LedgerEntry, r row) (n int) {
-	for _, e := range list {
-		if entry(e).Signed().Decimal().Cmp(r.Amount) == 0 {
+// isOnlyRowOf says that no other row that is nothing of ours has this amount.
+func (c *comparison) isOnlyRowOf(amount decimal.Decimal) bool {
+	n := 0
+	for _, r := range c.unmatched {
+		if r.Amount.Cmp(amount) == 0 {
 			n++
 		}
 	}
-	return n
+	return n == 1
 }
 
-// alike counts the rows with the amount of this one.
-func alike(rows []row, r row) (n int) {
-	for _, other := range rows {
-		if other.Amount.Cmp(r.Amount) == 0 {
-			n++
-		}
-	}
-	return n
-}
-
-// candidates are the refunds that a row may be, by its amount.
-func candidates(all []events.LedgerEntry, r row) []events.LedgerEntry {
-	var fits []events.LedgerEntry
-	for _, e := range all {
-		if e.Signed().Decimal().Cmp(r.Amount) == 0 {
-			fits = append(fits, e)
-		}
-	}
-	return fits
+// among gives the entries that the row may be, by its amount.
+func (r row) among(all []events.LedgerEntry) []events.LedgerEntry {
+	return slices.DeleteFunc(slices.Clone(all), func(e events.LedgerEntry) bool { return !r.fits(e) })
 }
 
 // maxFits is how many refunds a line lists that a row may be.
@@ -141,7 +131,6 @@ const maxFits = 10
 // refundLine notes a row that may be a refund of ours. It names the refund when there is only one that it may be; of
 // several it names all, because to settle the wrong one would pay twice or not at all.
 func (c *comparison) refundLine(r row, fits []events.LedgerEntry, text string) {
-	theirs := events.AmountOf(r.Amount)
 	d := lineOf(fits[0])
 	if n := len(fits); n > 1 {
 		d = events.Difference{Currency: fits[0].Currency}
@@ -160,30 +149,28 @@ func (c *comparison) refundLine(r row, fits []events.LedgerEntry, text string) {
 		}
 		text = fmt.Sprintf("the amount of this row fits %d refunds of ours: %s; nothing here tells which of them it is: ask the provider before any is settled", n, strings.Join(names, ", "))
 	}
-	d.Kind, d.ErsReference, d.Theirs, d.Text = events.RefundDiffers, r.Ref, &theirs, text
-	c.totals.theirs(d.Currency, r.Amount)
+	d.Kind, d.ErsReference, d.Theirs, d.Text = events.RefundDiffers, r.Ref, r.amount(), text
+	c.totals.addTheirs(d.Currency, r)
 	c.lines.add(d)
 }
 
 func openRow(r row) events.EarlyRow {
-	a := events.AmountOf(r.Amount)
-	return events.EarlyRow{ErsReference: r.Ref, Amount: &a}
+	return events.EarlyRow{ErsReference: r.Ref, Amount: r.amount()}
 }
 
 func (c *comparison) missingHere(r row) {
-	theirs := events.AmountOf(r.Amount)
 	text := "the report has a payment that we have not recorded since the previous closing"
 	if r.Amount.Sign() < 0 {
 		text = "the report has a refund that fits none that we have recorded since the previous closing"
 	}
-	if r.Terminal != "" && r.Terminal != c.books.Terminal {
+	if r.Terminal != "" && r.Terminal != c.ledger.Terminal {
 		text += fmt.Sprintf("; it is of terminal %.64q", r.Terminal)
 	}
-	if n := c.books.OutstandingOmitted; n > 0 {
+	if n := c.ledger.OutstandingOmitted; n > 0 {
 		text += fmt.Sprintf("; it may be one of %d that earlier reports lacked and that are not listed", n)
 	}
-	c.totals.theirs(r.Currency, r.Amount)
-	c.lines.add(events.Difference{Kind: events.MissingHere, ErsReference: r.Ref, Currency: r.Currency, Theirs: &theirs, Text: text})
+	c.totals.addTheirs(r.Currency, r)
+	c.lines.add(events.Difference{Kind: events.MissingHere, ErsReference: r.Ref, Currency: r.Currency, Theirs: r.amount(), Text: text})
 }
 
 // missingThere notes what the report should have and has not, and gives all that no report has had yet.
@@ -191,16 +178,16 @@ func (c *comparison) missingThere() []events.LedgerEntry {
 	var fresh, old []events.LedgerEntry
 	for _, it := range c.items {
 		switch {
-		case it.before || !it.found && it.Seq > c.books.LedgerBefore:
+		case it.before || !it.found && it.Seq > c.ledger.LedgerBefore:
 			continue // an earlier report had it, or the next must have it
 		case it.found:
-			c.totals.ours(it.LedgerEntry)
+			c.totals.addOurs(it.LedgerEntry)
 			continue
 		case it.outstanding:
 			old = append(old, it.LedgerEntry)
 			continue
 		}
-		c.totals.ours(it.LedgerEntry)
+		c.totals.addOurs(it.LedgerEntry)
 		fresh = append(fresh, it.LedgerEntry)
 		d := lineOf(it.LedgerEntry)
 		d.Kind, d.Text = events.MissingThere, c.absence(it)
@@ -221,31 +208,31 @@ func (c *comparison) absence(it *item) string {
 	case other != it:
 		text += fmt.Sprintf("; we have its reference also for invoice %.64q", other.InvoiceID)
 	}
-	if c.books.Doubt != "" {
-		text += "; " + c.books.Doubt
+	if c.ledger.Doubt != "" {
+		text += "; " + c.ledger.Doubt
 	}
-	if n := c.books.EarlyOmitted; n > 0 {
+	if n := c.ledger.EarlyOmitted; n > 0 {
 		text += fmt.Sprintf("; it may be one of %d rows of earlier reports that are not listed", n)
 	}
 	return text
 }
 
-// ahead are the entries of this report that we recorded after the mark was asked for: the next report
+// recordedAfterMark gives the entries of this report that we recorded after the mark was asked for: the next report
 // will not have them.
-func (c *comparison) ahead() []events.EarlyRow {
+func (c *comparison) recordedAfterMark() []events.EarlyRow {
 	var out []events.EarlyRow
 	for _, it := range c.items {
-		if it.found && !it.before && it.Seq > c.books.LedgerBefore && it.ErsReference != "" {
+		if it.found && !it.before && it.Seq > c.ledger.LedgerBefore && it.ErsReference != "" {
 			out = append(out, events.EarlyRow{ErsReference: it.ErsReference})
 		}
 	}
 	return out
 }
 
-// stillEarly are the rows of earlier reports that we have yet to record.
-func (c *comparison) stillEarly() []events.EarlyRow {
+// notRecordedYet gives the rows of earlier reports that our ledger still lacks.
+func (c *comparison) notRecordedYet() []events.EarlyRow {
 	var out []events.EarlyRow
-	for _, e := range c.books.Early {
+	for _, e := range c.ledger.Early {
 		if known := c.early[e.ErsReference]; !known.recorded {
 			out = append(out, known.EarlyRow)
 		}
@@ -260,8 +247,8 @@ func (c *comparison) notes(out events.Comparison) []string {
 			notes = append(notes, fmt.Sprintf(format, n))
 		}
 	}
-	if c.books.Doubt != "" {
-		notes = append(notes, c.books.Doubt)
+	if c.ledger.Doubt != "" {
+		notes = append(notes, c.ledger.Doubt)
 	}
 	notes = append(notes, c.byAmount[:min(len(c.byAmount), maxByAmount)]...)
 	note(c.late, "%d of the rows are of earlier periods, whose reports lacked them")

@@ -2,80 +2,41 @@ package reconciler
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // surveyEvery is how often the streams are read on for the gauges.
 const surveyEvery = 10 * time.Second
 
-// gauges tell what a person has to look after. They are there once the streams were read the first time.
-type gauges struct {
-	doubts, age, mismatched *prometheus.Desc
+// gauges are the metrics of what a person has to look at. None has a value before the streams were read once.
+type gauges struct{ inDoubt, age, mismatched *prometheus.GaugeVec }
 
-	mu       sync.Mutex
-	read     bool
-	inDoubt  int
-	agreed   map[string]time.Time // by terminal: when its last period was compared that agreed
-	compared map[string]events.PeriodState
-}
-
-func newGauges() *gauges {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("seqrflow_"+name, help, labels, nil)
+func newGauges() gauges {
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "seqrflow", Name: name, Help: help}, labels)
 	}
-	return &gauges{
-		doubts:     desc("refunds_in_doubt", "Refunds of all shops that may or may not have been paid, or that have been sending for over a minute. Told by the reconciler, every 10 s. Alert above 0."),
-		age:        desc("reconciled_period_age_seconds", "Seconds since a period of the terminal last agreed with the provider's report; only terminals that ever closed a period. Alert above 172800, two days.", "terminal"),
-		mismatched: desc("period_mismatched", "1 if the terminal's last compared period has differences, else 0. Alert above 0.", "terminal"),
-		agreed:     map[string]time.Time{}, compared: map[string]events.PeriodState{},
+	return gauges{
+		inDoubt:    gauge("refunds_in_doubt", "Refunds of all shops that may or may not have been paid, or that have been sending for over a minute. Told by the reconciler, every 10 s. Alert above 0."),
+		age:        gauge("reconciled_period_age_seconds", "Seconds since a period of the terminal last agreed with the provider's report; only terminals that ever closed a period. Alert above 172800, two days.", "terminal"),
+		mismatched: gauge("period_mismatched", "1 if the terminal's last compared period has differences, else 0. Alert above 0.", "terminal"),
 	}
 }
 
-// Describe implements prometheus.Collector.
-func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	ch <- g.doubts
-	ch <- g.age
-	ch <- g.mismatched
-}
-
-// Collect implements prometheus.Collector.
-func (g *gauges) Collect(ch chan<- prometheus.Metric) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.read {
-		return
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	gauge(g.doubts, float64(g.inDoubt))
-	for terminal, at := range g.agreed {
-		gauge(g.age, time.Since(at).Seconds(), terminal)
-	}
-	for terminal, state := range g.compared {
-		n := 0.0
-		if state == events.PeriodMismatched {
-			n = 1
-		}
-		gauge(g.mismatched, n, terminal)
-	}
-}
-
-// run reads the streams on, now and again, until ctx ends.
-func (g *gauges) run(ctx context.Context, w *Worker) error {
+// follow reads what is new on the streams, every 10 s until ctx ends.
+func (g gauges) follow(ctx context.Context, w *Worker) error {
 	var s Survey
 	t := time.NewTicker(surveyEvery)
 	defer t.Stop()
 	for {
-		if err := g.look(ctx, w.Bus, &s); err != nil && ctx.Err() == nil && w.sometimes.OK("survey") {
+		if err := g.read(ctx, w, &s); err != nil && ctx.Err() == nil && w.sometimes.OK("survey") {
 			w.Log.Warn().Err(err).Str("worker", Name).Msg("counting refunds in doubt; it goes on")
+		}
+		for terminal, at := range s.Agreed { // it grows older also while the broker fails
+			g.age.WithLabelValues(terminal).Set(time.Since(at).Seconds())
 		}
 		select {
 		case <-ctx.Done():
@@ -85,33 +46,21 @@ func (g *gauges) run(ctx context.Context, w *Worker) error {
 	}
 }
 
-func (g *gauges) look(ctx context.Context, b *bus.Bus, s *Survey) error {
-	if err := s.Read(ctx, b); err != nil {
+func (g gauges) read(ctx context.Context, w *Worker, s *Survey) error {
+	if err := s.Read(ctx, w.Bus); err != nil {
 		return err
 	}
-	inDoubt, err := s.Refunds(ctx, b)
+	inDoubt, err := s.Refunds(ctx, w.Bus)
 	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.read, g.inDoubt = true, len(inDoubt)
+	g.inDoubt.WithLabelValues().Set(float64(len(inDoubt)))
 	for terminal, p := range s.Compared {
-		g.compared[terminal] = p.State
-	}
-	for terminal, at := range s.Agreed {
-		g.agreed[terminal] = at
+		differs := 0.0
+		if p.State == events.PeriodMismatched {
+			differs = 1
+		}
+		g.mismatched.WithLabelValues(terminal).Set(differs)
 	}
 	return nil
-}
-
-func register(reg prometheus.Registerer, c prometheus.Collector) error {
-	if reg == nil {
-		return nil
-	}
-	err := reg.Register(c)
-	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
-		return nil
-	}
-	return err
 }

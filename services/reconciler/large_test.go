@@ -31,10 +31,10 @@ func LargeReport(period, terminal string, n int) (seqr.Report, []events.LedgerEn
 	return seqr.Report{Content: []byte(b.String())}, ledger
 }
 
-func large(t testing.TB, report seqr.Report, ledger []events.LedgerEntry) (*comparison, events.Comparison) {
+func large(t testing.TB, report seqr.Report, entries []events.LedgerEntry) (*comparison, events.Comparison) {
 	t.Helper()
-	c := compareWith(books{Ledger: ledger, LedgerBefore: manyRows, Terminal: "t1"})
-	if err := readInto(c, report, events.Period{Terminal: "t1", TransactionPeriodID: "P1"}); err != nil {
+	c := compareWith(ledger{Entries: entries, LedgerBefore: manyRows, Terminal: "t1"})
+	if err := addRows(c, report, events.Period{Terminal: "t1", TransactionPeriodID: "P1"}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := c.conclude(nil)

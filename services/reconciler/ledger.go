@@ -28,7 +28,15 @@ type recorded struct {
 	} `json:"data"`
 }
 
-// errUnreadable is an event of INVOICES that cannot be summed: waiting does not mend it.
+// invoice is what is needed of the invoice after the event.
+func (r recorded) invoice() events.Invoice {
+	d := r.Data
+	inv := events.Invoice{Shop: d.Shop, InvoiceID: d.InvoiceID, Terminal: d.Terminal, Currency: d.Currency, Refunds: d.Refunds}
+	inv.Change.At = d.Change.At
+	return inv
+}
+
+// errUnreadable is an event of INVOICES that cannot be read. It stays so, whatever is waited for.
 type errUnreadable struct {
 	seq uint64
 	why string
@@ -38,42 +46,42 @@ func (e errUnreadable) Error() string {
 	return fmt.Sprintf("message %d of %s: %s", e.seq, events.InvoicesStream, e.why)
 }
 
-// entries that a comparison needs of INVOICES, as they were at one moment.
-type entries struct {
+// ledgerRead is what a comparison needs of INVOICES, as it was at one moment.
+type ledgerRead struct {
 	ledger   []events.LedgerEntry // payments and refunds since the previous period's ledgerBefore
-	doubts   []doubt              // refunds whose outcome is not known
-	underWay []events.LedgerEntry // refunds without an outcome that are not in doubt; only looked at where there are doubts
-	open     []events.InvoiceRef  // all invoices that have one of either
+	doubts   []openRefund         // refunds whose outcome is not known
+	underWay []events.LedgerEntry // refunds without an outcome that are not in doubt; empty unless there are doubts
+	open     []events.InvoiceRef  // every invoice with a refund of either kind
 }
 
-// entriesOf reads what was recorded since the terminal's previous period, and the few invoices whose refunds that
+// readLedger reads what was recorded since the terminal's previous period, and the few invoices whose refunds that
 // period left open: what it costs depends on the period, not on all that was before.
-func (w *Worker) entriesOf(ctx context.Context, p events.Period) (entries, error) {
+func (w *Worker) readLedger(ctx context.Context, p events.Period) (ledgerRead, error) {
 	left, after, err := w.leftOpen(ctx, p)
 	if err != nil {
-		return entries{}, err
+		return ledgerRead{}, err
 	}
 	open := openRefunds{terminal: p.Terminal, of: map[events.Key][]openRefund{}}
 	for _, ref := range left {
 		inv, err := w.Bus.Load(ctx, ref.Key())
 		if err != nil {
-			return entries{}, err
+			return ledgerRead{}, err
 		}
-		open.keep(inv.Invoice, inv.Seq)
+		open.update(inv.Invoice, inv.Seq)
 	}
-	var out entries
-	var strange error // is no refund in doubt, where there is none
-	_, err = w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: after + 1, Filters: filtersOf(
-		events.EventPaid, events.EventRefunding, events.EventRefundUnknown, events.EventRefunded, events.EventRefundFailed,
-	)}, func(m bus.Entry) error {
+	var out ledgerRead
+	var unread error // the first refund event that cannot be read: it may be of a refund in doubt
+	_, err = w.Bus.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: after + 1, Filters: filtersOf(func(e events.Name) bool {
+		return e == events.EventPaid || e.AboutRefund()
+	})}, func(m bus.Entry) error {
 		var r recorded
 		err := json.Unmarshal(m.Body, &r)
 		if err == nil && r.Data.Change.Event != events.EventPaid {
-			open.take(r, m.Seq)
+			open.update(r.invoice(), m.Seq)
 		}
 		if !inLedger(m.Subject) || m.Seq <= p.LedgerAfter {
-			if err != nil && strange == nil {
-				strange = errUnreadable{m.Seq, err.Error()}
+			if err != nil && unread == nil {
+				unread = errUnreadable{m.Seq, err.Error()}
 			}
 			return nil
 		}
@@ -87,20 +95,22 @@ func (w *Worker) entriesOf(ctx context.Context, p events.Period) (entries, error
 		return err
 	})
 	if err != nil {
-		return entries{}, err
+		return ledgerRead{}, err
 	}
 	out.doubts, out.underWay, out.open = open.list()
 	if len(out.doubts) == 0 {
-		out.underWay = nil // there is nothing to take their rows for
-		strange = nil
+		out.underWay, unread = nil, nil // they only matter to rows that may prove a refund in doubt
 	}
-	return out, strange
+	return out, unread
 }
 
-func filtersOf(names ...events.Name) []string {
+// filtersOf gives the filters of the events that are wanted.
+func filtersOf(wanted func(events.Name) bool) []string {
 	var out []string
-	for _, n := range names {
-		out = append(out, "invoices.*.*."+string(n))
+	for _, e := range events.Names() {
+		if wanted(e) {
+			out = append(out, "invoices.*.*."+string(e))
+		}
 	}
 	return out
 }
@@ -127,7 +137,7 @@ func (w *Worker) leftOpen(ctx context.Context, p events.Period) (left []events.I
 	return nil, 0, nil
 }
 
-// entryOf reads one paid or refunded event; terminal says whose it is.
+// entryOf gives the entry that a paid or refunded event records, and the terminal that it is of.
 func entryOf(r recorded, seq uint64) (e events.LedgerEntry, terminal string, err error) {
 	inv := r.Data
 	e = events.LedgerEntry{

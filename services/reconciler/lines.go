@@ -64,41 +64,36 @@ func fitting[T any](list []T, most, bytes int) int {
 	return len(list)
 }
 
-// totals are sums by currency.
-type totals map[string]*sums
-
-type sums struct{ ours, theirs side }
-
-type side struct {
-	sales, refunds       int
-	salesSum, refundsSum decimal.Decimal
-	err                  error
+// totals are the sums of our ledger and of the report by currency.
+type totals struct {
+	of  map[string]*events.PeriodTotal
+	err error // the first sum that is beyond what an exact decimal holds
 }
 
-func (t totals) of(currency string) *sums {
-	s := t[currency]
-	if s == nil {
-		s = &sums{}
-		t[currency] = s
-	}
-	return s
+func (t *totals) addOurs(e events.LedgerEntry) {
+	t.add(e.Currency, func(p *events.PeriodTotal) *events.Totals { return &p.Ours }, e.Signed().Decimal())
 }
 
-func (t totals) ours(e events.LedgerEntry) { t.of(e.Currency).ours.add(e.Signed().Decimal()) }
+func (t *totals) addTheirs(currency string, r row) {
+	t.add(currency, func(p *events.PeriodTotal) *events.Totals { return &p.Theirs }, r.Amount)
+}
 
-func (t totals) theirs(currency string, amount decimal.Decimal) { t.of(currency).theirs.add(amount) }
-
-func (s *side) add(amount decimal.Decimal) {
-	if s.err != nil {
-		return
+// add counts a sale, or for a negative amount a refund.
+func (t *totals) add(currency string, side func(*events.PeriodTotal) *events.Totals, amount decimal.Decimal) {
+	if t.of[currency] == nil {
+		t.of[currency] = &events.PeriodTotal{Currency: currency}
 	}
+	s := side(t.of[currency])
+	count, sum := &s.Sales, &s.SalesSum
 	if amount.Sign() < 0 {
-		s.refunds++
-		s.refundsSum, s.err = addExactly(s.refundsSum, amount.Neg())
-		return
+		count, sum, amount = &s.Refunds, &s.RefundSum, amount.Neg()
 	}
-	s.sales++
-	s.salesSum, s.err = addExactly(s.salesSum, amount)
+	*count++
+	added, err := addExactly(sum.Decimal(), amount)
+	if err != nil && t.err == nil {
+		t.err = fmt.Errorf("the sum in %q is too large: %w", currency, err)
+	}
+	*sum = events.AmountOf(added)
 }
 
 // addExactly refuses to round: a sum of money that has lost a digit is not a sum.
@@ -107,22 +102,9 @@ func addExactly(a, b decimal.Decimal) (decimal.Decimal, error) {
 	return a.AddExact(b, max(a.Scale(), b.Scale()))
 }
 
-func (t totals) list() ([]events.PeriodTotal, error) {
-	var out []events.PeriodTotal
-	for _, currency := range slices.Sorted(maps.Keys(t)) {
-		s := t[currency]
-		for _, side := range []side{s.ours, s.theirs} {
-			if side.err != nil {
-				return nil, fmt.Errorf("the sum in %q is too large: %w", currency, side.err)
-			}
-		}
-		out = append(out, events.PeriodTotal{Currency: currency, Ours: s.ours.totals(), Theirs: s.theirs.totals()})
+func (t *totals) list() (out []events.PeriodTotal, err error) {
+	for _, currency := range slices.Sorted(maps.Keys(t.of)) {
+		out = append(out, *t.of[currency])
 	}
-	return out, nil
-}
-
-func (s side) totals() events.Totals {
-	return events.Totals{
-		Sales: s.sales, SalesSum: events.AmountOf(s.salesSum), Refunds: s.refunds, RefundSum: events.AmountOf(s.refundsSum),
-	}
+	return out, t.err
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// marked fetches the report of a marked period and holds it against our ledger. The periods of one
+// handleMarked fetches the report of a marked period and compares it with our ledger. The periods of one
 // terminal are compared in their order: each leaves to the next what is still open.
-func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey) bus.Outcome {
+func (w *Worker) handleMarked(ctx context.Context, d bus.Delivery, k events.PeriodKey) bus.Outcome {
 	p, err := w.Bus.LoadPeriod(ctx, k)
 	switch {
 	case unreadable(err):
@@ -31,7 +31,7 @@ func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey)
 	if err != nil {
 		return bus.Park(err)
 	}
-	b, wait, err := w.books(ctx, p.Period)
+	l, wait, err := w.openingLedger(ctx, p.Period)
 	switch {
 	case wait != nil:
 		return bus.SnoozeFor(w.Pauses.Previous, wait)
@@ -54,54 +54,53 @@ func (w *Worker) marked(ctx context.Context, d bus.Delivery, k events.PeriodKey)
 		return calls.OutcomeOf(err)
 	}
 	call := calls.Of("executeReport", begun, nil)
-	return w.compare(ctx, d.Seq, p.Period, b, report, call)
+	return w.compare(ctx, d.Seq, p.Period, l, report, call)
 }
 
-// books collects what the report is to be held against; wait says that the previous period's
-// comparison comes first.
-func (w *Worker) books(ctx context.Context, p events.Period) (b books, wait, err error) {
-	b = books{LedgerBefore: p.LedgerBefore, Terminal: p.Terminal}
+// openingLedger is what the periods before have left to this one; wait says that the previous period's comparison comes first.
+func (w *Worker) openingLedger(ctx context.Context, p events.Period) (l ledger, wait, err error) {
+	l = ledger{LedgerBefore: p.LedgerBefore, Terminal: p.Terminal}
 	if p.Mark.InDoubt > 0 {
-		b.Doubt = markInDoubt(p.Mark.InDoubt)
+		l.Doubt = markInDoubt(p.Mark.InDoubt)
 	}
 	if p.Previous == nil {
-		return b, nil, nil
+		return l, nil, nil
 	}
 	previous, err := w.Bus.LoadPeriod(ctx, p.Previous.Key())
 	if err != nil {
-		return b, nil, err
+		return l, nil, err
 	}
 	if previous.State.Ended() {
-		b.Since = *previous.MarkedAt
-		b.Early, b.EarlyOmitted = previous.Early, previous.EarlyOmitted
-		b.Outstanding, b.OutstandingOmitted = previous.Outstanding, previous.OutstandingOmitted
-		return b, nil, nil
+		l.Since = *previous.MarkedAt
+		l.Early, l.EarlyOmitted = previous.Early, previous.EarlyOmitted
+		l.Outstanding, l.OutstandingOmitted = previous.Outstanding, previous.OutstandingOmitted
+		return l, nil, nil
 	}
 	_, parked, err := w.Bus.LastParked(ctx, Name, previous.Key.Shop, previous.Key.Period)
 	if err != nil {
-		return b, nil, err
+		return l, nil, err
 	}
 	if !parked {
-		return b, fmt.Errorf("the previous period %s is not compared yet", previous.Key), nil
+		return l, fmt.Errorf("the previous period %s is not compared yet", previous.Key), nil
 	}
 	unknown := fmt.Sprintf("the previous period %s is parked before its comparison: what its report had is not known here", previous.Key)
-	if b.Doubt != "" {
-		unknown = b.Doubt + "; " + unknown
+	if l.Doubt != "" {
+		unknown = l.Doubt + "; " + unknown
 	}
-	b.Doubt = unknown
-	return b, nil, nil
+	l.Doubt = unknown
+	return l, nil, nil
 }
 
-// compare holds the report against the books and our ledger as it is by now, and records the outcome.
-func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b books, report seqr.Report, call *events.Call) bus.Outcome {
-	recorded, err := w.entriesOf(ctx, p)
+// compare compares the report with our ledger as it is by now, and records the outcome.
+func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, l ledger, report seqr.Report, call *events.Call) bus.Outcome {
+	recorded, err := w.readLedger(ctx, p)
 	if err != nil {
 		return unlessUnreadable(err)
 	}
-	b.Ledger, b.UnderWay = recorded.ledger, recorded.underWay
+	l.Entries, l.UnderWay = recorded.ledger, recorded.underWay
 	doubts := recorded.doubts
-	c := compareWith(b)
-	if err := readInto(c, report, p); err != nil {
+	c := compareWith(l)
+	if err := addRows(c, report, p); err != nil {
 		return bus.Retry(err)
 	}
 	if n := c.unexplained(); n > 0 {
@@ -110,14 +109,14 @@ func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b boo
 		}
 	}
 	w.looked(seq)
-	settled, err := w.settle(ctx, p, settlements(doubts, c, *p.MarkedAt))
+	settled, err := w.recordSettlements(ctx, p, settlements(doubts, c, *p.MarkedAt))
 	switch {
 	case err != nil:
 		return bus.Snooze(err)
 	case settled:
 		return bus.SnoozeFor(w.Pauses.Previous, errors.New("the report settled refunds that were in doubt; comparing anew"))
 	}
-	result, err := c.conclude(ledgerOf(doubts))
+	result, err := c.conclude(ledgerEntries(doubts))
 	if err != nil {
 		return bus.Park(fmt.Errorf("report of %s: %w", p.TransactionPeriodID, err))
 	}
@@ -133,10 +132,10 @@ func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, b boo
 	return bus.Recorded(err)
 }
 
-// readInto gives the report's rows to the comparison, and makes sure that it is the report asked for.
-func readInto(c *comparison, report seqr.Report, p events.Period) error {
+// addRows gives the report's rows to the comparison, and makes sure that it is the report asked for.
+func addRows(c *comparison, report seqr.Report, p events.Period) error {
 	meta, err := seqr.ParseTransactionDetails(bytes.NewReader(report.Content), func(r seqr.ReportRow) error {
-		c.row(row{Ref: r.ErsReference, Amount: r.SalesAmount.Trim(0), Terminal: r.TerminalID})
+		c.addRow(row{Ref: r.ErsReference, Amount: r.SalesAmount.Trim(0), Terminal: r.TerminalID})
 		return nil
 	})
 	switch {
@@ -157,7 +156,7 @@ func verdict(c events.Comparison) string {
 	return fmt.Sprintf("%d differences, %d of %d rows agree with our ledger", c.Differences, c.Matched, c.Rows)
 }
 
-// unlessUnreadable waits for the broker, and parks for a person what waiting does not mend.
+// unlessUnreadable lets the delivery come again, and parks it for a person when an event cannot be read.
 func unlessUnreadable(err error) bus.Outcome {
 	var event errUnreadable
 	if errors.As(err, &event) || unreadable(err) {

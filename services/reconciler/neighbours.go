@@ -10,17 +10,17 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// neighbours are what other closings of the terminal mean to one. Several shops may share a terminal,
+// neighbours is what the other closings of a terminal mean to one closing. Several shops may share a terminal,
 // and the provider's periods are the terminal's.
 type neighbours struct {
 	moved       bool              // the closing itself is past its mark
-	busy        error             // another one's mark is under way
-	previous    *events.PeriodRef // the one that was marked last
+	busy        error             // the mark of another closing is under way
+	previous    *events.PeriodRef // the period that was marked last
 	ledgerAfter uint64            // where our ledger was before that mark
 	inDoubt     int               // attempts of closings that never got an answer and have no mark yet
 }
 
-// place is where a period's events are on PERIODS.
+// place is where the events of a period are on PERIODS.
 type place struct {
 	key          events.PeriodKey
 	last, marked uint64
@@ -37,23 +37,22 @@ type markedPeriod struct {
 
 // periods is what a worker knows of PERIODS. Every event is read once.
 type periods struct {
-	read   uint64 // up to this sequence
+	read   uint64 // the last sequence that was read
 	places map[events.PeriodKey]*place
 	open   map[events.PeriodKey]*place // those that have no mark yet
 	marks  []*place                    // those that have, in the order of their marks
 }
 
-// surveys is how often neighbours looks again when another closing got further meanwhile.
-const surveys = 5
+// maxLooks is how often neighbours looks again when another closing got further meanwhile.
+const maxLooks = 5
 
-// errStale says that a period got further between the two looks at it: what was seen of the others is
-// no picture of one moment.
+// errStale says that a period got further while it was read, so that what was read is not of one moment.
 var errStale = errors.New("another closing of the same terminal is getting further")
 
-// neighbours sees all closings as they were at one moment.
+// neighbours gives the other closings of the terminal as they were at one moment.
 func (w *Worker) neighbours(ctx context.Context, own events.PeriodKey, terminal string) (neighbours, error) {
-	for range surveys {
-		n, err := w.survey(ctx, own, terminal)
+	for range maxLooks {
+		n, err := w.look(ctx, own, terminal)
 		if !errors.Is(err, errStale) {
 			return n, err
 		}
@@ -61,10 +60,10 @@ func (w *Worker) neighbours(ctx context.Context, own events.PeriodKey, terminal 
 	return neighbours{busy: errStale}, nil
 }
 
-// survey reads the subjects that are new on PERIODS, and the bodies only of the few periods that matter.
-func (w *Worker) survey(ctx context.Context, own events.PeriodKey, terminal string) (neighbours, error) {
-	w.surveying.Lock()
-	defer w.surveying.Unlock()
+// look reads the subjects that are new on PERIODS, and the bodies only of the few periods that matter.
+func (w *Worker) look(ctx context.Context, own events.PeriodKey, terminal string) (neighbours, error) {
+	w.closings.Lock()
+	defer w.closings.Unlock()
 	if err := w.readPeriods(ctx); err != nil {
 		return neighbours{}, err
 	}
@@ -78,15 +77,15 @@ func (w *Worker) survey(ctx context.Context, own events.PeriodKey, terminal stri
 		if k == own {
 			continue
 		}
-		if err := w.open(ctx, &n, self, p, terminal); err != nil {
+		if err := w.addUnmarked(ctx, &n, self, p, terminal); err != nil {
 			return n, err
 		}
 	}
-	return n, w.previous(ctx, &n, own, terminal)
+	return n, w.addPrevious(ctx, &n, own, terminal)
 }
 
-// previous finds the terminal's period that was marked last.
-func (w *Worker) previous(ctx context.Context, n *neighbours, own events.PeriodKey, terminal string) error {
+// addPrevious adds the terminal's period that was marked last.
+func (w *Worker) addPrevious(ctx context.Context, n *neighbours, own events.PeriodKey, terminal string) error {
 	for _, p := range slices.Backward(w.periods.marks) {
 		if p.key == own || p.event == events.EventClosing {
 			continue
@@ -109,13 +108,13 @@ func (w *Worker) previous(ctx context.Context, n *neighbours, own events.PeriodK
 	return nil
 }
 
-// readPeriods goes on where it ended the last time.
+// readPeriods reads what is new on PERIODS.
 func (w *Worker) readPeriods(ctx context.Context) error {
 	if w.periods.places == nil {
 		w.periods = periods{places: map[events.PeriodKey]*place{}, open: map[events.PeriodKey]*place{}}
 	}
 	last, err := w.Bus.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, From: w.periods.read + 1, HeadersOnly: true}, func(m bus.Entry) error {
-		w.periods.take(m)
+		w.periods.add(m)
 		return nil
 	})
 	if err == nil && last < w.periods.read { // the stream is another one, restored or made anew
@@ -125,7 +124,8 @@ func (w *Worker) readPeriods(ctx context.Context) error {
 	return err
 }
 
-func (p *periods) take(m bus.Entry) {
+// add notes one event of PERIODS.
+func (p *periods) add(m bus.Entry) {
 	p.read = m.Seq
 	a, err := events.ParseSubject(m.Subject)
 	if err != nil {
@@ -151,9 +151,9 @@ func (p *periods) take(m bus.Entry) {
 	}
 }
 
-// open looks at another closing without a mark. Of two that have an attempt under way, the one that
+// addUnmarked adds another closing that is not marked. Of two that have an attempt under way, the one that
 // recorded it first goes on.
-func (w *Worker) open(ctx context.Context, n *neighbours, self place, p *place, terminal string) error {
+func (w *Worker) addUnmarked(ctx context.Context, n *neighbours, self place, p *place, terminal string) error {
 	l, err := w.Bus.LoadPeriod(ctx, p.key)
 	switch {
 	case unreadable(err):

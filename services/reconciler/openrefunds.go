@@ -8,11 +8,21 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// openRefund is a refund without an outcome.
+// openRefund is a refund without an outcome: in doubt, or under way.
 type openRefund struct {
-	doubt
+	events.LedgerEntry
+	AskedAt time.Time // when the intent was recorded
+	At      time.Time // of the invoice's last event; a refund in doubt has not come into doubt later
 	inDoubt bool
 	first   int // orders refunds by when one of their invoice was first seen open
+}
+
+func ledgerEntries(refunds []openRefund) []events.LedgerEntry {
+	var out []events.LedgerEntry
+	for _, r := range refunds {
+		out = append(out, r.LedgerEntry)
+	}
+	return out
 }
 
 // openRefunds follows the refunds of a terminal through the events of INVOICES.
@@ -22,15 +32,8 @@ type openRefunds struct {
 	seen     int
 }
 
-// take puts the invoice's refunds as they are after the event in the place of those that were known.
-func (o *openRefunds) take(r recorded, seq uint64) {
-	d := r.Data
-	inv := events.Invoice{Shop: d.Shop, InvoiceID: d.InvoiceID, Terminal: d.Terminal, Currency: d.Currency, Refunds: d.Refunds}
-	inv.Change.At = d.Change.At
-	o.keep(inv, seq)
-}
-
-func (o *openRefunds) keep(inv events.Invoice, seq uint64) {
+// update puts the invoice's refunds, as they are after its event at seq, in the place of those that were known.
+func (o *openRefunds) update(inv events.Invoice, seq uint64) {
 	k := inv.Key()
 	first := o.seen
 	if known := o.of[k]; len(known) > 0 {
@@ -44,19 +47,15 @@ func (o *openRefunds) keep(inv events.Invoice, seq uint64) {
 	}
 	for _, r := range inv.Refunds {
 		if r.Open() {
-			o.of[k] = append(o.of[k], openRefund{doubtOf(inv, r, seq, inv.Change.At), r.Status == events.RefundUnknown, first})
+			o.of[k] = append(o.of[k], openRefund{events.LedgerEntry{
+				Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: r.RefundID, Currency: inv.Currency, Amount: r.Amount, Seq: seq,
+			}, r.AskedAt, inv.Change.At, r.Status == events.RefundUnknown, first})
 		}
 	}
 }
 
-func doubtOf(inv events.Invoice, r events.Refund, seq uint64, at time.Time) doubt {
-	return doubt{events.LedgerEntry{
-		Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: r.RefundID, Currency: inv.Currency, Amount: r.Amount, Seq: seq,
-	}, r.AskedAt, at}
-}
-
 // list gives the refunds in doubt and those under way, and the invoices of both, the oldest first.
-func (o *openRefunds) list() (doubts []doubt, underWay []events.LedgerEntry, invoices []events.InvoiceRef) {
+func (o *openRefunds) list() (doubts []openRefund, underWay []events.LedgerEntry, invoices []events.InvoiceRef) {
 	var all [][]openRefund
 	for _, refunds := range o.of {
 		all = append(all, refunds)
@@ -66,7 +65,7 @@ func (o *openRefunds) list() (doubts []doubt, underWay []events.LedgerEntry, inv
 		invoices = append(invoices, events.InvoiceRef{Shop: refunds[0].Shop, InvoiceID: refunds[0].InvoiceID})
 		for _, r := range refunds {
 			if r.inDoubt {
-				doubts = append(doubts, r.doubt)
+				doubts = append(doubts, r)
 			} else {
 				underWay = append(underWay, r.LedgerEntry)
 			}

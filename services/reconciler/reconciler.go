@@ -1,4 +1,4 @@
-// Package reconciler closes periods and holds the provider's report against our own ledger.
+// Package reconciler closes periods and compares the provider's report with our own ledger.
 //
 //	consumes  periods.*.*.closing, periods.*.*.marked
 //	calls     markTransactionPeriod (repeated, it ends another and shorter period: every attempt is recorded before it is made)
@@ -12,6 +12,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -37,8 +38,8 @@ type Provider interface {
 	ExecuteReport(context.Context, seqr.ExecuteReport) (seqr.Report, error)
 }
 
-// Shops gives who closes a shop's periods, a reseller's user or the terminal itself, and the terminal
-// whose periods they are.
+// Shops gives the credentials that a shop's periods are closed with, a reseller's user or the terminal itself, and the
+// terminal whose periods they are.
 type Shops interface {
 	Credentials(shop string) (as seqr.Principal, terminal string, ok bool)
 }
@@ -62,19 +63,12 @@ type Pauses struct {
 	Previous time.Duration // while another closing of the terminal is on: 1 s
 
 	// LookAgain are the pauses before looking once more for rows that we have not recorded: 2 s for a
-	// poller that is about to, then 20 s, after which the provider has taken back what nobody fetched.
+	// poller that is about to, then 20 s, after which the provider has reversed a payment that was not fetched.
 	LookAgain []time.Duration
 }
 
 func (p Pauses) withDefaults() Pauses {
-	for _, d := range []struct {
-		of *time.Duration
-		is time.Duration
-	}{{&p.Report, 3 * time.Second}, {&p.NotReady, 3 * time.Second}, {&p.Previous, time.Second}} {
-		if *d.of == 0 {
-			*d.of = d.is
-		}
-	}
+	p.Report, p.NotReady, p.Previous = cmp.Or(p.Report, 3*time.Second), cmp.Or(p.NotReady, 3*time.Second), cmp.Or(p.Previous, time.Second)
 	if p.LookAgain == nil {
 		p.LookAgain = []time.Duration{2 * time.Second, 20 * time.Second}
 	}
@@ -97,21 +91,21 @@ type Worker struct {
 	mu      sync.Mutex
 	reports chan struct{} // a place for each report that is being compared
 
-	gauges    *gauges
+	gauges    gauges
 	sometimes sometimes.Sometimes
 
 	looks map[uint64]int // how often a delivery was put off for rows that we have not recorded
 
-	surveying sync.Mutex
-	periods   periods
+	closings sync.Mutex // guards periods
+	periods  periods
 }
 
 // New worker.
 func New(c Config) *Worker {
 	c.Pauses = c.Pauses.withDefaults()
 	w := &Worker{Config: c, looks: map[uint64]int{}, reports: make(chan struct{}, reports), gauges: newGauges()}
-	if err := register(c.Metrics, w.gauges); err != nil {
-		c.Log.Error().Err(err).Str("worker", Name).Msg("the figures of refunds in doubt and periods")
+	if c.Metrics != nil {
+		c.Metrics.MustRegister(w.gauges.inDoubt, w.gauges.age, w.gauges.mismatched)
 	}
 	return w
 }
@@ -128,12 +122,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Bus.Work(gctx, c, w.handle) })
 	if w.Metrics != nil {
-		g.Go(func() error { return w.gauges.run(gctx, w) })
+		g.Go(func() error { return w.gauges.follow(gctx, w) })
 	}
 	return g.Wait()
 }
 
-// serves the shops that the settings name, each with its terminal.
+// serves gives the terminal of a shop that the settings name.
 func (w *Worker) serves(shop string) (terminal string, err error) {
 	if len(w.Only) > 0 && !slices.ContainsFunc(w.Only, func(s string) bool { return events.Token(s) == shop }) {
 		return "", bus.ErrOtherCopy
@@ -156,14 +150,15 @@ func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
 		return bus.Park(fmt.Errorf("data: expected shop and period of the subject %s, got %q and %q", d.Subject, p.Shop, p.Period))
 	}
 	if events.PeriodEvent(a.Event) == events.EventMarked {
-		return w.marked(ctx, d, k)
+		return w.handleMarked(ctx, d, k)
 	}
 	if p.Change.From != events.PeriodNone {
 		return bus.Done // an attempt, recorded by a reconciler
 	}
-	return w.closing(ctx, p)
+	return w.handleClosing(ctx, p)
 }
 
+// accounts gives the credentials that the shop's periods are closed with, and the terminal that they are of.
 func (w *Worker) accounts(shop string) (seqr.Principal, string, error) {
 	as, terminal, ok := w.Shops.Credentials(shop)
 	if !ok {
@@ -184,7 +179,7 @@ func (w *Worker) lookAgain(seq uint64) (time.Duration, bool) {
 	return w.Pauses.LookAgain[n], true
 }
 
-// looked forgets the count: the comparison is made as things are.
+// looked forgets the count once the comparison is made.
 func (w *Worker) looked(seq uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,29 +14,14 @@ import (
 // report proves anything: until then the provider might still have been at work on the request.
 const settleAge = 10 * time.Minute
 
-// doubt is a refund of ours whose outcome is not known.
-type doubt struct {
-	events.LedgerEntry
-	AskedAt time.Time // when the intent was recorded
-	At      time.Time // not before it came into doubt
-}
-
-func ledgerOf(doubts []doubt) []events.LedgerEntry {
-	var out []events.LedgerEntry
-	for _, d := range doubts {
-		out = append(out, d.LedgerEntry)
-	}
-	return out
-}
-
 // settlement is what the report proves about a refund in doubt.
 type settlement struct {
-	doubt
+	openRefund
 	ErsReference string // of the row that proves that it happened; "" proves that it did not
 }
 
-// settlements are the refunds that the report proves, one way or the other. Without whole books it proves nothing, nor
-// where an earlier report had a row of the same amount that is nobody's yet.
+// settlements are the refunds in doubt that the report proves, one way or the other. Without our whole ledger it proves nothing,
+// nor where an earlier report had a row of the same amount that is nothing of ours yet.
 //
 // A row proves a refund when each fits the other and nothing else: no other refund of that amount that is in doubt, under
 // way, or done and not in the report by its reference. Even as many rows as there are candidates prove nothing: that one
@@ -44,14 +29,14 @@ type settlement struct {
 //
 // Absence proves that it did not happen only when this report is the one that must have had it: the report shows refunds;
 // it was asked for in this period, and long enough before the mark; and there is no row that it could be.
-func settlements(doubts []doubt, c *comparison, markedAt time.Time) []settlement {
-	b := c.books
-	if b.Doubt != "" || b.EarlyOmitted > 0 || b.OutstandingOmitted > 0 {
+func settlements(doubts []openRefund, c *comparison, markedAt time.Time) []settlement {
+	l := c.ledger
+	if l.Doubt != "" || l.EarlyOmitted > 0 || l.OutstandingOmitted > 0 {
 		return nil
 	}
 	refunds := c.refundRows()
 	rivals := map[string]int{}
-	for _, e := range slices.Concat(ledgerOf(doubts), b.UnderWay) {
+	for _, e := range slices.Concat(ledgerEntries(doubts), l.UnderWay) {
 		rivals[amountOf(e)]++
 	}
 	for _, it := range c.items {
@@ -60,7 +45,7 @@ func settlements(doubts []doubt, c *comparison, markedAt time.Time) []settlement
 		}
 	}
 	carried := map[string]bool{}
-	for _, e := range b.Early {
+	for _, e := range l.Early {
 		if e.Amount != nil {
 			carried[e.Amount.Decimal().Trim(0).String()] = true
 		}
@@ -73,7 +58,7 @@ func settlements(doubts []doubt, c *comparison, markedAt time.Time) []settlement
 		case carried[k]:
 		case len(refunds[k]) == 1 && rivals[k] == 1 && d.AskedAt.Before(markedAt):
 			out = append(out, settlement{d, refunds[k][0].Ref})
-		case len(refunds[k]) == 0 && shown && d.AskedAt.After(b.Since) && d.Seq <= b.LedgerBefore && d.At.Add(settleAge).Before(markedAt):
+		case len(refunds[k]) == 0 && shown && d.AskedAt.After(l.Since) && d.Seq <= l.LedgerBefore && d.At.Add(settleAge).Before(markedAt):
 			out = append(out, settlement{d, ""})
 		}
 	}
@@ -99,7 +84,7 @@ func (c *comparison) showsRefunds(rows map[string][]row) bool {
 	shown := false
 	for _, it := range c.items {
 		switch {
-		case it.before || it.Seq > c.books.LedgerBefore:
+		case it.before || it.Seq > c.ledger.LedgerBefore:
 			continue // of an earlier report, or of the next one, or known only by this one
 		case it.found:
 			shown = shown || it.IsRefund()
@@ -114,8 +99,8 @@ func (c *comparison) showsRefunds(rows map[string][]row) bool {
 
 func amountOf(e events.LedgerEntry) string { return e.Signed().Decimal().Trim(0).String() }
 
-// settle records what the report proves, and says whether that was anything.
-func (w *Worker) settle(ctx context.Context, p events.Period, all []settlement) (recorded bool, err error) {
+// recordSettlements records what the report proves, and says whether that was anything.
+func (w *Worker) recordSettlements(ctx context.Context, p events.Period, all []settlement) (recorded bool, err error) {
 	for _, s := range all {
 		why := fmt.Sprintf("the report of period %s has this refund", p.TransactionPeriodID)
 		if s.ErsReference == "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Survey is what the streams tell of money that a person has to look after. Each Read goes on where the last one ended. It
-// reads INVOICES without bodies and without a filter, so it makes nobody wait. It is not safe for concurrent use.
+// Survey is what the streams tell of money that a person has to look at. Each Read goes on where the last one ended. It
+// reads INVOICES without bodies and without a filter, so no publisher waits for it. It is not safe for concurrent use.
 type Survey struct {
 	// Compared is each terminal's last period that was compared with the provider's report.
 	Compared map[string]events.Period
@@ -25,7 +25,7 @@ type Survey struct {
 	// Unclosed is each shop's newest payment among those that are older than ClosingDue at the time of Read.
 	Unclosed map[string]Payment
 
-	invoices, periods uint64 // read up to
+	invoices, periods uint64 // the last sequences that were read
 	unknown, sending  map[events.Key]struct{}
 }
 
@@ -48,7 +48,7 @@ const (
 	ClosingDue = 48 * time.Hour
 )
 
-// Read on. The error is of the broker; what was read before it counts.
+// Read reads what is new. The error is of the broker; what was read before it counts.
 func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 	if s.unknown == nil {
 		s.unknown, s.sending = map[events.Key]struct{}{}, map[events.Key]struct{}{}
@@ -69,14 +69,15 @@ func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 	}
 	due := b.Now().Add(-ClosingDue)
 	_, err = b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: s.invoices + 1, HeadersOnly: true}, func(e bus.Entry) error {
-		s.take(e, due)
+		s.add(e, due)
 		s.invoices = e.Seq
 		return nil
 	})
 	return err
 }
 
-func (s *Survey) take(e bus.Entry, due time.Time) {
+// add notes one event of INVOICES.
+func (s *Survey) add(e bus.Entry, due time.Time) {
 	a, err := events.ParseSubject(e.Subject)
 	if err != nil {
 		return

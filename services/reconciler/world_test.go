@@ -157,7 +157,7 @@ func (w *world) recordPaid(shop, id, total, ers string) {
 	amount := events.AmountOf(decimal.MustParse(total))
 	w.update(shop, id, func(inv events.Invoice) (events.Invoice, error) {
 		o := events.Order{Shop: shop, OrderID: id, Currency: "SEK", Total: amount}
-		return inv.IssuedAs(o, events.Bill{Terminal: terminal, Reference: "bill-" + id, ValidFor: time.Minute}, w.fact("issued"))
+		return inv.IssuedAs(o, events.ProviderInvoice{Terminal: terminal, Reference: "bill-" + id, ValidFor: time.Minute}, w.fact("issued"))
 	}, func(inv events.Invoice) (events.Invoice, error) {
 		return inv.PaidWith(ers, "poller", w.fact("paid"))
 	})

@@ -12,6 +12,16 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
+// request is a delivery that asks for one refund, with what is recorded when it is handled.
+type request struct {
+	events.Return              // what is asked for
+	d             bus.Delivery // the message that asks for it
+	inv           bus.Loaded
+	r             events.Refund // as it is recorded; a new one as it will be recorded first
+	recorded      bool
+	restoredAt    time.Time // when the broker was last restored from a backup
+}
+
 // refund decides by what is recorded of this refundId, and does one step.
 func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return) bus.Outcome {
 	inv, err := w.Bus.Load(ctx, want.Key())
@@ -21,78 +31,81 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 	if inv.Known() && inv.OrderID != want.OrderID {
 		return bus.Park(fmt.Errorf("invoiceId: %q is an invoice of order %q, not of %q", inv.InvoiceID, inv.OrderID, want.OrderID))
 	}
-	known, ok := inv.Refund(want.RefundID)
-	if ok {
-		if why, conflict := want.Conflicts(known, inv.Currency); conflict && !madeBy(known, d) {
+	q := request{Return: want, d: d, inv: inv}
+	if q.r, q.recorded = inv.Refund(want.RefundID); q.recorded {
+		if why, conflict := want.Conflicts(q.r, inv.Currency); conflict && !q.madeLastAttempt() {
 			return bus.Park(errors.New(why))
 		}
-		if known.Status == events.RefundDone || known.Status == events.RefundFailed || known.Status == events.RefundUnknown {
+		if !q.r.UnderWay() {
 			return bus.Done
 		}
 	}
-	at, err := w.Bus.RestoredAt(ctx)
-	if err != nil {
+	if q.restoredAt, err = w.Bus.RestoredAt(ctx); err != nil {
 		return bus.Snooze(err)
 	}
-	if o, doubted := w.restored(ctx, d, inv, want, known, ok, at); doubted {
+	if o, doubted := w.doubtAfterRestore(ctx, q); doubted {
 		return o
 	}
-	theirs := !madeBy(known, d)
-	known.Message, known.Stream = d.Seq, d.Stream
-	switch {
-	case ok && known.Status == events.RefundSending && theirs:
-		return bus.SnoozeFor(soon, errors.New("another message asks for the same refund, and its outcome is awaited"))
-	case ok && known.Status == events.RefundSending:
-		return w.resolve(ctx, d, inv, want, known, at)
-	case ok:
-		return w.attempt(ctx, d, inv, want, known, at)
+	if q.recorded {
+		return w.goOn(ctx, q)
 	}
 	if o, ready := due(inv, w.Bus.Now().Sub(d.Time)); !ready {
 		return o
 	}
-	fresh, err := w.fresh(d, inv, want)
-	if err != nil {
+	if q.r, err = q.newRefund(); err != nil {
 		return bus.Park(err)
 	}
-	if left := inv.Remaining(); fresh.Amount.Cmp(left) > 0 || fresh.Amount.Sign() == 0 {
-		return w.tooMuch(ctx, inv, fresh, left)
+	if q.r.Amount.Cmp(inv.Remaining()) > 0 || q.r.Amount.Sign() == 0 {
+		return w.refuseTooMuch(ctx, q)
 	}
-	return w.attempt(ctx, d, inv, want, fresh, at)
+	return w.attempt(ctx, q)
 }
 
-// fresh is the refund as it is recorded first.
-func (w *Worker) fresh(d bus.Delivery, inv bus.Loaded, want events.Return) (events.Refund, error) {
-	amount, err := want.Due(inv.Invoice)
-	return events.Refund{RefundID: want.RefundID, Amount: amount, All: want.All, Reason: want.Reason, Contents: want.Contents(inv.Currency), Message: d.Seq, Stream: d.Stream}, err
-}
-
-// madeBy says whether the delivery's message made the refund's last attempt. Before the stream was recorded, it was told by
-// the sequence alone.
-func madeBy(r events.Refund, d bus.Delivery) bool {
-	return r.Message == d.Seq && (r.Stream == "" || r.Stream == d.Stream)
-}
-
-// restored puts a refund in doubt that was asked for before the broker was restored from a backup: it may have been paid
-// after the backup was taken. The period's report or a person settles it.
-func (w *Worker) restored(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, known events.Refund, asked bool, at time.Time) (bus.Outcome, bool) {
+// goOn takes up a refund that is under way. While another message of the same refund is at the provider its outcome is awaited.
+func (w *Worker) goOn(ctx context.Context, q request) bus.Outcome {
+	mine, sending := q.madeLastAttempt(), q.r.Status == events.RefundSending
+	q.r.Message, q.r.Stream = q.d.Seq, q.d.Stream
 	switch {
-	case !d.Time.Before(at) || !inv.State.Paid():
+	case sending && !mine:
+		return bus.SnoozeFor(soon, errors.New("another message asks for the same refund, and its outcome is awaited"))
+	case sending:
+		return w.resolve(ctx, q)
+	}
+	return w.attempt(ctx, q)
+}
+
+// newRefund is the refund as it is recorded first.
+func (q request) newRefund() (events.Refund, error) {
+	amount, err := q.Due(q.inv.Invoice)
+	return events.Refund{RefundID: q.RefundID, Amount: amount, All: q.All, Reason: q.Reason, Contents: q.Contents(q.inv.Currency), Message: q.d.Seq, Stream: q.d.Stream}, err
+}
+
+// madeLastAttempt says whether this message made the refund's last attempt. Before the stream was recorded, it was told by
+// the sequence alone.
+func (q request) madeLastAttempt() bool {
+	return q.r.Message == q.d.Seq && (q.r.Stream == "" || q.r.Stream == q.d.Stream)
+}
+
+// doubtAfterRestore puts a refund in doubt that was asked for before the broker was restored from a backup: it may have been
+// paid after the backup was taken. The period's report or a person settles it.
+func (w *Worker) doubtAfterRestore(ctx context.Context, q request) (o bus.Outcome, doubted bool) {
+	switch {
+	case !q.d.Time.Before(q.restoredAt) || !q.inv.State.Paid():
 		return bus.Outcome{}, false
-	case asked && known.AskedAt.After(at):
+	case q.recorded && q.r.AskedAt.After(q.restoredAt):
 		return bus.Outcome{}, false
 	}
-	r := known
-	if !asked {
+	if !q.recorded {
 		var err error
-		if r, err = w.fresh(d, inv, want); err != nil {
+		if q.r, err = q.newRefund(); err != nil {
 			return bus.Park(err), true
 		}
-		if r.Amount.Sign() == 0 || r.Amount.Cmp(inv.Remaining()) > 0 {
+		if q.r.Amount.Sign() == 0 || q.r.Amount.Cmp(q.inv.Remaining()) > 0 {
 			return bus.Outcome{}, false
 		}
 	}
-	fact := w.restoredFact(at)
-	return w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(r, fact) }), true
+	fact := w.restoredFact(q.restoredAt)
+	return w.appendFrom(ctx, q.inv, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(q.r, fact) }), true
 }
 
 func (w *Worker) restoredFact(at time.Time) events.Fact {
@@ -102,8 +115,8 @@ func (w *Worker) restoredFact(at time.Time) events.Fact {
 // due says whether the invoice is one that can be refunded now, and what becomes of the return if not.
 func due(inv bus.Loaded, age time.Duration) (o bus.Outcome, ready bool) {
 	switch {
-	case !inv.Known() && age > unheardOf:
-		return bus.Park(fmt.Errorf("orderId: no such order after %s", unheardOf)), false
+	case !inv.Known() && age > placedWithin:
+		return bus.Park(fmt.Errorf("orderId: no such order after %s", placedWithin)), false
 	case !inv.Known():
 		return bus.Wait("the order is not placed yet"), false
 	case inv.State.Open():
@@ -117,42 +130,42 @@ func due(inv bus.Loaded, age time.Duration) (o bus.Outcome, ready bool) {
 	return bus.Outcome{}, true
 }
 
-// tooMuch answers a return of more than is left. A refund that follows by policy has nothing to say then.
-func (w *Worker) tooMuch(ctx context.Context, inv bus.Loaded, r events.Refund, left events.Amount) bus.Outcome {
-	if events.IsReservedRefund(r.RefundID) {
+// refuseTooMuch records that more than what is left was asked for. Of a refund that follows by policy nothing is recorded.
+func (w *Worker) refuseTooMuch(ctx context.Context, q request) bus.Outcome {
+	if events.IsReservedRefund(q.RefundID) {
 		return bus.Done
 	}
-	cur := inv.Currency
-	why := fmt.Sprintf("%s %s asked for, %s left of %s", r.Amount.In(cur), cur, left.In(cur), inv.Total.In(cur))
-	if inv.Held.Sign() > 0 {
-		why += fmt.Sprintf(" (%s is reserved by refunds without an outcome)", inv.Held.In(cur))
+	cur := q.inv.Currency
+	why := fmt.Sprintf("%s %s asked for, %s left of %s", q.r.Amount.In(cur), cur, q.inv.Remaining().In(cur), q.inv.Total.In(cur))
+	if reserved := q.inv.ReservedForRefunds; reserved.Sign() > 0 {
+		why += fmt.Sprintf(" (%s is reserved by refunds without an outcome)", reserved.In(cur))
 	}
-	return w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) {
-		return i.RefundRefused(r, events.Fact{At: w.Bus.Now(), Why: why})
+	return w.appendFrom(ctx, q.inv, func(i events.Invoice) (events.Invoice, error) {
+		return i.RefundRefused(q.r, events.Fact{At: w.Bus.Now(), Why: why})
 	})
 }
 
-// attempt records the intent and makes the call. restored is when the broker was restored, as it was known when this was decided.
-func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund, restored time.Time) bus.Outcome {
-	as, err := calls.As(w.Shops, inv.Invoice)
+// attempt records the intent and makes the call.
+func (w *Worker) attempt(ctx context.Context, q request) bus.Outcome {
+	as, err := calls.As(w.Shops, q.inv.Invoice)
 	if err != nil {
 		return calls.Elsewhere(err)
 	}
-	switch err := w.outcomeFits(ctx, inv.Invoice, r); {
+	switch err := w.outcomeFits(ctx, q); {
 	case errors.Is(err, bus.ErrTooLarge):
 		return bus.Park(fmt.Errorf("the outcome of the refund could not be recorded: %w", err))
 	case err != nil:
 		return bus.Snooze(err)
-	case d.Lost():
+	case q.d.Lost():
 		return bus.Dropped
 	}
-	lost, seen := false, inv.Change
-	after, err := w.Bus.UpdateFrom(ctx, Name, inv, func(i events.Invoice) (events.Invoice, error) {
+	lost, seen := false, q.inv.Change
+	after, err := w.Bus.UpdateFrom(ctx, Name, q.inv, func(i events.Invoice) (events.Invoice, error) {
 		if i.Change.At != seen.At || i.Change.Event != seen.Event || i.Change.RefundID != seen.RefundID {
 			lost = true // decided on an invoice that is no more: look again before any money moves
 			return i, bus.ErrNothing
 		}
-		return i.Refunding(r, events.Fact{At: w.Bus.Now(), Why: intent(inv.Invoice, r)})
+		return i.Refunding(q.r, q.intent(w.Bus.Now()))
 	})
 	switch {
 	case errors.Is(err, bus.ErrTooLarge):
@@ -162,10 +175,11 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 	case lost:
 		return bus.SnoozeFor(soon, errors.New("the invoice has changed meanwhile"))
 	}
-	if o, stop := w.stop(ctx, d, after, want, restored); stop {
+	q.r, _ = after.Refund(q.RefundID)
+	if o, stopped := w.stopBeforeCall(ctx, q); stopped {
 		return o
 	}
-	return w.call(ctx, after, want, as)
+	return w.callProvider(ctx, q, as)
 }
 
 // outcomeRoom is by how many bytes the event of an outcome may be larger than that of the intent: the provider's words and
@@ -173,8 +187,8 @@ func (w *Worker) attempt(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 const outcomeRoom = 8 << 10
 
 // outcomeFits says whether the event of the intent, and after it that of whatever the provider answers, can be recorded.
-func (w *Worker) outcomeFits(ctx context.Context, inv events.Invoice, r events.Refund) error {
-	intended, err := inv.Refunding(r, events.Fact{At: w.Bus.Now(), Why: intent(inv, r)})
+func (w *Worker) outcomeFits(ctx context.Context, q request) error {
+	intended, err := q.inv.Refunding(q.r, q.intent(w.Bus.Now()))
 	if err != nil {
 		return nil //nolint:nilerr // what is not allowed is not recorded either
 	}
@@ -185,67 +199,74 @@ func (w *Worker) outcomeFits(ctx context.Context, inv events.Invoice, r events.R
 	return w.Bus.RoomForOutcome(ctx, size+outcomeRoom)
 }
 
-// stop looks once more, right before the call, for what may have happened while the intent was recorded: that the broker was
-// restored from a backup, or that another copy may have the message.
-func (w *Worker) stop(ctx context.Context, d bus.Delivery, inv events.Invoice, want events.Return, restored time.Time) (bus.Outcome, bool) {
-	r, _ := inv.Refund(want.RefundID)
+// stopBeforeCall looks once more, right before the call, for what may have happened while the intent was recorded: that the
+// broker was restored from a backup, or that another copy may have the message.
+func (w *Worker) stopBeforeCall(ctx context.Context, q request) (o bus.Outcome, stopped bool) {
 	at, err := w.Bus.RestoredAt(ctx)
 	switch {
 	case err != nil:
-		return w.notSent(ctx, inv, r, bus.Snooze(err), "not sent: it cannot be known whether the broker was restored from a backup"), true
-	case at.After(restored) && d.Time.Before(at):
+		return w.withdrawIntent(ctx, q, bus.Snooze(err), "not sent: it cannot be known whether the broker was restored from a backup"), true
+	case at.After(q.restoredAt) && q.d.Time.Before(at):
 		fact := w.restoredFact(at)
-		return w.then(ctx, inv.Key(), bus.Done, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(r, fact) }), true
-	case d.Lost():
-		return w.notSent(ctx, inv, r, bus.Dropped, "not sent: the broker was not heard for so long that another copy may have the message"), true
+		return w.appendOutcome(ctx, q, bus.Done, func(i events.Invoice) (events.Invoice, error) { return i.RefundDoubted(q.r, fact) }), true
+	case q.d.Lost():
+		return w.withdrawIntent(ctx, q, bus.Dropped, "not sent: the broker was not heard for so long that another copy may have the message"), true
 	}
 	return bus.Outcome{}, false
 }
 
-// notSent takes back an intent that this copy did not act on.
-func (w *Worker) notSent(ctx context.Context, inv events.Invoice, r events.Refund, o bus.Outcome, why string) bus.Outcome {
+// withdrawIntent records that this copy did not act on its intent.
+func (w *Worker) withdrawIntent(ctx context.Context, q request, o bus.Outcome, why string) bus.Outcome {
 	fact := events.Fact{At: w.Bus.Now(), Why: why}
-	return w.then(ctx, inv.Key(), o, func(i events.Invoice) (events.Invoice, error) {
-		if now, _ := i.Refund(r.RefundID); now.Status != r.Status || now.Attempts != r.Attempts {
+	return w.appendOutcome(ctx, q, o, func(i events.Invoice) (events.Invoice, error) {
+		if q.changedIn(i) {
 			return i, bus.ErrNothing // another copy has taken it up
 		}
-		return i.RefundNotSent(r.RefundID, fact)
+		return i.RefundNotSent(q.RefundID, fact)
 	})
 }
 
-func intent(inv events.Invoice, r events.Refund) string {
-	why := fmt.Sprintf("%s %s to be paid back", r.Amount.In(inv.Currency), inv.Currency)
-	if r.Reason != "" {
-		why += ": " + r.Reason
-	}
-	return why
+// changedIn says whether the refund was attempted again, or has an outcome, since the request was decided.
+func (q request) changedIn(i events.Invoice) bool {
+	now, _ := i.Refund(q.RefundID)
+	return now.Status != q.r.Status || now.Attempts != q.r.Attempts
 }
 
-// call makes the one call and records how it ended.
-func (w *Worker) call(ctx context.Context, inv events.Invoice, want events.Return, as seqr.Principal) bus.Outcome {
-	r, _ := inv.Refund(want.RefundID)
+// intent is the fact that is recorded before the call.
+func (q request) intent(now time.Time) events.Fact {
+	why := fmt.Sprintf("%s %s to be paid back", q.r.Amount.In(q.inv.Currency), q.inv.Currency)
+	if q.r.Reason != "" {
+		why += ": " + q.r.Reason
+	}
+	return events.Fact{At: now, Why: why}
+}
+
+// callProvider makes the one call and records its outcome.
+func (w *Worker) callProvider(ctx context.Context, q request, as seqr.Principal) bus.Outcome {
 	begun := w.Bus.Now()
-	done, err := w.Provider.RefundPayment(seqr.WithAbout(ctx, want.Key().String()), seqr.RefundPayment{As: as, ErsReference: inv.ErsReference, Invoice: refundInvoice(inv, want, r)})
-	end := ending{r: r, call: calls.Of("refundPayment", begun, err), err: err, ersReference: done.ErsReference}
-	end.call.Attempt = r.Attempts
-	return w.settle(ctx, want.Key(), end)
+	done, err := w.Provider.RefundPayment(seqr.WithAbout(ctx, q.Key().String()), seqr.RefundPayment{As: as, ErsReference: q.inv.ErsReference, Invoice: q.toProvider()})
+	call := calls.Of("refundPayment", begun, err)
+	call.Attempt = q.r.Attempts
+	return w.recordAnswer(ctx, answer{request: q, call: call, err: err, ersReference: done.ErsReference})
 }
 
-func refundInvoice(inv events.Invoice, want events.Return, r events.Refund) seqr.Invoice {
+// toProvider is the refund in the provider's terms.
+func (q request) toProvider() seqr.Invoice {
 	out := seqr.Invoice{
-		Title: inv.Shop + " " + inv.OrderID, ClientInvoiceID: inv.InvoiceID,
-		Total: seqr.Amount{Currency: inv.Currency, Value: r.Amount.Decimal()},
+		Title: q.inv.Shop + " " + q.inv.OrderID, ClientInvoiceID: q.inv.InvoiceID,
+		Total: seqr.Amount{Currency: q.inv.Currency, Value: q.r.Amount.Decimal()},
 	}
-	for _, row := range want.Rows {
+	for _, row := range q.Rows {
 		out.Rows = append(out.Rows, seqr.InvoiceRow{
 			Description: row.Description, Quantity: row.Quantity, SKU: row.SKU, EAN: row.EAN, Unit: row.Unit, TaxRate: row.TaxRate,
-			Total: seqr.Amount{Currency: inv.Currency, Value: row.Total.Decimal()},
+			Total: seqr.Amount{Currency: q.inv.Currency, Value: row.Total.Decimal()},
 		})
 	}
 	return out
 }
 
-func (w *Worker) record(ctx context.Context, inv bus.Loaded, next bus.Decide) bus.Outcome {
+// appendFrom appends the event to the invoice as it was loaded.
+func (w *Worker) appendFrom(ctx context.Context, inv bus.Loaded, next bus.Decide) bus.Outcome {
 	_, err := w.Bus.UpdateFrom(ctx, Name, inv, bus.IfAllowed(next))
 	return bus.Recorded(err)
 }

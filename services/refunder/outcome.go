@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
@@ -12,90 +11,87 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// ending is how a refundPayment ended.
-type ending struct {
-	r            events.Refund // as it was recorded before the call
+// answer is how a refundPayment ended.
+type answer struct {
+	request      // its refund as it was recorded before the call
 	call         *events.Call
 	err          error
 	ersReference string
 }
 
-// settle records the ending. A positive answer is always recorded, whatever was recorded meanwhile.
-func (w *Worker) settle(ctx context.Context, k events.Key, e ending) bus.Outcome {
-	fact := events.Fact{At: w.Bus.Now(), Call: e.call}
-	switch class := seqr.Classify(e.err); {
+// recordAnswer records how the call ended. A positive answer is always recorded, whatever was recorded meanwhile.
+func (w *Worker) recordAnswer(ctx context.Context, a answer) bus.Outcome {
+	fact := events.Fact{At: w.Bus.Now(), Call: a.call}
+	switch class := seqr.Classify(a.err); {
 	case class == seqr.Done:
 		fact.Why = "the provider paid back"
-		return w.then(ctx, k, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) {
-			if _, known := i.Refund(e.r.RefundID); !known { // a restore has taken the intent away meanwhile
-				i.Refunds = append(slices.Clone(i.Refunds), e.r)
+		return w.appendOutcome(ctx, a.request, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) {
+			if _, known := i.Refund(a.RefundID); !known { // a restore has taken the intent away meanwhile
+				i.Refunds = append(slices.Clone(i.Refunds), a.r)
 			}
-			return i.RefundedAs(e.r.RefundID, e.ersReference, fact)
+			return i.RefundedAs(a.RefundID, a.ersReference, fact)
 		})
-	case class == seqr.TryAgain, class == seqr.TryLater, seqr.IsCredentialError(e.err):
-		fact.Why = "not done: " + e.call.Description
-		return w.then(ctx, k, again(e.err), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(e.r.RefundID, fact) })
+	case class == seqr.TryAgain, class == seqr.TryLater, seqr.IsCredentialError(a.err):
+		fact.Why = "not done: " + a.call.Description
+		return w.appendOutcome(ctx, a.request, comesAgain(a.err), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(a.RefundID, fact) })
 	case class == seqr.Refused:
-		return w.then(ctx, k, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) { return refused(i, e, fact) })
+		return w.appendOutcome(ctx, a.request, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) { return a.refused(i, fact) })
 	}
-	return w.unknown(ctx, k, e, fact)
+	return w.recordUnknown(ctx, a, fact)
 }
 
 // refused records that this attempt was not paid. Another may have been, also one that another copy has
 // made since this one was sent: what is recorded now says whether there was any.
-func refused(i events.Invoice, e ending, fact events.Fact) (events.Invoice, error) {
-	r := e.r
-	now, _ := i.Refund(r.RefundID)
+func (a answer) refused(i events.Invoice, fact events.Fact) (events.Invoice, error) {
+	now, _ := i.Refund(a.RefundID)
 	switch {
 	case !now.InDoubt:
 		fact.Why = "the provider refused: " + fact.Call.Description
-		return i.RefundRefused(r, fact)
-	case seqr.IsRefundLimit(e.err):
+		return i.RefundRefused(a.r, fact)
+	case seqr.IsRefundLimit(a.err):
 		fact.Why = "the provider refuses to pay back more than was paid: so another attempt, whose answer was lost, did pay back"
-		return i.RefundedAs(r.RefundID, "", fact)
+		return i.RefundedAs(a.RefundID, "", fact)
 	}
 	fact.Why = "another attempt may have paid back, and the provider now answers " + fact.Call.Description
-	return i.RefundInDoubt(r.RefundID, fact)
+	return i.RefundInDoubt(a.RefundID, fact)
 }
 
-// again is the outcome of a refund that was certainly not done: the settings have to be mended, or the provider is waited
-// for.
-func again(err error) bus.Outcome {
+// comesAgain is the outcome of a refund that was certainly not done: a person mends the settings, or the provider is waited for.
+func comesAgain(err error) bus.Outcome {
 	if seqr.IsCredentialError(err) {
 		return bus.Park(err).Asked()
 	}
 	return calls.OutcomeOf(err)
 }
 
-// unknown leaves a full refund to be sent again, which the provider's cap makes safe, and puts a
-// partial one in doubt, which nobody repeats.
-func (w *Worker) unknown(ctx context.Context, k events.Key, e ending, fact events.Fact) bus.Outcome {
+// recordUnknown leaves a refund of all that is left to be sent again, which the provider's cap makes safe, and puts a partial
+// one in doubt: it is never sent again.
+func (w *Worker) recordUnknown(ctx context.Context, a answer, fact events.Fact) bus.Outcome {
 	fact.Why = "no answer that can be relied on: it may have been paid back"
-	o := bus.Snooze(e.err)
-	if seqr.IsUnanswered(e.err) {
-		o = bus.Unanswered(e.err)
+	o := bus.Snooze(a.err)
+	if seqr.IsUnanswered(a.err) {
+		o = bus.Unanswered(a.err)
 	}
-	return w.then(ctx, k, o, func(i events.Invoice) (events.Invoice, error) {
-		if repeatable(i, e.r) {
+	return w.appendOutcome(ctx, a.request, o, func(i events.Invoice) (events.Invoice, error) {
+		if isOfAllThatIsLeft(a.r, i) {
 			return i, bus.ErrNothing
 		}
-		return i.RefundInDoubt(e.r.RefundID, fact)
+		return i.RefundInDoubt(a.RefundID, fact)
 	})
 }
 
 // resolve takes up a refund whose intent is the last that is known: another copy died in the call, or
 // its answer could not be recorded.
-func (w *Worker) resolve(ctx context.Context, d bus.Delivery, inv bus.Loaded, want events.Return, r events.Refund, restored time.Time) bus.Outcome {
-	if repeatable(inv.Invoice, r) {
-		return w.attempt(ctx, d, inv, want, r, restored)
+func (w *Worker) resolve(ctx context.Context, q request) bus.Outcome {
+	if isOfAllThatIsLeft(q.r, q.inv.Invoice) {
+		return w.attempt(ctx, q)
 	}
 	moved := false
-	o := w.record(ctx, inv, func(i events.Invoice) (events.Invoice, error) {
-		if now, _ := i.Refund(r.RefundID); now.Status != r.Status || now.Attempts != r.Attempts {
-			moved = true
+	o := w.appendFrom(ctx, q.inv, func(i events.Invoice) (events.Invoice, error) {
+		if moved = q.changedIn(i); moved {
 			return i, bus.ErrNothing
 		}
-		return i.RefundInDoubt(r.RefundID, events.Fact{At: w.Bus.Now(), Why: "the process that asked the provider ended before it recorded an answer: it may have been paid back"})
+		return i.RefundInDoubt(q.RefundID, events.Fact{At: w.Bus.Now(), Why: "the process that asked the provider ended before it recorded an answer: it may have been paid back"})
 	})
 	if moved {
 		return bus.SnoozeFor(soon, errors.New("the answer was recorded meanwhile"))
@@ -103,16 +99,16 @@ func (w *Worker) resolve(ctx context.Context, d bus.Delivery, inv bus.Loaded, wa
 	return o
 }
 
-// repeatable says that the refund is of all that is left, so that the provider would refuse a second.
-func repeatable(inv events.Invoice, r events.Refund) bool {
+// isOfAllThatIsLeft says that the provider would refuse to pay the refund a second time, because nothing would be left.
+func isOfAllThatIsLeft(r events.Refund, inv events.Invoice) bool {
 	return r.Amount.Cmp(inv.Total.Sub(inv.Refunded)) == 0
 }
 
-// then records and gives the outcome that follows. It holds on to the answer while the broker fails; when
-// nothing could be recorded all the same, the delivery comes again and finds the refund without an outcome.
-func (w *Worker) then(ctx context.Context, k events.Key, o bus.Outcome, next bus.Decide) bus.Outcome {
+// appendOutcome appends what the call came to, and gives the outcome that follows. It holds on to the answer while the broker
+// fails; when nothing could be appended all the same, the delivery comes again and finds the refund without an outcome.
+func (w *Worker) appendOutcome(ctx context.Context, q request, o bus.Outcome, next bus.Decide) bus.Outcome {
 	err := w.Bus.Insist(ctx, func(ctx context.Context) error {
-		_, err := w.Bus.Update(ctx, Name, k, bus.IfAllowed(next))
+		_, err := w.Bus.Update(ctx, Name, q.Key(), bus.IfAllowed(next))
 		return err
 	})
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 // under; the zero policy asks for nothing.
 type policy struct{ refundID, reason string }
 
-var wasCanceled = policy{events.RefundCancel, "the order was canceled after it was paid"}
+var policyCanceled = policy{events.RefundCancel, "the order was canceled after it was paid"}
 
-func wasLate(inv events.Invoice) policy {
+func policyLate(inv events.Invoice) policy {
 	if inv.Change.Event == events.EventPaid {
 		return policy{events.RefundLate, "paid after the invoice was " + string(inv.Change.From)}
 	}
@@ -48,15 +48,11 @@ func nextRefund(inv events.Invoice, first string, since time.Time) string {
 			return id
 		case !asked:
 			return ""
-		case underWay(r):
+		case r.UnderWay():
 			return id
 		}
 		refused = refusedByProvider(r) && (since.IsZero() || r.AskedAt.After(since))
 	}
-}
-
-func underWay(r events.Refund) bool {
-	return r.Status == events.RefundSending || r.Status == events.RefundWaiting
 }
 
 // refusedByProvider tells a refusal, which is final, from what a person or a report has found not to have happened.
@@ -67,7 +63,7 @@ func refusedByProvider(r events.Refund) bool {
 // policyUnderWay is the policy whose refund is being asked for.
 func policyUnderWay(inv events.Invoice) policy {
 	for _, r := range inv.Refunds {
-		if first := events.ReservedRefund(r.RefundID); first != "" && underWay(r) {
+		if first := events.ReservedRefund(r.RefundID); first != "" && r.UnderWay() {
 			return policy{first, r.Reason}
 		}
 	}
@@ -77,10 +73,10 @@ func policyUnderWay(inv events.Invoice) policy {
 // policyFor says why all of an invoice that was paid is to be paid back, if it is.
 func (w *Worker) policyFor(ctx context.Context, inv bus.Loaded) (policy, error) {
 	if inv.Late {
-		return wasLate(inv.Invoice), nil
+		return policyLate(inv.Invoice), nil
 	}
 	if canceled, err := w.isCanceled(ctx, inv); err != nil || canceled {
-		return wasCanceled, err
+		return policyCanceled, err
 	}
 	for _, r := range inv.Refunds {
 		if events.ReservedRefund(r.RefundID) == events.RefundSecond {
@@ -94,7 +90,7 @@ func (w *Worker) policyFor(ctx context.Context, inv bus.Loaded) (policy, error) 
 	if err != nil {
 		return policy{}, err
 	}
-	return w.second(ctx, inv, seq)
+	return w.policyOfSecond(ctx, inv, seq)
 }
 
 // isCanceled says whether a cancellation of the order is about the invoice.
@@ -119,9 +115,9 @@ func (w *Worker) isCanceled(ctx context.Context, inv bus.Loaded) (bool, error) {
 	return false, nil
 }
 
-// second is the policy for an invoice whose payment was recorded at seq when another of the order was paid before and is
+// policyOfSecond is the policy for an invoice whose payment was recorded at seq when another of the order was paid before and is
 // not paid back. The error says that it cannot be known yet.
-func (w *Worker) second(ctx context.Context, inv bus.Loaded, seq uint64) (policy, error) {
+func (w *Worker) policyOfSecond(ctx context.Context, inv bus.Loaded, seq uint64) (policy, error) {
 	tries, err := w.Bus.Tries(ctx, inv.Shop, inv.OrderID, math.MaxUint64)
 	if err != nil {
 		return policy{}, err
@@ -131,7 +127,7 @@ func (w *Worker) second(ctx context.Context, inv bus.Loaded, seq uint64) (policy
 		if t.Key() == inv.Key {
 			continue
 		}
-		switch first, err := w.isFirst(ctx, t.Key(), inv.OrderID, seq); {
+		switch first, err := w.isFirstPayment(ctx, t.Key(), inv.OrderID, seq); {
 		case errors.Is(err, errUndecided):
 			unknown = err
 		case err != nil:
@@ -146,7 +142,7 @@ func (w *Worker) second(ctx context.Context, inv bus.Loaded, seq uint64) (policy
 // errUndecided says that all that is left of an earlier payment may be paid back or not.
 var errUndecided = errors.New("the order was paid before, and whether that is paid back is not known yet")
 
-// undecided is the outcome of a delivery for which second gave the error.
+// undecided is the outcome of a delivery for which policyOfSecond gave the error.
 func undecided(err error) bus.Outcome {
 	if errors.Is(err, errUndecided) {
 		return bus.SnoozeFor(0, err)
@@ -154,8 +150,8 @@ func undecided(err error) bus.Outcome {
 	return bus.Snooze(err)
 }
 
-// isFirst says whether the invoice was paid before seq for the order, and stays paid.
-func (w *Worker) isFirst(ctx context.Context, k events.Key, order string, seq uint64) (bool, error) {
+// isFirstPayment says whether the invoice was paid before seq for the order, and stays paid.
+func (w *Worker) isFirstPayment(ctx context.Context, k events.Key, order string, seq uint64) (bool, error) {
 	inv, err := w.Bus.Load(ctx, k)
 	if err != nil || inv.OrderID != order || !inv.Can(events.EventRefunding) {
 		return false, err
@@ -168,11 +164,11 @@ func (w *Worker) isFirst(ctx context.Context, k events.Key, order string, seq ui
 	}
 	why := policy{}
 	if inv.Late {
-		why = wasLate(inv.Invoice)
+		why = policyLate(inv.Invoice)
 	} else if canceled, err := w.isCanceled(ctx, inv); err != nil {
 		return false, err
 	} else if canceled {
-		why = wasCanceled
+		why = policyCanceled
 	}
 	// What is to be paid back does not stay paid, unless the provider has refused.
 	return why.refundID == "" || nextRefund(inv.Invoice, why.refundID, time.Time{}) == "", nil

@@ -1,4 +1,4 @@
-// Package refunder pays back, and never pays back twice.
+// Package refunder pays back what a shop or a policy asks for, and never pays it back twice.
 //
 //	consumes  orders.*.*.returned; orders.*.*.canceled (what was paid of a canceled order); invoices.*.*.paid (late and
 //	          second payments); invoices.*.*.refund_failed (what it releases of a payment that is to be paid back in full)
@@ -6,8 +6,9 @@
 //	          only where the provider's own limit makes a second payment impossible)
 //	appends   refunding, refunded, refund_failed, refund_unknown
 //
-// refunder.go takes the messages, policy.go says what is to be paid back by itself, and attempt.go whether it may be asked
-// for now; outcome.go is what follows from the answer.
+// A message comes in by a handler of refunder.go. A return asks for its own refund; of the other messages policy.go says whether
+// all of a payment is to be paid back, and under which refundId. attempt.go decides by what is recorded of that refundId, records
+// the intent and makes the call. outcome.go records how the call ended.
 package refunder
 
 import (
@@ -16,7 +17,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
@@ -28,9 +28,10 @@ import (
 const Name = "refunder"
 
 const (
-	// unheardOf is how long a return waits for an order that is not placed before it is parked.
-	unheardOf = time.Hour
-	soon      = 500 * time.Millisecond
+	// placedWithin is how long a return waits for an order that is not placed before it is parked.
+	placedWithin = time.Hour
+	// soon is the pause until another message or copy has recorded what this one waits for.
+	soon = 500 * time.Millisecond
 )
 
 // Provider is the calls this worker makes; *seqr.Client implements it.
@@ -50,10 +51,10 @@ type Config struct {
 	Log        zerolog.Logger
 }
 
-// Worker refunds. Any number of copies may run: the invoice's stream says whose turn it is.
+// Worker refunds. Any number of copies may run: what the invoice's stream says decides which of them acts.
 type Worker struct {
 	Config
-	seconds prometheus.Counter
+	secondPayments prometheus.Counter
 }
 
 // New worker.
@@ -61,7 +62,7 @@ func New(c Config) *Worker {
 	w := &Worker{c, prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "second_payments_total",
 		Help: "Orders that were paid a second time, under another invoiceId. Alert above 0."})}
 	if c.Metrics != nil {
-		c.Metrics.MustRegister(w.seconds)
+		c.Metrics.MustRegister(w.secondPayments)
 	}
 	return w
 }
@@ -76,19 +77,14 @@ func Consumers() []bus.Consumer {
 	}
 }
 
-// Run until ctx ends.
+// Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for i, handle := range []bus.Handler{w.returned, w.canceled, w.paid, w.released} {
-		c := Consumers()[i]
-		c.Serves, c.Has, c.Probe = calls.Serving(w.Shops, w.Only), calls.Has(w.Shops), calls.Probe(w.Provider, w.Shops)
-		g.Go(func() error { return w.Bus.Work(ctx, c, handle) })
-	}
-	return g.Wait()
+	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
+	return access.Consume(ctx, w.Bus, Consumers(), w.handleReturned, w.handleCanceled, w.handlePaid, w.handleRefundFailed)
 }
 
-// returned pays back what the shop asks for.
-func (w *Worker) returned(ctx context.Context, d bus.Delivery) bus.Outcome {
+// handleReturned pays back what the shop asks for.
+func (w *Worker) handleReturned(ctx context.Context, d bus.Delivery) bus.Outcome {
 	r, err := events.DecodeReturn(d.Message)
 	if err != nil {
 		return bus.Park(err)
@@ -96,9 +92,9 @@ func (w *Worker) returned(ctx context.Context, d bus.Delivery) bus.Outcome {
 	return w.refund(ctx, d, r)
 }
 
-// canceled pays back what was paid of a canceled order. An invoice that is still open is ended by the canceler first, or
+// handleCanceled pays back what was paid of a canceled order. An invoice that is still open is ended by the canceler first, or
 // turns out to be paid.
-func (w *Worker) canceled(ctx context.Context, d bus.Delivery) bus.Outcome {
+func (w *Worker) handleCanceled(ctx context.Context, d bus.Delivery) bus.Outcome {
 	c, err := events.DecodeCancellation(d.Message)
 	if err != nil {
 		return bus.Done // the canceler parks it
@@ -129,11 +125,11 @@ func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Ca
 	case !inv.State.Paid():
 		return bus.Done
 	}
-	return w.payBack(ctx, d, inv.Invoice, wasCanceled, time.Time{})
+	return w.payBack(ctx, d, inv.Invoice, policyCanceled, time.Time{})
 }
 
-// paid pays back what was paid after the invoice had ended, and a second payment of an order.
-func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
+// handlePaid pays back what was paid after the invoice had ended, and a second payment of an order.
+func (w *Worker) handlePaid(ctx context.Context, d bus.Delivery) bus.Outcome {
 	paid, err := d.Invoice()
 	if err != nil {
 		return w.Bus.NotOurs(ctx, d, err)
@@ -147,10 +143,10 @@ func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
 	case begun.refundID == events.RefundSecond:
 		why = begun // whatever became of the first payment meanwhile
 	case paid.Late:
-		why = wasLate(paid)
-	case inv.State == events.Refunded: // whichever of the two was to be kept
+		why = policyLate(paid)
+	case !inv.Can(events.EventRefunding): // all is paid back, whichever of the two payments was to be kept
 	default:
-		if why, err = w.second(ctx, inv, d.Seq); err != nil {
+		if why, err = w.policyOfSecond(ctx, inv, d.Seq); err != nil {
 			return undecided(err)
 		}
 	}
@@ -159,15 +155,15 @@ func (w *Worker) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
 		o = w.payBack(ctx, d, inv.Invoice, why, time.Time{})
 	}
 	if why.refundID == events.RefundSecond && !o.Waits() {
-		w.seconds.Inc()
+		w.secondPayments.Inc()
 		w.Log.Error().Str("worker", Name).Str("shop", inv.Shop).Str("order", inv.OrderID).Str("invoice", inv.InvoiceID).
 			Bool("refunded", !w.KeepSecond).Str("why", why.reason).Msg("the order was paid a second time")
 	}
 	return o
 }
 
-// released pays back what a refund had reserved and did not pay, where all of the payment is to be paid back.
-func (w *Worker) released(ctx context.Context, d bus.Delivery) bus.Outcome {
+// handleRefundFailed pays back what the failed refund had reserved, where all of the payment is to be paid back.
+func (w *Worker) handleRefundFailed(ctx context.Context, d bus.Delivery) bus.Outcome {
 	event, err := d.Invoice()
 	if err != nil {
 		return w.Bus.NotOurs(ctx, d, err)

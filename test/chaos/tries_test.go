@@ -150,7 +150,7 @@ func (e *evidence) checkTries(o order, last events.Invoice) {
 	if _, back := last.Refund(events.RefundLate); back && !last.Late {
 		e.report("%s: paid back as late, and it was not", o.ID)
 	}
-	for _, id := range []string{events.RefundCancel, events.RefundCancelRest} {
+	for _, id := range []string{events.RefundCancel, events.RestOf(events.RefundCancel, 1)} {
 		if _, back := last.Refund(id); back && !e.canceled(o, ever()) {
 			e.report("%s: paid back as canceled (%s), and it was not", o.ID, id)
 		}

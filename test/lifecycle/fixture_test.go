@@ -257,7 +257,7 @@ func (r system) fact() events.Fact { return events.Fact{At: r.Bus.Now(), Why: "t
 func (r system) recordIssued(order, invoice string) {
 	r.t.Helper()
 	r.append(invoice, func(i events.Invoice) (events.Invoice, error) {
-		return i.IssuedAs(try(order, invoice, "10"), events.Bill{Terminal: "demo-terminal", Reference: "ref-" + invoice, ValidFor: time.Hour}, r.fact())
+		return i.IssuedAs(try(order, invoice, "10"), events.ProviderInvoice{Terminal: "demo-terminal", Reference: "ref-" + invoice, ValidFor: time.Hour}, r.fact())
 	})
 }
 

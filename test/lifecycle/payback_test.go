@@ -100,7 +100,7 @@ func TestRefusedOwnRefundIsAskedForOnceMoreWhenAnotherIsReleased(t *testing.T) {
 	r.Idle()
 	p.expectCalls(t, 1)
 	r.settle("1", "r1", false)
-	r.WaitFor("1", events.EventRefundFailed, func(i events.Invoice) bool { return i.Change.RefundID == events.RefundCancelRest })
+	r.WaitFor("1", events.EventRefundFailed, func(i events.Invoice) bool { return i.Change.RefundID == events.RestOf(events.RefundCancel, 1) })
 	r.Idle()
 	p.expectCalls(t, 2)
 }

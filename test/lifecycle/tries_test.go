@@ -135,7 +135,7 @@ func TestAfterARestoreNothingIsPaidTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.runRefunder(r.Client)
-	if inv := r.Wait("1001", events.EventRefundUnknown); inv.Held.String() != "4" {
+	if inv := r.Wait("1001", events.EventRefundUnknown); inv.ReservedForRefunds.String() != "4" {
 		t.Errorf("%+v", inv)
 	}
 	r.Return("1001", "after", "3")
