@@ -99,7 +99,7 @@ func (s *Stack) provision(ctx context.Context, b *bus.Bus) error {
 	case len(s.consumers) == 0:
 		return nil // the gateway reads no stream
 	}
-	return b.Look(ctx, s.consumers)
+	return b.Require(ctx, s.consumers)
 }
 
 func startSandbox(_ context.Context, s *Stack) (func() error, error) {

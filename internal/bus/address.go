@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Address shows where the brokers of a URL, or of a list of them, are, without the credentials that may
-// stand in it: a token stands where a user's name does, and only the first of a list would be parsed.
+// Address gives the URL of a broker, or the list of URLs, without the credentials that may stand in it: for logs and messages.
 func Address(raw string) string {
+	// url.Parse does not do: a token stands where a user's name does, and of a list only the first would be parsed.
 	all := strings.Split(raw, ",")
 	for i, one := range all {
 		scheme, rest, ok := strings.Cut(strings.TrimSpace(one), "://")
@@ -26,7 +26,7 @@ func Address(raw string) string {
 // errAddress never quotes the URL: a mistaken one may hold a password.
 var errAddress = errors.New("the broker's address is not a URL such as nats://host:4222")
 
-// CheckAddress says whether the brokers can be tried at all.
+// CheckAddress gives an error for an address that cannot be that of a broker.
 func CheckAddress(raw string) error {
 	for one := range strings.SplitSeq(raw, ",") {
 		one = strings.TrimSpace(one)

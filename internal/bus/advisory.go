@@ -9,18 +9,17 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// advised parks what the broker itself has given up on: a message that somebody terminated, or that was
-// delivered as often as a consumer's settings allow. Ours allow any number, so this happens only where
-// a person changed them.
-func (b *Bus) advised(ctx context.Context, c Consumer) error {
+// parkGivenUp parks what the broker has given up on: a message that was terminated, or that was delivered as often as the consumer's
+// settings allow. Ours allow any number, so this happens only where an operator has changed them. It returns when ctx ends.
+func (b *Bus) parkGivenUp(ctx context.Context, c Consumer) error {
 	name := c.Name
-	take := func(m *nats.Msg) {
+	park := func(m *nats.Msg) {
 		if err := b.parkAdvised(ctx, c, m.Data); err != nil {
 			b.log.Error().Err(err).Str("consumer", name).Msg("parking what the broker gave up on")
 		}
 	}
 	for _, kind := range []string{"MAX_DELIVERIES", "MSG_TERMINATED"} {
-		sub, err := b.nc.QueueSubscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.Stream+"."+name, "seqrflow-"+name, take)
+		sub, err := b.nc.QueueSubscribe("$JS.EVENT.ADVISORY.CONSUMER."+kind+"."+c.Stream+"."+name, "seqrflow-"+name, park)
 		if err != nil {
 			return err
 		}

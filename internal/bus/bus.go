@@ -1,19 +1,41 @@
-// Package bus is all that seqrflow knows of JetStream.
+// Package bus is all that seqrflow knows of NATS JetStream, which is its only store: a connection, the streams, and how their
+// messages are written, read and worked on.
 //
-//	streams.go   the streams and durables, and which of their settings are ours; look.go whether they are there
-//	consumer.go  how a durable is bound to and its messages are received
-//	lease.go     deliveries that are kept unacknowledged, with heartbeats
-//	schedule.go  which delivery is handled next: fair between shops, terminals and orders
-//	work.go      a delivery's way: leased, scheduled, fetched, handled, settled by its outcome.go; giveback.go what goes back
-//	append.go    how an event is appended after the one that was decided from; invoice.go for invoices, period.go for periods
-//	open.go      the index of open invoices; core.go the subjects that no stream keeps
-//	stuck.go     what workers tell of messages that they have not finished; ready.go whether a process's work can be done
-//	inspect.go   what the broker says of its streams and consumers, for people
-//	explain.go   what an error of the broker means; refusal.go whether it takes what is written
-//	publish.go   how a message is published; room.go whether there is room for it; park.go what nobody could handle
+// Setting up
 //
-// Nothing is ever written to INVOICES or PERIODS without the sequence that was loaded before, so two writers can never
-// both decide from the same state.
+//	bus.go        the connection
+//	streams.go    the streams, and which of their settings are ours
+//	consumer.go   the durable consumers of the workers, and how their messages are received
+//	require.go    whether a process finds the streams and consumers that it needs
+//
+// Writing. Nothing is written to INVOICES or PERIODS without the sequence that was loaded before, so two writers never both
+// decide from the same state.
+//
+//	append.go     load, decide, append, and again when another writer came first; for invoice.go, period.go, openindex.go and park.go
+//	publish.go    how one message is published, and what repeats it
+//	orders.go     what is published and read of orders; forward.go stores what shops with accounts of their own publish
+//
+// Reading. There are two readers of streams, and requests for single messages.
+//
+//	scan.go       the messages that are there; scan_index.go for those of a few invoices
+//	follow.go     the messages that are there and those that come
+//	read.go       one message, or the state of a stream
+//
+// Working. A delivery is leased, scheduled, fetched, handled, and settled as its outcome says.
+//
+//	lease.go      deliveries that are kept unacknowledged, with heartbeats
+//	work.go       the way of a delivery; outcome.go what becomes of it
+//	schedule.go   which delivery is handled next: fair between shops, terminals and orders
+//	giveback.go   what goes back to the broker: too much, or for a copy that serves its shop (serving.go, strange.go)
+//	park.go       what a worker could not handle goes to PARKED; parked.go reads that; advisory.go parks what the broker gave up on
+//
+// Being asked
+//
+//	ready.go      whether a process can do its work; room.go and refusal.go whether the broker takes what is written
+//	stuck.go      what workers tell of deliveries that they have not finished (unfinished.go); core.go other subjects without a stream
+//	clock.go      how far this machine's clock is from the broker's; restored.go whether the broker has forgotten something
+//	inspect.go    what the broker says of its streams and consumers, for people
+//	denied.go     what the broker's permissions refuse; explain.go what its errors mean
 package bus
 
 import (
@@ -32,26 +54,26 @@ import (
 	"github.com/seqrflow/seqrflow/internal/sometimes"
 )
 
-// Config of a connection.
+// Config is what a connection needs.
 type Config struct {
-	URL      string
-	Name     string        // shown in the broker's list of connections
+	URL      string        // of the broker, or of several, separated by commas
+	Name     string        // is shown in the broker's list of connections
 	Options  []nats.Option // credentials, TLS, or an in-process server
-	Replicas int           // of each stream: 1 or 3
+	Replicas int           // of each stream: 1 or 3; default 1
 	Log      zerolog.Logger
-	Metrics  prometheus.Registerer // nil keeps them unregistered
-	Clock    func() time.Time      // this machine's, as it is compared with the broker's; nil is the wall clock
-	Now      func() time.Time      // what time it is said to be, for worlds with a time of their own; nil is Clock
+	Metrics  prometheus.Registerer // nil keeps the metrics unregistered
+	Clock    func() time.Time      // this machine's clock, which is compared with the broker's; nil is the wall clock
+	Now      func() time.Time      // the time that events are stamped with, for tests with a time of their own; nil is Clock
 
-	// AckWait is how long a copy may be silent before another takes its messages, default 10 s. With a
-	// poll at once on taking over, a dead poller's invoices are asked about well within the provider's
-	// 20 s, so nothing but a test sets it.
+	// AckWait is how long a copy of a worker may be silent before the broker gives its messages to another, default 10 s. The
+	// provider gives a payment back 20 s after it was asked about last: an invoice of a copy that died is asked about well within
+	// that. Only tests set another.
 	AckWait time.Duration
-	// Backoff of the workers that have none of their own, default 500 ms to 30 s.
+	// Backoff is that of the workers that have none of their own, default 500 ms to 30 s.
 	Backoff Backoff
 }
 
-// Validate reports every setting that is wrong.
+// Validate says which setting is wrong.
 func (c Config) Validate() error {
 	if c.Replicas != 1 && c.Replicas != 3 {
 		return fmt.Errorf("replicas: expected 1 or 3, got %d", c.Replicas)
@@ -72,20 +94,21 @@ type Bus struct {
 	streams map[string]jetstream.Stream
 	created map[string]time.Time // when each durable that was bound to was made
 
-	room       room
-	history    history
-	bound      bound
-	refusals   refusals
-	refusing   atomic.Bool  // there is one
-	skew       atomic.Int64 // the broker's clock less ours, ns
-	measured   atomic.Bool  // skew is known
-	sometimes  sometimes.Sometimes
-	foreigners sync.Map // sequences of messages on INVOICES that were parked as foreign
-	violation  atomic.Pointer[violation]
-	publishing sync.Map // *publishing, those that wait for an acknowledgement
+	room        room
+	history     history
+	bound       bound
+	refusals    refusals
+	refusing    atomic.Bool  // refusals holds one
+	skew        atomic.Int64 // the broker's clock less this machine's, ns
+	measured    atomic.Bool  // skew is known
+	sometimes   sometimes.Sometimes
+	foreignSeen sync.Map // sequences of messages on INVOICES that were parked as foreign
+	violation   atomic.Pointer[violation]
+	publishing  sync.Map // *publishing: publishes that wait for an acknowledgement
 }
 
-// Connect to the broker. It goes on trying until ctx ends, and reconnects for ever afterwards.
+// Connect connects to the broker. It tries until ctx ends, but ends with an error at once when the broker refuses the credentials.
+// A connection that is lost later is made again, however long that takes.
 func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	if cfg.Replicas == 0 {
 		cfg.Replicas = 1
@@ -130,7 +153,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 		return nil, err
 	}
 	opts := append([]nats.Option{
-		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(lookFor),
+		nats.Name(cfg.Name), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.Timeout(answersIn),
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
 		nats.IgnoreAuthErrorAbort(), // a mistake in the broker's users, once mended, needs no restart of workers
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
@@ -167,11 +190,11 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 	}
 }
 
-// Close the connection. Workers are expected to have returned by then.
+// Close closes the connection. Work and Lease have to have returned before.
 func (b *Bus) Close() { b.nc.Close() }
 
-// Conn is the plain connection, for core subjects such as hints.
+// Conn gives the plain connection, for its state and its counters. It is not for JetStream.
 func (b *Bus) Conn() *nats.Conn { return b.nc }
 
-// AckWait is how long a copy may be silent before another takes its messages.
+// AckWait is how long a copy of a worker may be silent before the broker gives its messages to another.
 func (b *Bus) AckWait() time.Duration { return b.cfg.AckWait }

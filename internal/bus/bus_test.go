@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -148,7 +147,7 @@ func TestFailingDeliveryIsParkedAfterItsAttemptsAndReplayed(t *testing.T) {
 	}
 }
 
-func TestHeldDeliveryComesAgainAndIsNeverParked(t *testing.T) {
+func TestSnoozedDeliveryComesAgainAndIsNeverParked(t *testing.T) {
 	b := newBus(t)
 	n, done := 0, make(chan struct{})
 	work(t, b, consumer("refunder"), func(context.Context, bus.Delivery) bus.Outcome {
@@ -218,24 +217,24 @@ func subscribe(t *testing.T, b *bus.Bus, subject string) (<-chan *nats.Msg, func
 }
 
 // stored gives the messages of a stream one after another, each when it is stored.
-func stored(t *testing.T, b *bus.Bus, stream string) func() jetstream.Msg {
+func stored(t *testing.T, b *bus.Bus, stream string) func() bus.Entry {
 	t.Helper()
-	cons, err := b.JetStream().OrderedConsumer(t.Context(), stream, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	msgs, err := cons.Messages()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(msgs.Stop)
-	return func() jetstream.Msg {
-		m, err := msgs.Next()
-		if err != nil {
-			t.Fatal(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var following sync.WaitGroup
+	t.Cleanup(func() { cancel(); following.Wait() })
+	entries := make(chan bus.Entry)
+	following.Go(func() {
+		if err := b.Follow(ctx, []bus.Source{{Stream: stream, All: true}}, nil, func(e bus.Entry) error {
+			select {
+			case entries <- e:
+			case <-ctx.Done():
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
 		}
-		return m
-	}
+	})
+	return func() bus.Entry { return <-entries }
 }
 
 // BenchmarkUpdate is one event of one invoice: load, append expecting the sequence, fsync.
@@ -317,16 +316,16 @@ func TestParkedGaugeCountsWhatIsNotReplayed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var last jetstream.Msg
+	var last bus.Entry
 	for range 3 {
 		last = next()
 	}
 	expect(3)
-	p, _, err := bus.DecodeParked(last.Data())
+	p, _, err := bus.DecodeParked(last.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Replay(t.Context(), last.Subject(), p, 3); err != nil {
+	if err := b.Replay(t.Context(), last.Subject, p, 3); err != nil {
 		t.Fatal(err)
 	}
 	next() // the wish

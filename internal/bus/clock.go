@@ -7,11 +7,12 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// MaxSkew is how far this machine's clock may be from the broker's before it decides nothing by the time.
+// MaxSkew is how far this machine's clock may be from the broker's. A process whose clock is further away decides nothing by the
+// time: see [Bus.ClockKnown].
 const MaxSkew = 2 * time.Second
 
-// MeasureClock compares this machine's clock with the broker's and keeps the result for Skew. It is positive when the
-// broker's is ahead, and right to half the time of a request.
+// MeasureClock compares this machine's clock with the broker's, gives the difference, and keeps it for Skew. It is positive when
+// the broker's clock is ahead, and right to half the time that the request takes.
 func (b *Bus) MeasureClock(ctx context.Context) (time.Duration, error) {
 	if _, err := b.stream(ctx, events.InvoicesStream); err != nil { // not a part of what is timed
 		return 0, err
@@ -31,24 +32,21 @@ func (b *Bus) MeasureClock(ctx context.Context) (time.Duration, error) {
 	return skew, nil
 }
 
-// Skew is what MeasureClock found last.
+// Skew gives what MeasureClock found last; 0 before the first time.
 func (b *Bus) Skew() time.Duration { return time.Duration(b.skew.Load()) }
 
-// Now is the time that events are stamped with, and deadlines are judged by: this machine's, corrected to the broker's as
-// it was measured last.
+// Now gives the time that events are stamped with and deadlines are judged by: this machine's, corrected by Skew.
 func (b *Bus) Now() time.Time { return b.now().Add(b.Skew()) }
 
-// ClockKnown says that the clocks were compared and are near enough to each other for a decision by the time.
+// ClockKnown says whether a decision may rest on Now: the clocks were compared and are no more than MaxSkew apart.
 func (b *Bus) ClockKnown() bool { return b.measured.Load() && b.Skew().Abs() <= MaxSkew }
 
-// clockEvery is how often a consumer's process compares its clock with the broker's, and the stream with what it has seen;
-// clockFirst is how soon it tries again while it never could.
 const (
-	clockEvery = 30 * time.Second
-	clockFirst = time.Second
+	clockEvery = 30 * time.Second // between two measurements of a process with a consumer
+	clockFirst = time.Second      // between two tries before the first measurement
 )
 
-// watchClock measures now and again until ctx ends.
+// watchClock measures the clock, and looks whether the broker was restored, until ctx ends.
 func (b *Bus) watchClock(ctx context.Context) error {
 	for {
 		if _, err := b.MeasureClock(ctx); err != nil && ctx.Err() == nil {

@@ -11,39 +11,39 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Consumer is how a worker takes its messages: a durable that any number of copies share. Its name and filters are fixed:
-// no setting changes which messages were handled.
+// Consumer is how a worker takes its messages: a durable consumer that any number of copies of the worker share. Its name and
+// filters never depend on settings, so no setting changes which messages were handled.
 type Consumer struct {
-	Worker  string   // whose: the third part of an event's source, the second token of a parked subject
+	Worker  string   // stands in the source of the worker's events and in the subjects of what it parks
 	Name    string   // of the durable
-	Stream  string   // it reads
+	Stream  string   // that it reads
 	Filters []string // subjects
 
-	// Serves gives the terminal of the provider that messages of the shop, by its subject token, are about. An error says
-	// that this copy does not handle them: they go back to the broker for another copy. ErrOtherCopy is when that is how it
-	// is set up; after any other error a message that no copy takes within a while is parked with it. nil serves every
-	// shop, each with a terminal of its own.
+	// Serves gives the terminal of the provider that messages of the shop, by its subject token, are about. With an error this
+	// copy does not handle them, and they go back to the broker for another copy: with ErrOtherCopy for as long as it takes; with
+	// any other error a message that no copy takes within 15 s is parked with that error. nil serves every shop, each with
+	// a terminal of its own.
 	Serves func(shop string) (terminal string, err error)
-	// Has says whether this copy has the credentials of a terminal of a shop that it serves; nil is none but the shop's own.
+	// Has says whether this copy has the credentials of another terminal of a shop that it serves; nil is no other terminal.
 	Has func(shop, terminal string) bool
-	// Probe asks the shop's terminal something harmless; nil without an error is an answer. While a terminal is silent it
-	// is probed, and no delivery is tried. Without it no terminal counts as silent.
+	// Probe asks the shop's terminal something harmless; nil means that it answered. While a terminal is silent it is probed, and
+	// no delivery is tried. If Probe is nil no terminal counts as silent.
 	Probe func(ctx context.Context, shop string) error
 
-	AckWait     time.Duration // how long a copy may be silent before another takes its messages; the bus's at most, and unless given
+	AckWait     time.Duration // how long a copy may be silent before another gets its messages; default and maximum is that of the bus
 	Concurrency int           // handlers at once for one terminal, default 32
-	Attempts    int           // before a failing delivery is parked, default 8
-	Backoff     Backoff       // between them; a pause is never longer than its Most
-	Grace       time.Duration
+	Attempts    int           // of a delivery that ends with Retry before it is parked, default 8
+	Backoff     Backoff       // between them; default is that of the bus. No pause is longer than its Most
+	Grace       time.Duration // that handlers at work have to finish after ctx has ended, default 4 s
 }
 
-// ErrOtherCopy says that messages of a shop are for copies that are set to serve it.
+// ErrOtherCopy says that a shop's messages are for copies of the worker that are set up to serve the shop.
 var ErrOtherCopy = errors.New("another copy serves the shop")
 
 const (
 	ackTimeout = 5 * time.Second
-	// catchUp is how far back a durable begins that is made on a stream with history. What is older was handled, or is
-	// parked; to execute it anew would be a danger, not a help.
+	// catchUp is how far back a durable begins that is made on a stream with history. What is older was handled or is parked:
+	// to handle it anew could pay twice.
 	catchUp = time.Hour
 )
 
@@ -69,7 +69,7 @@ func (b *Bus) withDefaults(c Consumer) Consumer {
 	return c
 }
 
-// config is the durable as it is at the broker: without the messages' bodies, so that any number of them can be leased,
+// consumerConfig gives the durable as it is at the broker: without the messages' bodies, so that any number of them can be leased,
 // and without a bound on how many.
 func (b *Bus) consumerConfig(c Consumer) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
@@ -78,7 +78,7 @@ func (b *Bus) consumerConfig(c Consumer) jetstream.ConsumerConfig {
 	}
 }
 
-// replays is the consumer of what a person has sent back from PARKED to this one.
+// replays gives the consumer of what an operator has sent back from PARKED to this one.
 func (c Consumer) replays() Consumer {
 	r := c
 	r.Name, r.Stream = c.Name+"-replay", events.ParkedStream
@@ -86,8 +86,9 @@ func (c Consumer) replays() Consumer {
 	return r
 }
 
-// receive hands every message to take, which must not block, until ctx ends; what is still in the client's buffer then is
-// handed over too. It binds anew when the broker lost the consumer.
+// receive gives every message to take, which must not block, until ctx ends; what is in the client's buffer then is given too. It
+// binds anew when the broker has lost the consumer. It is no reader of a stream like Scan and Follow: each message is work for one
+// copy, which acknowledges it.
 func (b *Bus) receive(ctx context.Context, c Consumer, take func(jetstream.Msg)) error {
 	for {
 		err := b.receiveOnce(ctx, c, take)
@@ -146,8 +147,8 @@ func (b *Bus) receiveOnce(ctx context.Context, c Consumer, take func(jetstream.M
 	}
 }
 
-// isGone says that the durable is not there any more. The client hears of that only if it waits for messages at the very
-// moment; else its requests are answered by nothing.
+// isGone says whether the durable is not there any more. The broker tells that only to a request that waits for messages at that
+// moment, and answers later requests with nothing.
 func (b *Bus) isGone(ctx context.Context, c Consumer) bool {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -155,7 +156,7 @@ func (b *Bus) isGone(ctx context.Context, c Consumer) bool {
 	return errors.Is(err, jetstream.ErrConsumerNotFound)
 }
 
-// bind finds the durable, or makes it where this process may.
+// bind finds the durable, or makes it if this process may.
 func (b *Bus) bind(ctx context.Context, c Consumer) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*requestTimeout)
 	defer cancel()
@@ -172,14 +173,14 @@ func (b *Bus) bind(ctx context.Context, c Consumer) (jetstream.Consumer, error) 
 	return cons, nil
 }
 
-// older says that a message was there before the durable: a person may have settled what it asks for.
-func (b *Bus) older(d Delivery, c Consumer) bool {
+// precedes says whether the message was stored before the durable was made: an operator may have settled what it asks for.
+func (b *Bus) precedes(d Delivery, c Consumer) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return d.Time.Before(b.created[c.Name])
 }
 
-// ensureConsumer makes the durable, or brings what we own of an existing one up to date.
+// ensureConsumer makes the durable, or brings the settings that are ours up to date.
 func (b *Bus) ensureConsumer(ctx context.Context, c Consumer) (jetstream.Consumer, error) {
 	cfg := b.consumerConfig(c)
 	switch have, err := b.js.Consumer(ctx, c.Stream, c.Name); {

@@ -11,22 +11,22 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Source is what to follow of one stream, and from where: from a sequence, from a time, from the
-// beginning, or from now on.
+// Source is a stream to follow. Without Seq, Since and All it is followed from now on.
 type Source struct {
 	Stream  string
-	Filters []string // subjects; empty takes all
-	Seq     uint64
-	Since   time.Time
-	All     bool
+	Filters []string  // subjects; none is all
+	Seq     uint64    // begins with this sequence
+	Since   time.Time // leaves out what was stored before
+	All     bool      // begins with the first message
 }
 
-// ErrStop is what take returns when it has seen enough.
+// ErrStop is what the take of [Bus.Follow] returns when it needs no more messages.
 var ErrStop = errors.New("enough")
 
-// Follow gives every message of the sources to take, one at a time and each stream's in order, until
-// ctx ends or take returns an error. What is there when it begins is given in the order of time over all sources,
-// and costs publishers no more than [Bus.Scan]. Ready is called once nothing that is published from now on can be missed.
+// Follow gives every message of the sources to take, one at a time and those of each stream in its order, until ctx ends or take
+// returns an error. It returns nil when ctx has ended or the error is ErrStop. The messages that are there when it begins are given
+// in the order of time over all sources, and are read as [Bus.Scan] does. ready, which may be nil, is called once no message that
+// is published from then on can be missed. A consumer that is lost with its broker is replaced; no message is given twice.
 func (b *Bus) Follow(ctx context.Context, sources []Source, ready func(), take func(Entry) error) error {
 	err := b.follow(ctx, sources, ready, take)
 	if errors.Is(err, ErrStop) || ctx.Err() != nil {
@@ -74,7 +74,7 @@ func (b *Bus) follow(ctx context.Context, sources []Source, ready func(), take f
 	return g.Wait()
 }
 
-// merge gives the messages of the scans in the order of time.
+// merge gives the messages of several scans in the order of time.
 func (b *Bus) merge(ctx context.Context, scans []Scan, take func(Entry) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var streams []chan Entry
@@ -133,15 +133,14 @@ func give(ctx context.Context, out chan<- Entry, e Entry) error {
 	}
 }
 
-// quiet is how long a follower may see nothing before it asks whether there is more: its consumer may
-// have died with a broker.
+// quiet is how long a follower waits for a message before it asks whether there is one: its consumer may be lost with a broker.
 const quiet = 2 * time.Second
 
-// follower reads what is new in one source, and goes on where it was when its consumer is gone.
+// follower gives what is new in a source, and goes on where it was when its consumer is gone.
 type follower struct {
 	bus    *Bus
 	source Source
-	next   uint64 // what is before this sequence was given, or need not be
+	next   uint64 // messages before this sequence were given, or are not asked for
 }
 
 func (f *follower) run(ctx context.Context, out chan<- Entry) error {
@@ -155,7 +154,7 @@ func (f *follower) run(ctx context.Context, out chan<- Entry) error {
 }
 
 // live gives what is new until its consumer is gone. The consumer is made first and begins with the next message that will be
-// stored, so that the broker has nothing to look for; then what came since the follower last looked is read as history.
+// stored, so that the broker has to search for nothing; then the messages since next are scanned.
 func (f *follower) live(ctx context.Context, out chan<- Entry) error {
 	stream, err := f.bus.stream(ctx, f.source.Stream)
 	if err != nil {
@@ -190,6 +189,7 @@ func (f *follower) live(ctx context.Context, out chan<- Entry) error {
 	return f.receive(ctx, cons, it, out)
 }
 
+// pass gives a message on, unless that was done.
 func (f *follower) pass(ctx context.Context, out chan<- Entry, e Entry) error {
 	if e.Seq < f.next {
 		return nil
@@ -201,7 +201,7 @@ func (f *follower) pass(ctx context.Context, out chan<- Entry, e Entry) error {
 	return nil
 }
 
-// receive gives what the consumer delivers, until something of it is missing.
+// receive gives what the consumer delivers, until a message is missing.
 func (f *follower) receive(ctx context.Context, cons jetstream.Consumer, it jetstream.MessagesContext, out chan<- Entry) error {
 	for delivered := uint64(0); ; {
 		m, err := next(ctx, it, quiet)
@@ -209,7 +209,7 @@ func (f *follower) receive(ctx context.Context, cons jetstream.Consumer, it jets
 			return nil
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			if err := check(ctx, cons, delivered); err != nil {
+			if err := checkComplete(ctx, cons, delivered); err != nil {
 				return err
 			}
 			continue
@@ -230,8 +230,8 @@ func (f *follower) receive(ctx context.Context, cons jetstream.Consumer, it jets
 	}
 }
 
-// check says whether the consumer is still there and has nothing more to give.
-func check(ctx context.Context, cons jetstream.Consumer, delivered uint64) error {
+// checkComplete gives an error when the consumer is gone, or has more than what came here.
+func checkComplete(ctx context.Context, cons jetstream.Consumer, delivered uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	info, err := cons.Info(ctx)

@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"time"
 )
 
-// servedElsewhere is how long a copy that does not serve a message's shop gives it back for another that does.
+// servedElsewhere is how long a copy that lacks credentials for a message gives it back for another copy.
 const servedElsewhere = 15 * time.Second
 
-// notServed leaves the message to a copy that serves its shop. When there seems to be none although it is not set up that
-// way, it is parked.
+// notServed gives a message back whose shop this copy does not serve.
 func (w *work) notServed(l *Lease, shop string, why error) {
 	if errors.Is(why, ErrOtherCopy) {
 		pause, _ := w.strangePause(l.seq)
@@ -23,11 +21,11 @@ func (w *work) notServed(l *Lease, shop string, why error) {
 	w.leave(l, shop, "", why)
 }
 
-// leave gives a message back for a copy that has the credentials that this one lacks: of the shop, or of one terminal of it. It
-// is parked when it was seen here for long enough and no copy says to have them.
+// leave gives a message back for a copy that has the credentials that this one lacks: of the shop, or of one terminal of it. The
+// message is parked when this copy saw it first servedElsewhere ago, and no copy answers that it has them.
 func (w *work) leave(l *Lease, shop, terminal string, why error) {
 	pause, seen := w.strangePause(l.seq)
-	if seen < servedElsewhere || l.replay || w.served.elsewhere(w.inHand, shop, terminal) {
+	if seen < servedElsewhere || l.replay || w.serving.elsewhere(w.inHand, shop, terminal) {
 		l.GiveBack(pause)
 		return
 	}
@@ -41,16 +39,16 @@ func (w *work) leave(l *Lease, shop, terminal string, why error) {
 	w.strange.Forget(l.seq)
 }
 
-// strangePause is how long the message is left to other copies, and how long ago this one first saw it.
+// strangePause gives how long the message is left to other copies, and how long ago this copy saw it first.
 func (w *work) strangePause(seq uint64) (pause, seen time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.strange.Leave(seq, time.Now())
 }
 
-// overflow is how long what is too much to keep leased stays at the broker: some pauses of the longest kind when its
-// terminal is silent, a part of one else, and longer when there is so much that comes and goes that the broker would be busy
-// with it. The broker looks through all that waits whenever a pause ends, so pauses of many messages end together, in groups.
+// overflow gives how long a message that is too much to keep leased stays at the broker: the longest pause of the backoff or more
+// when its terminal is silent, else a part of it, and longer when so many messages come and go that the broker would be busy with
+// them. The broker looks through all that waits whenever a pause ends, so the pauses of many messages end together, in groups.
 func (w *work) overflow(t *terminal) time.Duration {
 	group := max(w.spec.Backoff.Most/30, time.Millisecond)
 	least, groups := group, 4
@@ -65,10 +63,10 @@ func (w *work) overflow(t *terminal) time.Duration {
 	return end.Truncate(group).Add(group).Sub(now)
 }
 
-// comeBackPerSecond is about how many messages a second may come again because they were too many.
+// comeBackPerSecond is about how many messages a second may come back that were too much to keep leased.
 const comeBackPerSecond = 4000
 
-// recent counts what happened lately: each counts less and less within half a minute.
+// recent counts events of the last half minute: the older an event, the less it counts.
 type recent struct {
 	n  float64
 	at time.Time
@@ -78,27 +76,4 @@ func (r *recent) note(now time.Time) float64 {
 	r.n = r.n*math.Exp(-now.Sub(r.at).Seconds()/30) + 1
 	r.at = now
 	return r.n
-}
-
-// token is the n-th token of a subject, from 0; "" when there are fewer.
-func token(subject string, n int) string {
-	for range n {
-		i := strings.IndexByte(subject, '.')
-		if i < 0 {
-			return ""
-		}
-		subject = subject[i+1:]
-	}
-	t, _, _ := strings.Cut(subject, ".")
-	return t
-}
-
-// keyOf is a subject without its event: what names the order or invoice.
-func keyOf(subject string) string {
-	for i := len(subject) - 1; i > 0; i-- {
-		if subject[i] == '.' {
-			return subject[:i]
-		}
-	}
-	return subject
 }

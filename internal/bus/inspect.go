@@ -10,7 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// IsMissing says that a stream or a consumer is not there: no worker has run on this broker yet, or it was removed.
+// IsMissing says whether an error is that a stream or a consumer is not there: no worker has run on this broker yet, or it was
+// removed.
 func IsMissing(err error) bool {
 	return errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound)
 }
@@ -21,7 +22,7 @@ type Account struct {
 	Limit int64 // 0 or less is none
 }
 
-// Account asks the broker for the use of the account. Only operators may ask: other users get no answer until ctx ends.
+// Account asks the broker how much storage the account uses. A user who may not ask gets no answer until ctx ends.
 func (b *Bus) Account(ctx context.Context) (Account, error) {
 	info, err := b.js.AccountInfo(ctx)
 	if err != nil {
@@ -30,7 +31,7 @@ func (b *Bus) Account(ctx context.Context) (Account, error) {
 	return Account{info.Store, info.Limits.MaxStore}, nil
 }
 
-// StreamState is what the broker says of one of [Streams].
+// StreamState is what the broker says of one of [Streams], and how that differs from what it is to be.
 type StreamState struct {
 	Name        string
 	Missing     bool     // it is not there: EnsureStreams makes it
@@ -44,8 +45,7 @@ type StreamState struct {
 	Time                  time.Time // the broker's clock when it answered
 }
 
-// StreamState asks the broker for one of [Streams] and compares it with what it is to be. It changes nothing. A stream that is
-// not there is no error.
+// StreamState asks the broker for one of [Streams]. It changes nothing. That the stream is not there is no error.
 func (b *Bus) StreamState(ctx context.Context, name string) (StreamState, error) {
 	st := StreamState{Name: name}
 	for _, want := range Streams(b.cfg.Replicas) {
@@ -65,7 +65,7 @@ func (b *Bus) StreamState(ctx context.Context, name string) (StreamState, error)
 	return st, fmt.Errorf("%s is no stream of seqrflow's", name)
 }
 
-// differences names the settings of a stream that are not as wanted, also those of an operator that remove messages.
+// differences names the settings of a stream that are not as wanted, also those of an operator by which messages are removed.
 func differences(want, got jetstream.StreamConfig) []string {
 	var out []string
 	for _, d := range []struct {
@@ -86,11 +86,11 @@ func differences(want, got jetstream.StreamConfig) []string {
 
 // ConsumerState is how far the copies of a worker have come with one of its consumers.
 type ConsumerState struct {
-	Asking  int    // requests for messages that wait at the broker: 0 means that no copy runs
-	Waiting uint64 // messages that were not delivered yet, or not acknowledged
+	Asking  int    // requests for messages that wait at the broker; 0 means that no copy runs
+	Waiting uint64 // messages that were not delivered yet, or are not acknowledged
 }
 
-// ConsumerState asks the broker for a consumer. The error of one that was never made is told by [IsMissing].
+// ConsumerState asks the broker for a consumer. [IsMissing] tells the error of one that is not there.
 func (b *Bus) ConsumerState(ctx context.Context, c Consumer) (ConsumerState, error) {
 	cons, err := b.js.Consumer(ctx, c.Stream, c.Name)
 	if err != nil {

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Loaded is an invoice with its place in the stream; Seq 0 is an invoice of which nothing is recorded.
+// Loaded is an invoice with its place on INVOICES. Seq is 0 when there is no message of it.
 type Loaded struct {
 	events.Invoice
 	Key     events.Key
@@ -22,12 +21,12 @@ type Loaded struct {
 	eventID string // of the event that Invoice is of
 }
 
-// Known says whether anything is recorded of the invoice.
+// Known says whether an event of the invoice is recorded.
 func (l Loaded) Known() bool { return l.State != "" }
 
-// Load gives the invoice as its last event has it. A message under its subjects that no worker of ours can have written is
-// passed over, parked and counted; its sequence still is the one to append after. An event of a newer major version is an
-// error: it is left to newer workers.
+// Load gives the invoice as its last event has it. A message under its subjects that no worker can have written is passed over,
+// parked and counted; its sequence still is the one to append after. The error is events.ErrNewerVersion for an event of a newer
+// major version: the invoice is left to newer workers.
 func (b *Bus) Load(ctx context.Context, k events.Key) (Loaded, error) {
 	l := Loaded{Key: k}
 	last, err := b.last(ctx, events.InvoicesStream, k.All())
@@ -49,8 +48,8 @@ func (b *Bus) Load(ctx context.Context, k events.Key) (Loaded, error) {
 	return l, b.newestValid(ctx, &l)
 }
 
-// LastEventSeq is the sequence of the last event of that name of an invoice that a worker of ours can have written; 0 when
-// there is none.
+// LastEventSeq gives the sequence of the invoice's last event of that name, 0 when there is none. A message that no worker can have
+// written does not count.
 func (b *Bus) LastEventSeq(ctx context.Context, k events.Key, e events.Name) (uint64, error) {
 	last, err := b.last(ctx, events.InvoicesStream, k.Subject(e))
 	if err != nil || last.Seq == 0 {
@@ -73,8 +72,8 @@ func isForeign(e Entry) bool {
 	return errors.Is(err, events.ErrForeignEvent)
 }
 
-// newestValid finds the last event of ours among those of an invoice, and parks what is not ours. That it cannot be parked
-// keeps nobody from the invoice.
+// newestValid finds the last event of an invoice that a worker can have written, and parks the messages that none can have written.
+// That they cannot be parked is no reason not to go on with the invoice.
 func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
 	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, Filters: []string{l.Key.All()}, ByRequest: true}, func(m Entry) error {
 		inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
@@ -91,28 +90,21 @@ func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
 	return err
 }
 
-// DecodeInvoice reads the invoice out of an event of INVOICES that is known to be ours.
+// DecodeInvoice reads the invoice out of an event of INVOICES. It does not check whether a worker can have written the event.
 func DecodeInvoice(body []byte) (events.Invoice, error) {
-	var e events.Envelope
-	if err := json.Unmarshal(body, &e); err != nil {
-		return events.Invoice{}, fmt.Errorf("invoice event: %w", err)
-	}
-	var inv events.Invoice
-	if err := json.Unmarshal(e.Data, &inv); err != nil {
-		return events.Invoice{}, fmt.Errorf("invoice event %s: data: %w", e.ID, err)
-	}
-	return inv, nil
+	inv, _, err := dataOf[events.Invoice](body)
+	return inv, err
 }
 
-// GapHeader of an event says, in seconds, what its change's secondsWithoutAnswer does: whoever reads headers only sees which
-// payments may have been reversed.
+// GapHeader is the header of an event that has the change's secondsWithoutAnswer, in seconds: so a scan without bodies finds the
+// payments that may have been reversed.
 const GapHeader = "Seqrflow-Seconds-Without-Answer"
 
-// Decide gives the invoice after the event, or ErrNothing. It must be pure: it is asked again when
-// another event came in between.
+// Decide gives the invoice after the event that is to be recorded, or ErrNothing. It must be pure: it is called again when another
+// event came first.
 type Decide func(events.Invoice) (events.Invoice, error)
 
-// IfAllowed is the decision, with nothing to record where the table of states does not allow it: the state has moved on.
+// IfAllowed gives a decision that is ErrNothing where the table of states does not allow what next decides: the state has moved on.
 func IfAllowed(next Decide) Decide {
 	return func(inv events.Invoice) (events.Invoice, error) {
 		after, err := next(inv)
@@ -123,7 +115,7 @@ func IfAllowed(next Decide) Decide {
 	}
 }
 
-// EventSize is how many bytes the event of an invoice has when the worker records it.
+// EventSize gives the size in bytes of the event that the worker records when next is the invoice after it.
 func EventSize(worker string, next events.Invoice) (int, error) {
 	e, err := invoiceEvent(worker, next, nuid.Next())
 	if err != nil {
@@ -138,8 +130,9 @@ func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelop
 	return events.NewEnvelope(id, events.SourceOf(events.Actor(worker)), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
 }
 
-// Update records one event of an invoice: load, decide, append, and again on a conflict. It returns
-// the invoice after the event, or as it is when there was nothing to record.
+// Update records one event of an invoice: it loads, decides, appends, and does so again when another writer comes first. It returns
+// the invoice after the event, or as it is when there is nothing to record. The event must be one that the table of states lets
+// the worker record. While the broker does not answer it tries for one minute, and no longer than ctx.
 func (b *Bus) Update(ctx context.Context, worker string, k events.Key, decide Decide) (events.Invoice, error) {
 	l, err := b.Load(ctx, k)
 	if err != nil {
@@ -148,7 +141,7 @@ func (b *Bus) Update(ctx context.Context, worker string, k events.Key, decide De
 	return b.UpdateFrom(ctx, worker, l, decide)
 }
 
-// UpdateFrom is Update from an invoice that is already loaded.
+// UpdateFrom is Update of an invoice that is loaded already.
 func (b *Bus) UpdateFrom(ctx context.Context, worker string, l Loaded, decide Decide) (events.Invoice, error) {
 	return updater[events.Invoice]{
 		name: l.Key.String(), conflict: func() { b.metrics.conflicts.WithLabelValues(worker).Inc() },
@@ -203,7 +196,7 @@ func (b *Bus) logChange(worker string, k events.Key, c events.Change) {
 
 type traceKey struct{}
 
-// WithTrace gives the W3C trace context to every event appended under ctx.
+// WithTrace gives a context under which every event that is appended carries the W3C trace context.
 func WithTrace(ctx context.Context, traceparent string) context.Context {
 	if traceparent == "" {
 		return ctx

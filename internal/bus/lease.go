@@ -12,31 +12,32 @@ import (
 )
 
 // Lease is a delivery that this copy keeps unacknowledged for as long as its work takes. The bus tells the broker within
-// each AckWait that it is still worked on. One of Done, GiveBack or Park ends it. A copy that dies, stands still or is cut off
-// loses it to another, and a lease that was lost stays lost: none of the three says anything to the broker then.
+// each AckWait that the message is still worked on. Done, GiveBack, Park or Drop ends the lease. A copy that dies, stands still or is
+// cut off loses it to another copy, and a lease that was lost stays lost: none of these says anything to the broker then. It is
+// safe for concurrent use.
 type Lease struct {
 	Delivery
 	keeper *keeper
-	seq    uint64 // of the message itself, or of the wish to replay one
+	seq    uint64 // of the message as the consumer delivers it: for a replay that of the record on PARKED
 	slot   int
 	replay bool
 	msg    atomic.Pointer[jetstream.Msg] // the newest delivery of the message
-	told   atomic.Pointer[time.Time]     // when the broker was told, by the last time that it is known to have heard
-	over   atomic.Bool                   // it was lost
+	told   atomic.Pointer[time.Time]     // when the newest heartbeat was sent that the broker is known to have
+	over   atomic.Bool                   // the lease was lost
 	ended  atomic.Bool
 }
 
-// beats is how often the broker is told within AckWait that a message is being worked on.
+// beats is how many heartbeats of each lease are sent within AckWait.
 const beats = 3
 
-// keeperSlots is in how many portions one round of heartbeats is sent.
+// keeperSlots is the number of portions in which one round of heartbeats is sent.
 const keeperSlots = 20
 
 // keeper sends the heartbeats of all leases of one consumer.
 type keeper struct {
 	bus     *Bus
 	spec    Consumer
-	replays bool // its messages are wishes to replay what was parked
+	replays bool // the messages are records of PARKED that have something replayed
 
 	mu    sync.Mutex
 	held  map[uint64]*Lease // by the consumer's stream sequence
@@ -54,8 +55,8 @@ func newKeeper(b *Bus, c Consumer, replays bool) *keeper {
 	return k
 }
 
-// lease takes a delivery over. It is nil once ctx has ended, and for a message that is held already because the broker gave
-// it out again: then the newer delivery is kept under the lease that exists.
+// lease makes a lease of a delivery. It is nil once ctx has ended, and for a message that has a lease already, because the broker
+// delivered it again: then the newer delivery is kept under that lease.
 func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 	if ctx.Err() != nil {
 		_ = m.Nak()
@@ -69,7 +70,7 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	if l := k.held[d.Seq]; l != nil && l.lost() {
+	if l := k.held[d.Seq]; l != nil && l.Lost() {
 		k.remove(l) // the new delivery is a lease of its own
 	} else if l != nil {
 		l.msg.Store(&m)
@@ -84,6 +85,7 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 	return l
 }
 
+// forget ends the lease; false means that it had ended before.
 func (k *keeper) forget(l *Lease) bool {
 	if l.ended.Swap(true) {
 		return false
@@ -94,7 +96,7 @@ func (k *keeper) forget(l *Lease) bool {
 	return true
 }
 
-// remove is called with mu held.
+// remove ends the lease. It is called with mu held.
 func (k *keeper) remove(l *Lease) {
 	l.ended.Store(true)
 	if k.held[l.seq] == l {
@@ -118,13 +120,13 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// beat tells the broker of one portion of the leases. Those that were lost are told of no more: the broker would take it for
-// the word of the copy that has them now, and keep them for that one even when it is dead.
+// beat sends the heartbeats of one portion of the leases, but of none that was lost: the broker would take it for a heartbeat of
+// the copy that has the message now, and keep the message for that copy even when it is dead.
 func (k *keeper) beat(ctx context.Context) {
 	k.mu.Lock()
 	due := make([]*Lease, 0, len(k.slots[k.at]))
 	for l := range k.slots[k.at] {
-		if l.lost() {
+		if l.Lost() {
 			k.remove(l)
 		} else {
 			due = append(due, l)
@@ -137,15 +139,15 @@ func (k *keeper) beat(ctx context.Context) {
 	}
 }
 
-// tell sends a heartbeat for each lease. That the connection takes it proves nothing: a broker that cannot be
-// reached is noticed seconds later. So the last of them is a request, and all count, from when they were sent, once the
-// broker has answered it: it has had those before by then.
+// tell sends a heartbeat of each lease. That the connection takes it proves nothing: it is noticed only seconds later that a broker
+// cannot be reached. So the last heartbeat is a request. Once the broker has answered it, it has had those before too, and all
+// count from when they were sent.
 func (k *keeper) tell(ctx context.Context, due []*Lease) {
 	sent, msgs := time.Now(), make([]*jetstream.Msg, len(due))
 	for i, l := range due {
 		msgs[i] = l.msg.Load()
 		if i < len(due)-1 {
-			_ = (*msgs[i]).InProgress() // without an answer to the last none of them counts
+			_ = (*msgs[i]).InProgress() // without an answer to the last heartbeat none of them counts
 		}
 	}
 	last := *msgs[len(due)-1]
@@ -156,20 +158,20 @@ func (k *keeper) tell(ctx context.Context, due []*Lease) {
 			return
 		}
 		for i, l := range due {
-			if l.msg.Load() == msgs[i] && !l.lost() {
+			if l.msg.Load() == msgs[i] && !l.Lost() {
 				l.told.Store(&sent)
 			}
 		}
 	})
 }
 
-// progress says that a message is being worked on.
+// progress is the body of a heartbeat.
 var progress = []byte("+WPI")
 
-// lost says that the broker may have given the message to another copy, because it has not heard of it for so long, or that the lease has ended. It stays
-// so; the message may come to this copy again, as another lease. Both clocks count: one of them may stand still while the machine
-// sleeps, the other may be set back.
-func (l *Lease) lost() bool {
+// Lost says whether the lease has ended, or the broker may have given the message to another copy because it has had no heartbeat
+// for nine tenths of AckWait. A lease that was lost stays lost; the message may come to this copy again, under another lease.
+func (l *Lease) Lost() bool {
+	// Both readings of the clock count: the monotonic one may stand still while the machine sleeps, the other may be set back.
 	told, now, most := *l.told.Load(), time.Now(), l.keeper.spec.AckWait*9/10
 	if now.Sub(told) > most || now.Round(0).Sub(told.Round(0)) > most {
 		l.over.Store(true)
@@ -177,36 +179,34 @@ func (l *Lease) lost() bool {
 	return l.over.Load() || l.ended.Load()
 }
 
-// Lost says that the lease is over: another copy may have the message.
-func (l *Lease) Lost() bool { return l.lost() }
-
-// Done acknowledges the message and waits for the broker's confirmation. Without it the message comes again.
+// Done ends the lease: it acknowledges the message and waits up to 5 s for the broker's confirmation. Without that the message
+// comes again.
 func (l *Lease) Done(ctx context.Context) {
 	if l.end() {
 		l.keeper.bus.acknowledge(ctx, *l.msg.Load())
 	}
 }
 
-// GiveBack lets another copy have the message after a pause; none is at once.
+// GiveBack ends the lease: the broker delivers the message again, to whichever copy asks, after the pause; 0 is at once.
 func (l *Lease) GiveBack(after time.Duration) {
 	if l.end() {
 		_ = (*l.msg.Load()).NakWithDelay(after)
 	}
 }
 
-// end ends the lease; false means that it was over already, so that this copy has no say.
+// end ends the lease; false means that it was lost or had ended before, so that this copy may say nothing to the broker.
 func (l *Lease) end() bool {
-	lost := l.lost()
+	lost := l.Lost()
 	return l.keeper.forget(l) && !lost
 }
 
-// Drop ends the lease without a word to the broker.
+// Drop ends the lease and says nothing to the broker, which delivers the message again after AckWait.
 func (l *Lease) Drop() { l.keeper.forget(l) }
 
-// Park keeps the message on PARKED with the reason. When that fails the lease goes on. Of a lease that was lost nothing is
-// parked: the copy that has the message decides.
+// Park ends the lease: it keeps the message on PARKED with the reason, and acknowledges it. If it cannot be kept there, the lease
+// goes on and the error says why. If the lease was lost nothing is parked: the copy that has the message decides.
 func (l *Lease) Park(ctx context.Context, attempts int, reason error) error {
-	if l.lost() {
+	if l.Lost() {
 		l.Drop()
 		return nil
 	}
@@ -217,9 +217,10 @@ func (l *Lease) Park(ctx context.Context, attempts int, reason error) error {
 	return nil
 }
 
-// Lease gives every message of the consumer to take, which must not block, until ctx ends; a message that comes after
-// that goes back to the broker. take owns the lease from then on. A replayed message is leased too: its Delivery is that
-// of the message that was parked. stop is called when no message comes any more; leases are kept alive until it returns.
+// Lease gives a lease of every message of the consumer to take, which must not block, until ctx ends; a message that comes after
+// that goes back to the broker. take may be called concurrently, and has to see that the lease is ended. A replayed message is
+// leased too: its Delivery is that of the message that was parked. stop is called when no message comes any more, and has to end what
+// leases are left: heartbeats go on until it returns. The error is of the broker and will not pass by itself.
 func (b *Bus) Lease(ctx context.Context, c Consumer, take func(*Lease), stop func()) error {
 	c = b.withDefaults(c)
 	b.metrics.counts(c.Worker)
@@ -228,7 +229,7 @@ func (b *Bus) Lease(ctx context.Context, c Consumer, take func(*Lease), stop fun
 			take(l)
 			return
 		}
-		go func() { // a person's wish, rare: the message that was parked has to be fetched
+		go func() { // rare: the message that was parked has to be fetched
 			switch err := l.fetch(ctx); {
 			case errors.Is(err, errNotOurs):
 				l.Done(context.WithoutCancel(ctx))
@@ -245,8 +246,8 @@ func (b *Bus) Lease(ctx context.Context, c Consumer, take func(*Lease), stop fun
 // leaseBatch is how many messages are asked for at once; they come without bodies.
 const leaseBatch = 1000
 
-// consume gives a lease of each of the consumer's messages, and of those that a person has sent back to it, to arrive, until ctx
-// ends, then calls stop. Heartbeats go on until that returns.
+// consume gives a lease of each of the consumer's messages, and of each replayed one, to arrive, until ctx ends, then calls stop.
+// Heartbeats go on until that returns.
 func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Context, *Lease), stop func()) error {
 	alive, end := context.WithCancel(context.WithoutCancel(ctx))
 	var keepers sync.WaitGroup
@@ -265,14 +266,14 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 			})
 		})
 	}
-	g.Go(func() error { return b.advised(gctx, c) })
+	g.Go(func() error { return b.parkGivenUp(gctx, c) })
 	err := g.Wait()
 	stop()
 	return err
 }
 
-// fetch completes the delivery: its body, or the message that was parked in the place of the wish to replay it. The error is
-// errNotOurs for a record that is no wish for this consumer.
+// fetch completes the delivery: with its body, or, for a record of PARKED that has a message replayed, by that message. The error is
+// errNotOurs for another record.
 func (l *Lease) fetch(ctx context.Context) (err error) {
 	b := l.keeper.bus
 	if err = b.body(ctx, &l.Delivery); err == nil && l.replay {

@@ -65,9 +65,9 @@ func (m *metrics) handled(worker string, o Outcome, d time.Duration) {
 	m.seconds.WithLabelValues(worker).Observe(d.Seconds())
 }
 
-// begin makes the worker's counters, at 0: one that is only there after the first failure shows no rise. What it gives
-// remembers the deliveries that are not finished, until end.
-func (m *metrics) begin(worker string) *troubles {
+// begin makes the worker's counters, at 0: a counter that is only there after the first failure shows no rise. It gives what
+// remembers the worker's deliveries that are not finished, until end.
+func (m *metrics) begin(worker string) *unfinished {
 	for _, outcome := range append(Reasons(), string(done), string(park), string(dropped)) {
 		m.outcomes.WithLabelValues(worker, outcome)
 	}
@@ -76,10 +76,10 @@ func (m *metrics) begin(worker string) *troubles {
 	return m.stuck.begin(worker)
 }
 
-// counts makes the counters at 0 that every worker has, also one that handles no deliveries by outcomes.
+// counts makes the counters, at 0, that a worker has also when it uses [Bus.Lease].
 func (m *metrics) counts(worker string) {
 	m.parked.WithLabelValues(worker)
 	m.conflicts.WithLabelValues(worker)
 }
 
-func (m *metrics) end(t *troubles) { m.stuck.end(t) }
+func (m *metrics) end(u *unfinished) { m.stuck.end(u) }

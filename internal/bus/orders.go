@@ -10,8 +10,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// PublishOrder puts one order event on ORDERS as a structured CloudEvent. The id makes it idempotent
-// for a moment; the workers are idempotent for ever.
+// PublishOrder stores an order event on ORDERS, as a structured CloudEvent with this id and source. The broker stores an id once
+// within 100 ms; that an order comes twice is for the workers to see.
 func (b *Bus) PublishOrder(ctx context.Context, source, shop, order, id string, name events.OrderName, data any) error {
 	e, err := events.NewEnvelope(id, source, "order."+string(name), shop+"/"+order, b.Now(), data)
 	if err != nil {
@@ -21,19 +21,19 @@ func (b *Bus) PublishOrder(ctx context.Context, source, shop, order, id string, 
 	return b.publishEvent(ctx, events.OrderSubject(shop, order, name), nats.Header{}, e)
 }
 
-// OrderMessages gives every event of that name of an order, oldest first. There are few.
+// OrderMessages gives every event of that name of an order, oldest first.
 func (b *Bus) OrderMessages(ctx context.Context, shop, order string, name events.OrderName) ([]Entry, error) {
 	return b.few(ctx, events.OrdersStream, events.OrderSubject(shop, order, name))
 }
 
-// Try is one invoice that an order is to be paid by, by the ids that the shop gave.
+// Try is one invoice by which an order is to be paid, under the ids that the shop gave.
 type Try struct{ Shop, InvoiceID string }
 
-// Key of the invoice.
+// Key gives the invoice.
 func (t Try) Key() events.Key { return events.KeyOf(t.Shop, t.InvoiceID) }
 
-// Tries are the invoices that an order is to be paid by: one for each invoiceId that it was placed under before the given
-// sequence of ORDERS, the first under the order's own id.
+// Tries gives the invoices by which an order is to be paid: first the one under the order's own id, then one for each other invoiceId
+// under which the order was placed before this sequence of ORDERS.
 func (b *Bus) Tries(ctx context.Context, shop, order string, before uint64) ([]Try, error) {
 	placed, err := b.OrderMessages(ctx, shop, order, events.Placed)
 	if err != nil {
@@ -52,7 +52,8 @@ func (b *Bus) Tries(ctx context.Context, shop, order string, before uint64) ([]T
 	return tries, nil
 }
 
-// Canceled are the invoices that a cancellation is about: the one that it names, or all tries of the order so far.
+// Canceled gives the invoices that the cancellation of this sequence on ORDERS is about: the one that it names, or all tries of the
+// order before it.
 func (b *Bus) Canceled(ctx context.Context, c events.Cancellation, seq uint64) ([]Try, error) {
 	if c.InvoiceID != "" {
 		return []Try{{c.Shop, c.InvoiceID}}, nil
@@ -60,7 +61,7 @@ func (b *Bus) Canceled(ctx context.Context, c events.Cancellation, seq uint64) (
 	return b.Tries(ctx, c.Shop, c.OrderID, seq)
 }
 
-// PublishRaw puts a body on a subject of a stream and waits until it is stored.
+// PublishRaw stores a body on a subject of a stream; id is its message id, "" for none. It repeats as Update does.
 func (b *Bus) PublishRaw(ctx context.Context, subject, id string, body []byte) error {
 	m := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{}}
 	var opts []jetstream.PublishOpt
@@ -70,7 +71,7 @@ func (b *Bus) PublishRaw(ctx context.Context, subject, id string, body []byte) e
 	return b.publish(ctx, m, opts...)
 }
 
-// PublishOnce puts a body on a subject of a stream with one try. A failure of it does not count as one of this process's work.
+// PublishOnce stores a body on a subject of a stream, with one try. That it fails does not make the process unready.
 func (b *Bus) PublishOnce(ctx context.Context, subject string, body []byte) error {
 	_, err := b.js.Publish(ctx, subject, body)
 	return err

@@ -9,7 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 )
 
-// Outcome is what became of a delivery. The bus acts on it; a handler never acknowledges by itself.
+// Outcome is what became of a delivery: a handler returns it, and the bus acts on it.
 type Outcome struct {
 	kind  kind
 	err   error
@@ -17,7 +17,7 @@ type Outcome struct {
 	asked bool // the provider was asked, and answered
 	waits bool // nothing failed: something else has to happen first
 
-	terminal string // whose credentials this copy lacks
+	terminal string // of which this copy lacks the credentials
 }
 
 type kind string
@@ -28,7 +28,7 @@ const (
 	snooze  kind = "snooze"
 	silent  kind = "unanswered"
 	park    kind = "park"
-	dropped kind = "dropped" // the lease was lost before a handler had it
+	dropped kind = "dropped" // the lease was lost
 
 	elsewhere kind = "elsewhere"
 )
@@ -36,45 +36,48 @@ const (
 // Done is the outcome of a delivery that needs nothing more.
 var Done = Outcome{kind: done}
 
-// Dropped is the outcome of a delivery that another copy may have: see [Delivery.Lost]. Nothing is told to the broker.
+// Dropped is the outcome of a delivery that another copy may have: see [Delivery.Lost]. The broker is told nothing.
 var Dropped = Outcome{kind: dropped}
 
-// Retry the delivery after the worker's backoff; after its last attempt it is parked with err.
+// Retry is the outcome of a delivery that failed: it comes again after the worker's backoff, and is parked with err after the
+// consumer's Attempts.
 func Retry(err error) Outcome { return Outcome{kind: retry, err: err} }
 
-// Wait until something else has happened, such as the payment: nothing has failed. The delivery comes again after a pause
-// that grows with its age, any number of times, and never parks.
+// Wait is the outcome of a delivery that can do nothing until something else has happened, such as the payment: nothing has failed.
+// The delivery comes again after a quarter of its age, within the limits of the backoff, any number of times, and is never parked.
 func Wait(what string) Outcome { return SnoozeFor(0, errors.New(what)) }
 
-// SnoozeFor is Wait with a pause of its own; 0 is the usual one.
+// SnoozeFor is Wait with another pause, no longer than the backoff's Most; 0 is the pause of Wait.
 func SnoozeFor(d time.Duration, why error) Outcome {
 	return Outcome{kind: snooze, waits: true, err: why, after: d}
 }
 
-// Snooze the delivery because the broker failed, or, with Asked, because the provider is busy: it comes again as with Wait.
+// Snooze is the outcome of a delivery for which the broker failed, or, with Asked, for which the provider is busy: it comes again as
+// with Wait.
 func Snooze(why error) Outcome { return Outcome{kind: snooze, err: why} }
 
-// Elsewhere is the outcome of a delivery that needs the credentials of a terminal which this copy lacks: another copy gets it,
-// and it is parked with err when none has them.
+// Elsewhere is the outcome of a delivery that needs the credentials of a terminal which this copy lacks: another copy gets it, and it
+// is parked with err when no copy has them.
 func Elsewhere(terminal string, err error) Outcome {
 	return Outcome{kind: elsewhere, err: err, terminal: terminal}
 }
 
-// Unanswered is the outcome when the provider gave no answer: the delivery waits as in Snooze, and after some of them in a
-// row its terminal is probed before anything else of it is tried.
+// Unanswered is the outcome of a delivery to which the provider gave no answer: it comes again as with Wait. After three of them in a
+// row the terminal counts as silent: it is probed, and no delivery of it is tried until it answers.
 func Unanswered(err error) Outcome { return Outcome{kind: silent, err: err} }
 
-// Asked notes that the provider answered, whatever it said: its terminal may be asked for more at once.
+// Asked gives the outcome with the note that the provider answered, whatever it said: more calls of its terminal may be under way at
+// once.
 func (o Outcome) Asked() Outcome {
 	o.asked = true
 	return o
 }
 
-// ranks says which of two outcomes a delivery has that asked for two things: it comes again until neither waits, and only
-// then a person has to see what is left.
+// ranks says which outcome a delivery has that asked for two things, the higher one: it comes again until neither waits, and is
+// parked only then.
 var ranks = map[kind]int{done: 0, park: 1, elsewhere: 2, retry: 3, snooze: 4, silent: 5, dropped: 6}
 
-// And is the outcome of a delivery that asked for two things, of which one ended as o and the other as p.
+// And gives the outcome of a delivery that asked for two things, of which one ended as o and the other as p.
 func (o Outcome) And(p Outcome) Outcome {
 	asked := o.asked || p.asked
 	if ranks[p.kind] > ranks[o.kind] || p.kind == o.kind && p.after > 0 && (o.after == 0 || p.after < o.after) {
@@ -84,7 +87,7 @@ func (o Outcome) And(p Outcome) Outcome {
 	return o
 }
 
-// label of the outcome in metrics and logs: done, park, dropped, or why the delivery comes again.
+// label gives the outcome's name in metrics and logs: done, park, dropped, or the reason why the delivery comes again.
 func (o Outcome) label() string {
 	switch {
 	case o.kind == silent:
@@ -103,6 +106,7 @@ func (o Outcome) label() string {
 	return string(o.kind)
 }
 
+// answer gives what the outcome says about the terminal.
 func (o Outcome) answer() answer {
 	switch {
 	case o.kind == silent:
@@ -113,19 +117,24 @@ func (o Outcome) answer() answer {
 	return noCall
 }
 
-// Park keeps the delivery on PARKED, with the reason, for a person to see.
+// Park is the outcome of a delivery that no repetition helps: it is kept on PARKED, with the reason, for a person to see.
 func Park(reason error) Outcome { return Outcome{kind: park, err: reason} }
 
-// Err is why the delivery is not done.
+// Err gives the reason why the delivery is not done; nil for Done.
 func (o Outcome) Err() error { return o.err }
 
-// IsDone, IsParked and Waits tell outcomes apart in tests and metrics.
-func (o Outcome) IsDone() bool   { return o.kind == done }
+// IsDone says whether the delivery needs nothing more.
+func (o Outcome) IsDone() bool { return o.kind == done }
+
+// IsParked says whether the delivery is parked.
 func (o Outcome) IsParked() bool { return o.kind == park }
+
+// Waits says whether the delivery comes again, to this or another copy.
 func (o Outcome) Waits() bool {
 	return o.kind == snooze || o.kind == silent || o.kind == retry || o.kind == dropped
 }
 
+// String gives the kind of the outcome and the reason.
 func (o Outcome) String() string {
 	if o.err == nil {
 		return string(o.kind)
@@ -133,7 +142,7 @@ func (o Outcome) String() string {
 	return string(o.kind) + ": " + o.err.Error()
 }
 
-// Recorded is the outcome of an Update: done, or again when the broker could not be reached.
+// Recorded gives the outcome of a delivery whose last step was to record something: Done, or Snooze with the error.
 func Recorded(err error) Outcome {
 	if err != nil {
 		return Snooze(err)
@@ -141,7 +150,8 @@ func Recorded(err error) Outcome {
 	return Done
 }
 
-// Backoff of a worker's retries: exponential with jitter.
+// Backoff is how long the pauses between the attempts of a delivery are: they begin with First and grow exponentially, with jitter,
+// up to Most.
 type Backoff struct{ First, Most time.Duration }
 
 // after gives the pause before the n-th repetition, n from 1.
@@ -154,12 +164,13 @@ func (b Backoff) after(n int) time.Duration {
 	return d
 }
 
-// atAge gives the pause of a delivery that waits for something else: a quarter of its age, so the pauses grow, whichever
-// copy has it and after whatever restart.
+// atAge gives the pause of a delivery that waits for something else: a quarter of its age, so the pauses grow, whichever copy has the
+// delivery and after any restart.
 func (b Backoff) atAge(age time.Duration) time.Duration {
 	d := min(max(age/4, b.First), b.Most)
 	return d*3/4 + rand.N(max(d/4, 1))
 }
 
-// Handler does one step for one delivery. It keeps nothing between deliveries.
+// Handler does one step for one delivery and says what became of it. It is called concurrently, for different orders or invoices, and
+// keeps nothing between deliveries.
 type Handler func(context.Context, Delivery) Outcome

@@ -17,7 +17,7 @@ import (
 // maxOriginal bounds the copy of the original in a parked event. The whole is in its stream.
 const maxOriginal = 16 << 10
 
-// park keeps the message, with the reason. A worker that dies before it acknowledges may park it twice.
+// park keeps the message on PARKED, with the reason. A worker that dies before it acknowledges may park it twice.
 func (b *Bus) park(ctx context.Context, c Consumer, d Delivery, attempts int, reason error, opts ...jetstream.PublishOpt) error {
 	shop, id := addressee(d.Subject)
 	p := events.Parked{
@@ -29,8 +29,8 @@ func (b *Bus) park(ctx context.Context, c Consumer, d Delivery, attempts int, re
 	return b.publishParked(ctx, events.ParkedSubject(c.Worker, shop, id), events.SourceOf(events.Actor(c.Worker)), events.ParkedParked, p, opts...)
 }
 
-// NotOurs is the outcome of a delivery from INVOICES that is no event of ours: it is parked, once, and passed over; one of a
-// newer version is left to newer workers.
+// NotOurs gives the outcome of a delivery of INVOICES that cannot be read: one that no worker can have written is parked, once, and
+// passed over; one of a newer version is left to newer workers.
 func (b *Bus) NotOurs(ctx context.Context, d Delivery, reason error) Outcome {
 	if errors.Is(reason, events.ErrNewerVersion) {
 		return Snooze(reason)
@@ -38,9 +38,9 @@ func (b *Bus) NotOurs(ctx context.Context, d Delivery, reason error) Outcome {
 	return Recorded(b.foreign(ctx, d, reason))
 }
 
-// foreign parks a message of INVOICES that no worker of ours can have written: once, whichever process finds it.
+// foreign parks a message of INVOICES that no worker can have written: once, whichever process finds it.
 func (b *Bus) foreign(ctx context.Context, d Delivery, reason error) error {
-	if _, seen := b.foreigners.LoadOrStore(d.Seq, struct{}{}); seen {
+	if _, seen := b.foreignSeen.LoadOrStore(d.Seq, struct{}{}); seen {
 		return nil
 	}
 	b.metrics.foreign.Inc()
@@ -48,7 +48,7 @@ func (b *Bus) foreign(ctx context.Context, d Delivery, reason error) error {
 		Msg("a message on INVOICES that no worker has written is passed over; see who may publish there")
 	err := b.parkOnce(ctx, Consumer{Worker: foreignWorker}, d, reason)
 	if err != nil {
-		b.foreigners.Delete(d.Seq)
+		b.foreignSeen.Delete(d.Seq)
 		if b.sometimes.OK("foreign") {
 			b.log.Error().Err(err).Uint64("seq", d.Seq).Msg("foreign messages cannot be parked yet")
 		}
@@ -56,7 +56,7 @@ func (b *Bus) foreign(ctx context.Context, d Delivery, reason error) error {
 	return err
 }
 
-// parkOnce parks the message unless that was done.
+// parkOnce parks the message, unless that was done.
 func (b *Bus) parkOnce(ctx context.Context, c Consumer, d Delivery, reason error) error {
 	load := func(ctx context.Context) (version[bool], error) {
 		parked, last, err := b.wasParked(ctx, c, d)
@@ -77,11 +77,11 @@ func (b *Bus) parkOnce(ctx context.Context, c Consumer, d Delivery, reason error
 	return err
 }
 
-// foreignWorker is the second token of the parked subjects of foreign messages.
+// foreignWorker stands in the place of the worker in the subjects of parked foreign messages.
 const foreignWorker = "foreign"
 
-// wasParked says whether the worker has ever parked this very message; last is the sequence of the last message on the subject
-// that it is parked on.
+// wasParked says whether the worker has ever parked the message; last is the sequence of the last message on the subject on which it
+// would be parked.
 func (b *Bus) wasParked(ctx context.Context, c Consumer, d Delivery) (found bool, last uint64, err error) {
 	shop, id := addressee(d.Subject)
 	all, err := b.few(ctx, events.ParkedStream, events.ParkedSubject(c.Worker, shop, id))
@@ -94,13 +94,14 @@ func (b *Bus) wasParked(ctx context.Context, c Consumer, d Delivery) (found bool
 	return found, last, err
 }
 
-// Replay asks the worker to take a parked message once more.
+// Replay records that an operator has a parked message handled once more. subject and seq are those on PARKED.
 func (b *Bus) Replay(ctx context.Context, subject string, p events.Parked, seq uint64) error {
 	p.Replays, p.At = seq, b.Now().UTC()
 	return b.publishParked(ctx, subject, events.SourceOf(events.ActorOperator), events.ParkedReplayed, p)
 }
 
-// Dismiss records that nobody has to do anything about a parked message any more: who says so, and why.
+// Dismiss records that an operator has nothing more to do about a parked message: who says so, and why. subject and seq are those
+// on PARKED.
 func (b *Bus) Dismiss(ctx context.Context, subject string, p events.Parked, seq uint64, by, why string) error {
 	p.Dismisses, p.By, p.Why, p.At = seq, by, why, b.Now().UTC()
 	return b.publishParked(ctx, subject, events.SourceOf(events.ActorOperator), events.ParkedDismissed, p)
@@ -114,18 +115,7 @@ func (b *Bus) publishParked(ctx context.Context, subject, source, event string, 
 	return b.publishEvent(ctx, subject, nats.Header{}, e, opts...)
 }
 
-// addressee finds the shop and id in a subject that may be anything.
-func addressee(subject string) (shop, id string) {
-	t := strings.Split(subject, ".")
-	if len(t) == 3 && t[0] == "open" {
-		return t[1], t[2]
-	}
-	if len(t) < 4 {
-		return "unknown", subject
-	}
-	return t[1], strings.Join(t[2:len(t)-1], ".")
-}
-
+// excerpt gives as much of the body as is kept, as text or in base64.
 func excerpt(body []byte) (text, encoding string, truncated bool) {
 	if len(body) > maxOriginal {
 		body, truncated = body[:maxOriginal], true

@@ -18,12 +18,12 @@ type ParkedMessage struct {
 	Seq     uint64        // on PARKED
 	On      string        // the subject on PARKED
 	Stored  time.Time     // when it was parked
-	Decided ParkedDecided // what a person has decided last; zero if nothing
+	Decided ParkedDecided // what an operator has decided last; zero if nothing
 	Again   uint64        // where the worker parked the same message once more, after a replay; 0 if nowhere
 	Err     error         // why the record cannot be read; nil when it can
 }
 
-// ParkedDecided is what a person has decided about a parked message.
+// ParkedDecided is what an operator has decided about a parked message.
 type ParkedDecided struct {
 	Event   string // events.ParkedReplayed or events.ParkedDismissed
 	At      time.Time
@@ -32,8 +32,8 @@ type ParkedDecided struct {
 	seq     uint64 // of the decision
 }
 
-// Open says that the message waits for a person: it was neither given back nor dismissed. A worker that parks it again makes
-// a new record.
+// Open says whether the message waits for a person: it was neither replayed nor dismissed. A worker that parks it again makes a new
+// record.
 func (p ParkedMessage) Open() bool { return p.Decided.Event == "" }
 
 // scanParked gives each parked message of the scan to parked, and each decision about one to decided. What cannot be read is a
@@ -115,7 +115,7 @@ func (b *Bus) joinParked(ctx context.Context, s Scan) (list []ParkedMessage, err
 }
 
 // LastParked gives what the worker has parked of a shop's invoice, order or period, all by their subject tokens, if that is the
-// last record of it: ok is false when there is none, or when a person has replayed or dismissed something of it since.
+// last record of it: ok is false when there is none, or when an operator has replayed or dismissed something of it since.
 func (b *Bus) LastParked(ctx context.Context, worker, shop, id string) (p events.Parked, ok bool, err error) {
 	last, err := b.last(ctx, events.ParkedStream, events.ParkedSubject(worker, shop, id))
 	if err != nil || last.Seq == 0 {
@@ -157,4 +157,16 @@ func (o *openParked) read(ctx context.Context, b *Bus) error {
 
 func (o *openParked) list() []ParkedMessage {
 	return slices.SortedFunc(maps.Values(o.open), func(a, b ParkedMessage) int { return cmp.Compare(a.Seq, b.Seq) })
+}
+
+// DecodeParked reads a record of PARKED. event is events.ParkedParked when a worker parked a message, events.ParkedReplayed or
+// events.ParkedDismissed when an operator decided about one.
+func DecodeParked(body []byte) (p events.Parked, event string, err error) {
+	p, e, err := dataOf[events.Parked](body)
+	for _, decided := range []string{events.ParkedReplayed, events.ParkedDismissed} {
+		if e.Type == events.TypeOf("parked."+decided) {
+			return p, decided, err
+		}
+	}
+	return p, events.ParkedParked, err
 }

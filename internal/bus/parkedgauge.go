@@ -11,18 +11,18 @@ import (
 // countingTime bounds how long a scrape waits for the parked messages to be counted.
 const countingTime = time.Second
 
-// ParkedGauge tells at each scrape how many messages are parked and neither replayed nor dismissed, and how old the
-// oldest is. It reads on from where the last scrape ended.
+// ParkedGauge is the metric of the parked messages that wait for a person: their number, and the age of the oldest. Each scrape reads
+// on from where the last one ended.
 type ParkedGauge struct {
 	bus           *Bus
 	count, oldest *prometheus.Desc
 
 	mu   sync.Mutex
-	off  bool // this process may not read PARKED
+	off  bool // this process's user may not read PARKED
 	open openParked
 }
 
-// NewParkedGauge of the broker's PARKED stream.
+// NewParkedGauge makes the metric. It is not registered.
 func NewParkedGauge(b *Bus) *ParkedGauge {
 	return &ParkedGauge{
 		bus:    b,
@@ -35,8 +35,8 @@ func NewParkedGauge(b *Bus) *ParkedGauge {
 // Describe implements prometheus.Collector.
 func (g *ParkedGauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.count; ch <- g.oldest }
 
-// Collect implements prometheus.Collector. It takes no longer than a second: while the broker does not answer, or PARKED
-// is so long that several scrapes have to read it, there are no figures.
+// Collect implements prometheus.Collector. It takes a second at most, and gives no figures while the broker does not answer, or while
+// PARKED is so long that several scrapes have to read it.
 func (g *ParkedGauge) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), countingTime)
 	defer cancel()
@@ -49,7 +49,7 @@ func (g *ParkedGauge) Collect(ch chan<- prometheus.Metric) {
 	}
 	if err := g.open.read(ctx, g.bus); err != nil {
 		if refused(g.bus.denied(err)) {
-			g.off = true // PARKED is for the operator and the reader: their figures are enough
+			g.off = true // the figures of processes that may are enough
 			return
 		}
 		g.bus.log.Warn().Err(err).Uint64("read", g.open.upTo).Msg("counting what is parked; the next scrape goes on")

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,7 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// LoadedPeriod is a period with its place in the stream; Seq 0 is one that nobody has asked to close.
+// LoadedPeriod is a period with its place on PERIODS. Seq is 0 when there is no message of it.
 type LoadedPeriod struct {
 	events.Period
 	Key     events.PeriodKey
@@ -19,10 +18,10 @@ type LoadedPeriod struct {
 	eventID string // of that message
 }
 
-// ErrPeriodUnreadable says that the last event of a period is none that can be read.
+// ErrPeriodUnreadable says that a message on PERIODS is not an event of a period.
 var ErrPeriodUnreadable = errors.New("unreadable period event")
 
-// LoadPeriod gives the period as its last event has it.
+// LoadPeriod gives the period as its last event has it. The error is ErrPeriodUnreadable if that cannot be read.
 func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod, error) {
 	l := LoadedPeriod{Key: k}
 	last, err := b.last(ctx, events.PeriodsStream, k.All())
@@ -34,21 +33,19 @@ func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod,
 	return l, err
 }
 
-// DecodePeriod reads the period out of an event of PERIODS.
+// DecodePeriod reads the period out of an event of PERIODS. The error is ErrPeriodUnreadable.
 func DecodePeriod(body []byte) (events.Period, error) {
-	var e struct {
-		Data *events.Period `json:"data"`
-	}
-	if err := json.Unmarshal(body, &e); err != nil {
+	p, _, err := dataOf[*events.Period](body)
+	switch {
+	case err != nil:
 		return events.Period{}, fmt.Errorf("%w: %w", ErrPeriodUnreadable, err)
-	}
-	if e.Data == nil {
+	case p == nil:
 		return events.Period{}, fmt.Errorf("%w: data: missing", ErrPeriodUnreadable)
 	}
-	return *e.Data, nil
+	return *p, nil
 }
 
-// DecidePeriod gives the period after the event, or ErrNothing. It must be pure, as [Decide].
+// DecidePeriod gives the period after the event that is to be recorded, or ErrNothing. Like [Decide] it must be pure.
 type DecidePeriod func(events.Period) (events.Period, error)
 
 // UpdatePeriod records one event of a period, as [Bus.Update] does of an invoice.

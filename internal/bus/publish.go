@@ -13,14 +13,13 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// ErrTooLarge says that the broker takes no message of this size, now or later.
+// ErrTooLarge says that the broker takes no message of this size.
 var ErrTooLarge = errors.New("the event is larger than the broker takes")
 
-// ErrIDTaken says that a message of somebody else was published under the same id a moment before, so that the broker
-// has not stored this one.
+// ErrIDTaken says that another message was published under the same id a moment before, so that the broker has not stored this one.
 var ErrIDTaken = errors.New("the message id was used by another message")
 
-// publishPatience is shorter than what the broker remembers of ids, so a repeat is never a second event.
+// publishPatience is how long a publish is repeated: less than the broker remembers ids, so a repeat never is a second event.
 const publishPatience = duplicates / 2
 
 // headerRoom is what a message's headers may add to its body.
@@ -43,7 +42,7 @@ func expect(seq uint64, filter string) jetstream.PublishOpt {
 	return jetstream.WithExpectLastSequenceForSubject(seq, filter)
 }
 
-// publish waits for the broker's acknowledgement and repeats a publish that was not answered.
+// publish stores a message: it waits for the broker's acknowledgement, and repeats a publish that gets none.
 func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) error {
 	if err := b.fits(len(m.Data)); err != nil {
 		return err
@@ -78,7 +77,7 @@ func (b *Bus) publish(ctx context.Context, m *nats.Msg, opts ...jetstream.Publis
 	}
 }
 
-// fits says whether the broker takes a message with a body of this many bytes at all.
+// fits gives an error if the broker takes no message with a body of this many bytes.
 func (b *Bus) fits(size int) error {
 	if most := b.nc.MaxPayload(); most > 0 && int64(size+headerRoom) > most {
 		return fmt.Errorf("%w: %d bytes, its max_payload is %d", ErrTooLarge, size, most)
@@ -86,15 +85,15 @@ func (b *Bus) fits(size int) error {
 	return nil
 }
 
-// isOurs looks at what the broker has stored under the message's id: our own, of which the acknowledgement was lost, or
-// somebody else's.
+// isOurs gives an error unless what the broker has stored under the message's id is this message, of which the acknowledgement was
+// lost.
 func (b *Bus) isOurs(ctx context.Context, m *nats.Msg, ack *jetstream.PubAck) error {
 	stored, err := b.messageAt(ctx, ack.Stream, ack.Sequence)
 	switch {
 	case err != nil:
 		return err
 	case stored.Seq == 0:
-		return nil // of a work queue: it was taken already
+		return nil // of a work queue: it was acknowledged already
 	case stored.Subject != m.Subject || !bytes.Equal(stored.Body, m.Data):
 		b.log.Error().Str("stream", ack.Stream).Str("subject", m.Subject).Str("taken_by", stored.Subject).Uint64("seq", ack.Sequence).
 			Msg("another message was published under our message id")
@@ -103,15 +102,15 @@ func (b *Bus) isOurs(ctx context.Context, m *nats.Msg, ack *jetstream.PubAck) er
 	return nil
 }
 
-// isConflict says that another message came first (10071 wrong last sequence; 10164 the same from a cluster that has one in
-// flight).
+// isConflict says whether another message came first (10071 wrong last sequence; 10164 the same from a cluster that is storing
+// another message).
 func isConflict(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && (api.ErrorCode == 10071 || api.ErrorCode == 10164)
 }
 
-// Insist records what the provider has answered and would not answer again: while the broker fails it tries again, as
-// long as it would to publish, and after the end of ctx no more.
+// Insist records what the provider has answered and would not answer again: when the broker fails it tries again, for a minute at
+// most. It begins no try after the end of ctx, which does not interrupt one that is under way.
 func (b *Bus) Insist(ctx context.Context, record func(context.Context) error) error {
 	for deadline := time.Now().Add(publishPatience); ; {
 		err := record(context.WithoutCancel(ctx))

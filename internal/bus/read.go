@@ -10,10 +10,10 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// ErrNoMessage says that the stream has no message of that sequence.
+// ErrNoMessage says that a stream has no message of that sequence.
 var ErrNoMessage = errors.New("there is no such message")
 
-// MessageAt gives one message by its sequence.
+// MessageAt gives the message of a stream by its sequence. The error is ErrNoMessage when there is none.
 func (b *Bus) MessageAt(ctx context.Context, stream string, seq uint64) (Entry, error) {
 	e, err := b.messageAt(ctx, stream, seq)
 	if err == nil && e.Seq == 0 {
@@ -27,26 +27,27 @@ func (b *Bus) MessageAt(ctx context.Context, stream string, seq uint64) (Entry, 
 
 // messageAt gives the message, or with an option for it the first of a subject from the sequence on; its Seq is 0 when there is none.
 func (b *Bus) messageAt(ctx context.Context, stream string, seq uint64, opts ...jetstream.GetMsgOpt) (Entry, error) {
-	return b.one(ctx, stream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+	return b.ask(ctx, stream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
 		return s.GetMsg(ctx, seq, opts...)
 	})
 }
 
 // last gives the last message under the filter; its Seq is 0 when there is none.
 func (b *Bus) last(ctx context.Context, stream, filter string) (Entry, error) {
-	return b.one(ctx, stream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+	return b.ask(ctx, stream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
 		return s.GetLastMsgForSubject(ctx, filter)
 	})
 }
 
-func (b *Bus) one(ctx context.Context, stream string, ask func(context.Context, jetstream.Stream) (*jetstream.RawStreamMsg, error)) (Entry, error) {
+// ask makes one request for a message.
+func (b *Bus) ask(ctx context.Context, stream string, request func(context.Context, jetstream.Stream) (*jetstream.RawStreamMsg, error)) (Entry, error) {
 	s, err := b.stream(ctx, stream)
 	if err != nil {
 		return Entry{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	m, err := ask(ctx, s)
+	m, err := request(ctx, s)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return Entry{}, nil
@@ -80,7 +81,7 @@ func (b *Bus) subjectsOf(ctx context.Context, stream, filter string) (map[string
 	return info.State.Subjects, nil
 }
 
-// LastSeq is the sequence of the last message of a stream, 0 when there was never one.
+// LastSeq gives the sequence of the last message of a stream, 0 when there was never one.
 func (b *Bus) LastSeq(ctx context.Context, stream string) (uint64, error) {
 	info, err := b.info(ctx, stream)
 	if err != nil {

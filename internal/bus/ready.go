@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// readyFor is how long one question of readiness may take; who asks waits for it.
+// readyFor is how long Ready may take: the request for it waits.
 const readyFor = 2 * time.Second
 
 // Ready says whether the work of these consumers can be done now: the broker is reached, has JetStream and the streams, this
@@ -24,15 +23,11 @@ func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyFor)
 	defer cancel()
-	streams := []string{events.OpenStream} // its state everybody may ask for
+	streams := []string{events.OpenStream} // every user may ask for its state
 	if len(consumers) > 0 {
-		streams = []string{events.InvoicesStream, events.ParkedStream}
+		streams = streamsOf(consumers)
 	}
-	for _, c := range consumers {
-		streams = append(streams, c.Stream)
-	}
-	slices.Sort(streams)
-	for _, name := range slices.Compact(streams) {
+	for _, name := range streams {
 		if _, err := b.js.Stream(ctx, name); err != nil {
 			return fmt.Errorf("stream %s: %w", name, Explain(b.denied(err)))
 		}
@@ -53,7 +48,7 @@ func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) e
 	return nil
 }
 
-// bound is the consumers whose messages this process receives now.
+// bound has the consumers whose messages this process receives now.
 type bound struct {
 	mu    sync.Mutex
 	count map[string]int

@@ -132,7 +132,9 @@ func TestStartNamesWhatItLacks(t *testing.T) {
 		"no JetStream, consumers to be made": {server.Options{}, func(ctx context.Context, b *bus.Bus) error {
 			return b.EnsureConsumers(ctx, []bus.Consumer{consumer("invoicer")})
 		}, []string{"consumer invoicer of ORDERS", "start it with -js"}},
-		"no JetStream, streams to be found": {server.Options{}, func(ctx context.Context, b *bus.Bus) error { return b.Look(ctx, []bus.Consumer{consumer("invoicer")}) }, []string{"stream INVOICES", "start it with -js"}},
+		"no JetStream, streams to be found": {server.Options{}, func(ctx context.Context, b *bus.Bus) error {
+			return b.Require(ctx, []bus.Consumer{consumer("invoicer")})
+		}, []string{"stream INVOICES", "start it with -js"}},
 		"consumers without streams": {server.Options{JetStream: true}, func(ctx context.Context, b *bus.Bus) error {
 			return b.EnsureConsumers(ctx, []bus.Consumer{consumer("invoicer")})
 		}, []string{"no worker has run on this broker yet"}},

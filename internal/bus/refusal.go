@@ -13,8 +13,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// refusals are the kinds of subjects, by their first token, of which the broker has refused this process's last write for
-// want of room, or has not answered it.
+// refusals has the kinds of subjects, by their first token, on which the broker has refused this process's last write for want of
+// room, or has not answered it.
 type refusals struct {
 	mu sync.Mutex
 	of map[string]refusal
@@ -95,8 +95,8 @@ func (b *Bus) setRefusing(refusing bool) {
 	b.metrics.refusing.Set(n)
 }
 
-// IsNoRoom says that the broker refused a write for want of room: of its own (10023, 10047), of its account (10002, 10028),
-// or of the stream (10077).
+// IsNoRoom says whether an error is that the broker refused a write for want of room: its own (10023, 10047), that of the account
+// (10002, 10028), or that of the stream (10077).
 func IsNoRoom(err error) bool {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) {
@@ -110,15 +110,15 @@ func IsNoRoom(err error) bool {
 }
 
 const (
-	// askAgainAfter is how long a refused write counts before another is tried to find out whether there is room again.
+	// askAgainAfter is how long a refused write counts before another is tried.
 	askAgainAfter = time.Second
 	// silentFor is how long a write that was not answered counts: only another write to the same stream can tell more.
 	silentFor = 30 * time.Second
 )
 
-// writable gives the error of the last write that the broker refused or did not answer. When no write was tried since, it finds
-// out by a write that nobody reads, and, if it may look at them, by the streams' limits.
-func (b *Bus) writable(ctx context.Context, who string, limits bool) error {
+// writable gives the error of the last write that the broker refused or did not answer. When no write was tried since, it tries
+// one, and looks at the streams' limits if the process may.
+func (b *Bus) writable(ctx context.Context, process string, limits bool) error {
 	last := b.refusals.last()
 	if age := time.Since(last.at); last.err == nil || age < askAgainAfter || last.silent && age < silentFor {
 		return last.err
@@ -131,7 +131,7 @@ func (b *Bus) writable(ctx context.Context, who string, limits bool) error {
 			return err
 		}
 	}
-	if err := b.TryWrite(ctx, who); err != nil {
+	if err := b.TryWrite(ctx, process); err != nil {
 		return err
 	}
 	b.refusals.clear()
@@ -142,14 +142,14 @@ func (b *Bus) writable(ctx context.Context, who string, limits bool) error {
 // probeSize is about the size of a larger event, in bytes.
 const probeSize = 8 << 10
 
-// TryWrite stores some KiB on PROBES in the place of those that were there before, to find out whether the broker takes
-// what is written. It changes nothing else.
-func (b *Bus) TryWrite(ctx context.Context, who string) error {
+// TryWrite stores 8 KiB on PROBES, in the place of what the process has stored there before, to find out whether the broker takes
+// what is written. It changes nothing else, and takes 2 s at most.
+func (b *Bus) TryWrite(ctx context.Context, process string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyFor)
 	defer cancel()
-	err := b.publish(ctx, &nats.Msg{Subject: events.ProbeSubject(who), Data: make([]byte, probeSize), Header: nats.Header{}})
+	err := b.publish(ctx, &nats.Msg{Subject: events.ProbeSubject(process), Data: make([]byte, probeSize), Header: nats.Header{}})
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", events.ProbeSubject(who), err)
+		return fmt.Errorf("writing %s: %w", events.ProbeSubject(process), err)
 	}
 	return nil
 }

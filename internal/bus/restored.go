@@ -11,11 +11,11 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// A broker that was restored from a backup has forgotten what happened after the backup was taken, also refunds that were
-// paid then. It cannot know that by itself: whoever restores says so (MarkRestored), and a process that has seen a later
-// state of a stream notices.
+// A broker that was restored from a backup has forgotten what happened after the backup was taken, also refunds that were paid
+// then. It cannot know that by itself: the operator who restores says so (MarkRestored), and a process that has seen a later state
+// of INVOICES notices.
 
-// restoredKey is where INVOICES keeps, in its settings, when it was restored last.
+// restoredKey is the key in the settings of INVOICES under which stands when it was restored last.
 const restoredKey = "seqrflow.restored"
 
 // history is how far this process has seen INVOICES.
@@ -37,8 +37,8 @@ func (h *history) saw(stream string, seq uint64) {
 	h.written = max(h.written, seq)
 }
 
-// MarkRestored records that the broker's streams were restored from a backup: what was asked for before now and has no
-// recorded outcome may have been done after the backup was taken.
+// MarkRestored records that the broker's streams were restored from a backup now, and gives the time by the broker's clock: what was
+// asked for before and has no recorded outcome may have been done after the backup was taken.
 func (b *Bus) MarkRestored(ctx context.Context) (time.Time, error) {
 	s, err := b.js.Stream(ctx, events.InvoicesStream)
 	if err != nil {
@@ -49,8 +49,9 @@ func (b *Bus) MarkRestored(ctx context.Context) (time.Time, error) {
 	return at, b.denied(b.mark(ctx, info.Config, restoredKey, at.Format(time.RFC3339Nano)))
 }
 
-// RestoredAt is when the broker was restored from a backup, as it is known right now; zero is never. A stream that ends before
-// what this process has seen of it, or that has another message there, was restored just now, whoever says what.
+// RestoredAt gives when the broker was restored from a backup last, as far as it is known; zero is never. It asks each time. When
+// INVOICES ends before what this process has seen of it, or has another message there, it was restored just now, whether or not an
+// operator has said so.
 func (b *Bus) RestoredAt(ctx context.Context) (time.Time, error) {
 	if _, err := b.stream(ctx, events.InvoicesStream); err != nil {
 		return time.Time{}, err // not asked for while mu is held: what was written is noted under it
@@ -80,7 +81,7 @@ func (b *Bus) RestoredAt(ctx context.Context) (time.Time, error) {
 	return h.restored, nil
 }
 
-// wentBack says that the stream has lost what this process has seen of it, or has another message in its place. It is called
+// wentBack says whether INVOICES has lost what this process has seen of it, or has another message in its place. It is called
 // with the history's mu held.
 func (b *Bus) wentBack(ctx context.Context, now jetstream.StreamState) (bool, error) {
 	h := &b.history

@@ -13,8 +13,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// ErrNoRoom says that the broker's storage is too full to begin anything new. Events of what is open go on into the
-// reserve.
+// ErrNoRoom says that the broker's storage is too full to begin anything new. The events of invoices that are open already go into a
+// reserve of a tenth.
 var ErrNoRoom = errors.New("the broker's storage is nearly full")
 
 var errUnanswered = errors.New("the broker did not answer a write a moment ago: nothing new begins before it stores events again")
@@ -22,7 +22,7 @@ var errUnanswered = errors.New("the broker did not answer a write a moment ago: 
 const (
 	// reserve is the part of a limit, in percent, that is kept for the events of invoices that are open already.
 	reserve = 10
-	// roomFor is how long a look at the limits counts.
+	// roomFor is how long the limits count as known after they were asked for.
 	roomFor = time.Second
 	// refusedFor is how long nothing new begins after the broker has refused a write for want of room, or has not answered one.
 	refusedFor = 5 * time.Second
@@ -43,8 +43,8 @@ type room struct {
 	denied     time.Time // when the account could not be asked about
 }
 
-// Room says whether the broker has room for something new whose largest event will have this many bytes. The error is
-// ErrTooLarge where that will never fit, ErrNoRoom while there is too little.
+// Room gives an error unless the broker has room for something new whose largest event will have this many bytes: ErrTooLarge if
+// that will never fit, ErrNoRoom while there is too little. The limits are asked for once a second at most.
 func (b *Bus) Room(ctx context.Context, size int) error {
 	if err := b.fits(size); err != nil {
 		return err
@@ -75,11 +75,11 @@ func (b *Bus) Room(ctx context.Context, size int) error {
 	return r.err
 }
 
-// beginAtMost is how many bytes may begin before the limits are looked at again, however little time has passed.
+// beginAtMost is how many bytes may begin before the limits are asked for again, however little time has passed.
 const beginAtMost = 8 << 20
 
-// RoomForOutcome says whether INVOICES takes an intent and its outcome, each of this many bytes: what the provider is asked for
-// has to be recorded. Unlike for Room, the reserve is there for them. It looks each time.
+// RoomForOutcome gives an error unless INVOICES takes an intent and its outcome, each of this many bytes: ErrTooLarge or ErrNoRoom.
+// What the provider has done must be recorded, so the reserve counts as room, unlike for Room. The limits are asked for each time.
 func (b *Bus) RoomForOutcome(ctx context.Context, size int) error {
 	if err := b.fits(size); err != nil {
 		return err
@@ -98,6 +98,7 @@ func (b *Bus) RoomForOutcome(ctx context.Context, size int) error {
 	return nil
 }
 
+// tooLarge gives an error if a message with a body of this many bytes is larger than the most; 0 or less is no limit.
 func tooLarge(size int, most int64, where string) error {
 	if most > 0 && int64(size+headerRoom) > most {
 		return fmt.Errorf("%w: %d bytes, the max_msg_size of %s is %d", ErrTooLarge, size, where, most)
@@ -110,7 +111,7 @@ func noRoomIn(info *jetstream.StreamInfo) error {
 	return fmt.Errorf("%w: the stream %s has %d bytes of %d, %d messages of %d; raise its limits", ErrNoRoom, c.Name, info.State.Bytes, c.MaxBytes, info.State.Msgs, c.MaxMsgs)
 }
 
-// look compares the streams' and the account's use with their limits. It is called with the room's mu held.
+// look compares the use of the streams and of the account with their limits. It is called with the room's mu held.
 func (b *Bus) look(ctx context.Context) error {
 	largest := int64(0)
 	for _, name := range []string{events.InvoicesStream, events.OpenStream, events.ParkedStream} {
@@ -130,8 +131,8 @@ func (b *Bus) look(ctx context.Context) error {
 	return b.lookAtAccount(ctx)
 }
 
-// lookAtAccount compares the account's use with its limits, for each number of replicas where they differ. Who may not ask gets
-// no answer, so it is not asked again for a while: the streams' own limits were looked at.
+// lookAtAccount compares the account's use with its limits, for each number of replicas where they differ. A user who may not ask
+// gets no answer, and does not ask again for a minute: the streams' own limits were looked at.
 func (b *Bus) lookAtAccount(ctx context.Context) error {
 	if time.Since(b.room.denied) < accountFor {
 		return nil
@@ -141,7 +142,7 @@ func (b *Bus) lookAtAccount(ctx context.Context) error {
 	account, err := b.js.AccountInfo(once)
 	if err != nil {
 		b.room.denied = time.Now()
-		return nil //nolint:nilerr // not everybody may ask
+		return nil //nolint:nilerr // most users may not ask
 	}
 	tiers := map[string]jetstream.Tier{"": account.Tier}
 	maps.Copy(tiers, account.Tiers)
@@ -153,7 +154,7 @@ func (b *Bus) lookAtAccount(ctx context.Context) error {
 	return nil
 }
 
-// full says that a limit is used up to the reserve; a limit of 0 or less is none.
+// full says whether a limit is used up to the reserve; 0 or less is no limit.
 func full(used uint64, limit int64) bool {
 	return limit > 0 && float64(used) >= float64(limit)*(100-reserve)/100
 }

@@ -14,36 +14,37 @@ const (
 	scanMessages = 2000
 	scanBytes    = 8 << 20
 
-	// scanStall is how long a scan waits for the next message before it goes on with another consumer:
-	// the one it has may have died with a broker. It does so scanTries times without any progress.
+	// scanStall is how long a scan waits for the next message before it goes on with another consumer: its own may be lost with a
+	// broker. It does so scanTries times without any progress.
 	scanStall = 5 * time.Second
 	scanTries = 5
 
-	// scanForgotten is when the broker drops the consumer of a scan whose process died.
+	// scanForgotten is after how long the broker removes the consumer of a process that died.
 	scanForgotten = time.Minute
 )
 
-// Scan says which messages of a stream to go through.
+// Scan says which messages of a stream are read.
 type Scan struct {
 	Stream      string
-	Filters     []string  // subjects; empty takes all
+	Filters     []string  // subjects; none is all
 	From        uint64    // first sequence; 0 is the beginning
 	To          uint64    // last sequence; 0 is the last one that is there when the scan begins
 	Since       time.Time // leaves out what was stored before
-	HeadersOnly bool      // leaves the bodies at the broker
-	// ByRequest reads with requests that every worker may make and without a consumer. Filters name one order or invoice, or
-	// what is parked of one, and what they match is few messages. Publishers may wait if a subject has more than two of them.
+	HeadersOnly bool      // leaves out the bodies
+	// ByRequest reads with requests alone, which every worker may make, and without a consumer of its own, which few workers may
+	// make. It is for filters that match few messages: each names one order or invoice, or what is parked of one. Publishers may
+	// wait when a subject has more than two messages.
 	ByRequest bool
 }
 
-// Scan gives take the messages in the order of the stream, up to the last one that is there when the
-// scan begins, in memory that does not grow with their number. It stops at the first error of take.
-// It returns the sequence up to which it has seen the stream.
+// Scan gives the messages to take, one at a time and in the order of the stream, up to the last one that is there when the scan
+// begins. It stops at the first error of take, and returns it. The memory that it needs does not grow with the number of messages.
+// It returns the sequence up to which it has read the stream if there is no error.
 //
-// A scan, but for ByRequest, never makes a publisher wait. Filters that each name one invoice (or order, or period, or parked message) by its id
-// cost a few requests for each of its messages, however long the stream is. For all others every message from From on comes here
-// and is held against the filters here: a broker that is given such filters keeps the stream locked while it counts
-// what they match, and again while it looks for the next match.
+// A scan makes no publisher wait, but for ByRequest. Filters that each name one invoice (or order, or period, or parked message) by its
+// id cost a few requests for each of its messages, however long the stream is. For all other filters every message from From on is
+// read and compared with the filters here: a broker that is given such filters keeps the stream locked while it counts what they
+// match, and again while it looks for the next match.
 func (b *Bus) Scan(ctx context.Context, s Scan, take func(Entry) error) (uint64, error) {
 	last, err := b.LastSeq(ctx, s.Stream)
 	if err != nil {
@@ -65,7 +66,7 @@ func (b *Bus) Scan(ctx context.Context, s Scan, take func(Entry) error) (uint64,
 	if s.ByRequest {
 		return last, b.scanFew(ctx, s, s.Filters, last, matching)
 	}
-	if wide, ok := f.each(); ok {
+	if wide, ok := f.wholes(); ok {
 		return last, b.scanFew(ctx, s, wide, last, matching)
 	}
 	return last, b.scanAll(ctx, s, last, matching)
@@ -90,10 +91,10 @@ func (b *Bus) scanAll(ctx context.Context, s Scan, last uint64, take func(Entry)
 	}
 }
 
-// errStalled is a scan that got no further although there is more.
+// errStalled says that a scan got no further although there are more messages.
 type errStalled struct{ error }
 
-// scan moves s.From past every message that it gave to take.
+// scan gives the messages that one consumer delivers to take, and moves s.From past each.
 func (b *Bus) scan(ctx context.Context, s *Scan, last uint64, take func(Entry) error) error {
 	stream, err := b.stream(ctx, s.Stream)
 	if err != nil {
@@ -144,13 +145,14 @@ func (b *Bus) scan(ctx context.Context, s *Scan, last uint64, take func(Entry) e
 	}
 }
 
+// next gives the consumer's next message, or context.DeadlineExceeded when none comes in time.
 func next(ctx context.Context, msgs jetstream.MessagesContext, patience time.Duration) (jetstream.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return msgs.Next(jetstream.NextContext(ctx))
 }
 
-// forget removes the scan's consumer, so that the broker need not keep it until it is noticed to be idle.
+// forget removes a consumer of our own, which the broker would keep until it notices that nothing reads it.
 func (b *Bus) forget(ctx context.Context, s jetstream.Stream, consumer *jetstream.ConsumerInfo) {
 	if consumer == nil {
 		return // it was lost already

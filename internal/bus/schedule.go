@@ -7,55 +7,55 @@ import (
 	"github.com/seqrflow/seqrflow/internal/window"
 )
 
-// schedule says which delivery is handled next. Shops take turns; deliveries of one order or invoice are handled one
-// after another; each terminal of the provider has a window of its own, so one that is silent or slow takes nothing
-// from the others. It is pure: no clock, no broker, not safe for concurrent use.
+// schedule says which delivery is handled next. Shops take turns; the deliveries of one order or invoice are handled one after
+// another; each terminal of the provider has a window of its own, so a silent or slow terminal takes nothing from the others. It is
+// pure: it has no clock and no broker. It is not safe for concurrent use.
 type schedule struct {
 	most      int // handlers at once for one terminal
 	terminals map[string]*terminal
-	keys      map[string]*queue // deliveries that wait for another one of the same key
+	keys      map[string]*queue // for each key of which a delivery is queued or handled, the deliveries that wait for that one
 }
 
-// The bounds of what is kept leased. What is beyond goes back to the broker for a while.
+// The bounds of what is kept leased. More goes back to the broker for a while.
 const (
 	mostQueued       = 5000 // of one shop whose terminal answers
 	mostQueuedSilent = 16   // of one shop whose terminal is silent
-	firstRoom        = 8    // handlers at once for a terminal of which nothing is known
+	firstRoom        = 8    // handlers at once for a terminal that has not answered yet
 
 	firstProbe = time.Second
 	mostProbe  = 15 * time.Second
 )
 
-// job is one delivery that waits or is being handled.
+// job is a delivery that waits or is being handled.
 type job struct {
 	lease    *Lease
 	seq      uint64
-	key      string // what names the order or invoice
+	key      string // names the order or invoice
 	shop     string // subject token
 	terminal *terminal
 }
 
-// terminal is what is known of one terminal at the provider.
+// terminal is what is known of one terminal of the provider.
 type terminal struct {
 	name    string
-	shop    string // one that uses it: whose credentials a probe is made with
+	shop    string // a shop that uses it, with whose credentials it is probed
 	window  window.Window
-	ring    []*queue // shops with something to do, in turn
+	ring    []*queue // of the shops that have something to do, in turn
 	shops   map[string]*queue
 	probing bool
-	probeAt time.Time     // not before this is a silent terminal probed again
-	pause   time.Duration // between probes
+	probeAt time.Time     // when a silent terminal may be probed again
+	pause   time.Duration // between two probes
 }
 
-// queue is the deliveries of one shop, or of one key, in the order of the stream.
+// queue has the deliveries of one shop, or of one key, in the order of the stream.
 type queue struct {
 	jobs   []*job
-	queued bool // it stands in its terminal's ring
+	queued bool // it is in its terminal's ring
 	newest bool // the next is taken from the end
 }
 
-// long is a queue of which the newest and the oldest delivery are taken in turn: a buyer who orders now does not wait until
-// a backlog is worked off.
+// long is the length of a queue from which the newest and the oldest delivery are taken in turn: a buyer who orders now does not wait
+// until a backlog is worked off.
 const long = 64
 
 func (q *queue) push(j *job) {
@@ -92,8 +92,8 @@ func (s *schedule) terminal(name string) *terminal {
 	return t
 }
 
-// add queues a delivery. When its shop has enough queued, the oldest of them, which may be this one, is given out again as
-// too much.
+// add queues a delivery. When its shop has as many queued as it may, the oldest of them, which may be this one, is taken out and given
+// as too much.
 func (s *schedule) add(j *job, terminal string) (tooMuch *job) {
 	t := s.terminal(terminal)
 	most := mostQueued
@@ -136,7 +136,7 @@ func (t *terminal) push(j *job) {
 	}
 }
 
-// next gives the delivery of the terminal that is to be handled now, or nil.
+// next gives the delivery of the terminal that is to be handled now, nil when there is none.
 func (s *schedule) next(t *terminal) *job {
 	if t.window.Silent() || !t.window.Free() || len(t.ring) == 0 {
 		return nil
@@ -153,16 +153,16 @@ func (s *schedule) next(t *terminal) *job {
 	return j
 }
 
-// answer is what a handler's end tells of the terminal.
+// answer is what the end of a handler says about the terminal.
 type answer int
 
 const (
 	noCall     answer = iota // the terminal was not asked
 	answered                 // it answered, whatever it said
-	unanswered               // it did not
+	unanswered               // it gave no answer
 )
 
-// ended frees the handler's place and learns from its outcome.
+// ended frees the place of the handler and learns from the answer.
 func (s *schedule) ended(j *job, a answer, now time.Time) {
 	t := j.terminal
 	t.window.End()
@@ -180,7 +180,7 @@ func (s *schedule) ended(j *job, a answer, now time.Time) {
 	}
 }
 
-// release lets the next delivery of the same key have its turn.
+// release queues the next delivery of the same key.
 func (s *schedule) release(j *job) {
 	waiting := s.keys[j.key]
 	if waiting == nil {
@@ -194,7 +194,7 @@ func (s *schedule) release(j *job) {
 	next.terminal.push(next)
 }
 
-// probe says whether the silent terminal is to be probed now, and if not now, when; zero is never.
+// probe says whether the terminal is to be probed now, and if not now, when; zero is never.
 func (t *terminal) probe(now time.Time) (begin bool, at time.Time) {
 	if !t.window.Silent() || t.probing || len(t.ring) == 0 {
 		return false, time.Time{}
@@ -206,8 +206,8 @@ func (t *terminal) probe(now time.Time) (begin bool, at time.Time) {
 	return true, time.Time{}
 }
 
-// probed learns from a probe. The pause between probes is forgotten only with the answer to a delivery: a terminal that
-// answers probes and nothing else is not asked for more and more.
+// probed learns from a probe. Only the answer to a delivery makes the pause between probes short again: a terminal that answers
+// probes and nothing else is not asked again and again.
 func (t *terminal) probed(ok bool, now time.Time) {
 	t.probing = false
 	if ok {
@@ -218,7 +218,7 @@ func (t *terminal) probed(ok bool, now time.Time) {
 	t.probeAt = now.Add(t.pause)
 }
 
-// excess takes out what a silent terminal has too much of.
+// excess takes out what is too much to keep leased while the terminal is silent.
 func (t *terminal) excess() []*job {
 	if !t.window.Silent() {
 		return nil
@@ -233,7 +233,7 @@ func (t *terminal) excess() []*job {
 	return out
 }
 
-// drain takes out everything that waits.
+// drain takes out all deliveries that wait.
 func (s *schedule) drain() []*job {
 	var out []*job
 	for _, t := range s.terminals {

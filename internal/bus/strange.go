@@ -12,16 +12,17 @@ const (
 	mostStrange = 100_000
 	// strangeGone is how long after a message was here last another copy must have handled it: longer than any pause.
 	strangeGone = 2 * time.Minute
-	// strangeLeast is the first pause of such a message, and strangePart the part of the time since it came first that the
-	// later ones are. The broker deals it to any copy: where one of ten serves it, one message of a hundred is dealt 44
-	// times before it comes to that one, which takes 1.2 s.
+	// strangeLeast is the first pause of such a message. A later pause is the time since the message came first, divided by
+	// strangePart. The broker delivers it to any copy: where one of ten copies serves it, one message of a hundred is
+	// delivered 44 times before it comes to that copy, which takes 1.2 s.
 	strangeLeast = 25 * time.Millisecond
 	strangePart  = 32
-	// strangePerSecond is how many a second a copy gives back at most, whatever number of them waits; more wait longer.
+	// strangePerSecond is how many messages a second a copy gives back at most; more wait longer.
 	strangePerSecond = 500
 )
 
-// Strangers says for how long a copy leaves messages that it does not serve to the others. It is not safe for concurrent use.
+// Strangers says how long a copy of a worker leaves messages that it does not serve to the other copies. It is not safe for concurrent
+// use.
 type Strangers struct {
 	most  time.Duration // the longest pause
 	rate  *rate.Limiter
@@ -31,13 +32,13 @@ type Strangers struct {
 
 type stranger struct{ first, last time.Time }
 
-// NewStrangers with the longest pause.
+// NewStrangers gives a Strangers that leaves a message for no longer than most at a time.
 func NewStrangers(most time.Duration) *Strangers {
 	return &Strangers{most: most, rate: rate.NewLimiter(strangePerSecond, strangePerSecond), seen: map[uint64]*stranger{}}
 }
 
-// Leave says how long until the message may come again, and how long ago this copy saw it first. When it cannot remember any
-// more of them, a new one counts as seen just now until there is room: none of those that it knows is forgotten for it.
+// Leave says how long it is until the message may come again, and how long ago this copy saw it first. It remembers 100,000 messages;
+// one more counts as seen just now, and none is forgotten for it.
 func (s *Strangers) Leave(seq uint64, now time.Time) (pause, seen time.Duration) {
 	x := s.seen[seq]
 	if x == nil {
@@ -57,10 +58,10 @@ func (s *Strangers) Leave(seq uint64, now time.Time) (pause, seen time.Duration)
 	return pause, seen
 }
 
-// Forget a message that is settled.
+// Forget forgets a message that is settled.
 func (s *Strangers) Forget(seq uint64) { delete(s.seen, seq) }
 
-// sweep forgets what has not come for long, at most once in a while.
+// sweep forgets messages that have not come for long.
 func (s *Strangers) sweep(now time.Time) {
 	if now.Sub(s.swept) < strangeGone/4 {
 		return
@@ -73,6 +74,6 @@ func (s *Strangers) sweep(now time.Time) {
 	}
 }
 
-// anyOf is a half to one and a half of a pause. Of two messages that two copies give back in step, the broker would deal each
-// to the same wrong copy for ever.
+// anyOf gives a half to one and a half of a pause. If two copies gave two messages back in step, the broker could deliver each to the
+// same wrong copy for ever.
 func anyOf(d time.Duration) time.Duration { return d/2 + rand.N(d+1) }

@@ -66,7 +66,7 @@ func TestMessageComesSoonToTheOneCopyThatServesIt(t *testing.T) {
 }
 
 // When no copy serves the shop its messages cost little: few hand-overs of one, and no more a second than a bound of many.
-func TestMessagesThatNobodyServesCostLittle(t *testing.T) {
+func TestMessagesThatNoCopyServesCostLittle(t *testing.T) {
 	s := NewStrangers(30 * time.Second)
 	begin := time.Unix(1000, 0)
 	times, last := 0, begin.Add(time.Hour)

@@ -16,17 +16,17 @@ import (
 const (
 	// duplicates is how long the broker remembers our events' ids: long enough for every retry of a publish.
 	duplicates = 2 * time.Minute
-	// orderDuplicates is the shortest the broker can do. An id of ORDERS is whatever a shop writes, perhaps one that
-	// another shop has used a minute ago; the workers recognize an order that comes twice by themselves.
+	// orderDuplicates is the least that the broker takes. The id of a message on ORDERS is what a shop writes, perhaps an id that
+	// another shop has used a minute ago; the workers see by themselves that an order comes twice.
 	orderDuplicates = 100 * time.Millisecond
 )
 
-// StoredPrefix is before the subject of an event that INVOICES has stored and says once more: so other accounts of the
-// server, a shop's for instance, can hear it.
+// StoredPrefix stands before the subject on which the broker publishes an event once more that INVOICES has stored: so other accounts
+// of the server, such as a shop's, can hear it.
 const StoredPrefix = "stored."
 
-// Streams that seqrflow keeps, on this many replicas. Nothing in them ages or is deleted, but for OPEN, from which an
-// invoice is taken when it has ended.
+// Streams gives the settings of the streams that seqrflow keeps, with this many replicas each. Nothing in them ages or is deleted, but
+// on OPEN, from which an invoice is removed when it has ended, and on PROBES.
 func Streams(replicas int) []jetstream.StreamConfig {
 	stream := func(name, subjects, about string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
@@ -54,8 +54,8 @@ func Streams(replicas int) []jetstream.StreamConfig {
 	}
 }
 
-// own copies what is ours to decide from want to a stream's settings as they are: which messages it takes and that none
-// of them is removed. Limits, age, replicas and the like are the operator's.
+// own gives the settings that a stream has, with those from want that are ours to decide: which messages the stream takes, and that
+// none of them is removed. Limits, age, replicas and the like are the operator's.
 func own(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	have.Subjects, have.Retention, have.Discard = want.Subjects, want.Retention, want.Discard
 	have.Duplicates, have.DiscardNewPerSubject = want.Duplicates, want.DiscardNewPerSubject
@@ -70,7 +70,7 @@ func own(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 	return have
 }
 
-// streamPlan is what EnsureStreams does with one stream.
+// streamPlan is what EnsureStreams has to do with a stream.
 type streamPlan struct {
 	want    jetstream.StreamConfig // as it is to be
 	have    *jetstream.StreamInfo  // as it is; nil when it is missing
@@ -93,8 +93,8 @@ func (b *Bus) plan(ctx context.Context, cfg jetstream.StreamConfig) (streamPlan,
 	return streamPlan{want: want, have: have, changed: !reflect.DeepEqual(have.Config, want)}, nil
 }
 
-// EnsureStreams makes the streams that are missing and corrects, of those that are there, only what is ours to decide.
-// An index of open invoices that is missing beside invoices is built from them.
+// EnsureStreams makes the streams that are missing, and corrects those settings of the others that are ours to decide. If the index of
+// open invoices was never built it is built from INVOICES. A broker that does not answer is waited for until ctx ends.
 func (b *Bus) EnsureStreams(ctx context.Context) error {
 	for _, cfg := range Streams(b.cfg.Replicas) {
 		var s jetstream.Stream
@@ -139,7 +139,7 @@ func (b *Bus) ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetstream
 	return b.js.Stream(once, cfg.Name)
 }
 
-// EnsureExtraStream makes a stream that is none of [Streams], unless it is there; what an operator has set stays.
+// EnsureExtraStream makes a stream that is none of [Streams], with the replicas of those, unless it is there.
 func (b *Bus) EnsureExtraStream(ctx context.Context, cfg jetstream.StreamConfig) (made bool, err error) {
 	cfg.Replicas = b.cfg.Replicas
 	_, err = b.js.CreateStream(ctx, cfg)
@@ -152,7 +152,7 @@ func (b *Bus) EnsureExtraStream(ctx context.Context, cfg jetstream.StreamConfig)
 	return true, nil
 }
 
-// mark keeps a value of ours in the settings of a stream.
+// mark writes a value into the metadata of a stream.
 func (b *Bus) mark(ctx context.Context, cfg jetstream.StreamConfig, key, value string) error {
 	cfg.Metadata = maps.Clone(cfg.Metadata)
 	if cfg.Metadata == nil {
@@ -165,24 +165,13 @@ func (b *Bus) mark(ctx context.Context, cfg jetstream.StreamConfig, key, value s
 	return err
 }
 
-// EnsureConsumers makes the durables that are missing, or brings those that are there up to date.
+// EnsureConsumers makes the durables that are missing, and corrects the settings of the others. A broker that does not answer is waited
+// for until ctx ends.
 func (b *Bus) EnsureConsumers(ctx context.Context, all []Consumer) error {
-	for _, c := range all {
-		c = b.withDefaults(c)
-		for _, spec := range []Consumer{c, c.replays()} {
-			err := b.patiently(ctx, "consumer "+spec.Name+" of "+spec.Stream, func(ctx context.Context) error {
-				_, err := b.ensureConsumer(ctx, spec)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return b.eachDurable(ctx, all, b.ensureConsumer)
 }
 
-// transient errors pass by themselves: the broker starts, restarts or elects a leader.
+// transient says whether an error passes by itself: the broker starts, restarts or elects a leader.
 func transient(err error) bool {
 	if errors.Is(err, errDenied) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return false
@@ -200,12 +189,14 @@ func isCode(err error, code int) bool {
 	return errors.As(err, &api) && api.Code == code
 }
 
+// keep remembers a stream that was found.
 func (b *Bus) keep(name string, s jetstream.Stream) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.streams[name] = s
 }
 
+// stream gives a stream, which is asked for only the first time.
 func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error) {
 	b.mu.Lock()
 	s := b.streams[name]
@@ -223,6 +214,7 @@ func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error)
 	return s, nil
 }
 
+// pause waits; false means that ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

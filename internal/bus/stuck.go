@@ -11,10 +11,10 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Stuck is what one copy of a worker tells about a shop's invoice or order that it has tried and not finished.
+// Stuck is what one copy of a worker tells about a delivery of a shop's invoice or order that it has tried and not finished.
 type Stuck struct {
 	Worker   string    `json:"worker"`
-	Reason   string    `json:"reason"`             // one of Reasons
+	Reason   string    `json:"reason"`             // one of [Reasons]
 	Why      string    `json:"why"`                // the last attempt's error, or what is waited for
 	Attempts int       `json:"attempts,omitempty"` // of this copy; 0 where the terminal is silent and this message was not tried
 	Since    time.Time `json:"since"`              // the first attempt, or the first silence
@@ -22,10 +22,10 @@ type Stuck struct {
 	Terminal string    `json:"terminal,omitempty"` // the terminal that is silent, where the message itself was not tried
 }
 
-// Waiting says that nothing has failed: something else has to happen first.
+// Waiting says whether nothing has failed: something else has to happen first.
 func (s Stuck) Waiting() bool { return s.Reason == ReasonWaiting }
 
-// What a delivery that is not finished waits for.
+// The reasons for which a delivery is not finished.
 const (
 	ReasonWaiting    = "waiting"    // for something else to happen, such as the payment: no fault
 	ReasonUnanswered = "unanswered" // the provider gave no answer
@@ -35,31 +35,31 @@ const (
 	ReasonElsewhere  = "elsewhere"  // this copy lacks the credentials of the invoice's terminal
 )
 
-// Reasons are all of them.
+// Reasons gives every reason for which a delivery is not finished.
 func Reasons() []string {
 	return []string{ReasonWaiting, ReasonUnanswered, ReasonError, ReasonBusy, ReasonBroker, ReasonElsewhere}
 }
 
-// A question goes to stuck.<shop>.<invoice> and is answered on told.<worker>.<shop>.<invoice>. Both are plain subjects, no
-// request with a reply: accounts keep replies apart, and any number of copies may have something to tell.
+// The subjects of questions about deliveries that are not finished, and of the answers. These are no requests with a reply: accounts
+// of the server keep replies apart, and any number of copies may have something to tell.
 const (
+	StuckSubjects = stuckPrefix + "*.*"  // stuck.<shop>.<id> is where workers are asked
+	ToldSubjects  = toldPrefix + "*.*.*" // told.<worker>.<shop>.<id> is where they answer
+
 	stuckPrefix = "stuck."
 	toldPrefix  = "told."
-	// StuckSubjects are where workers are asked, ToldSubjects where they answer.
-	StuckSubjects = stuckPrefix + "*.*"
-	ToldSubjects  = toldPrefix + "*.*.*"
 )
 
-// ToldSubjectsOf are where one worker answers.
+// ToldSubjectsOf gives the subjects where one worker answers.
 func ToldSubjectsOf(worker string) string { return toldPrefix + worker + ".*.*" }
 
-// AboutStuck says whether a subject is one of questions or answers.
+// AboutStuck says whether a subject is that of such a question or answer.
 func AboutStuck(subject string) bool {
 	return strings.HasPrefix(subject, stuckPrefix) || strings.HasPrefix(subject, toldPrefix)
 }
 
-// AskStuck asks every running worker what it knows of the shop's invoices and orders with these ids, all subject tokens, and
-// gives what is told until ctx ends.
+// AskStuck asks every worker that runs about the shop's invoices and orders with these ids, all subject tokens, and gives what they
+// tell until ctx ends.
 func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck, error) {
 	var mu sync.Mutex
 	var out []Stuck
@@ -71,7 +71,7 @@ func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck
 		mu.Lock()
 		defer mu.Unlock()
 		for _, s := range all {
-			s.Worker = token(subject, 1) // the subject is what the broker has checked
+			s.Worker = token(subject, 1) // the broker has checked the subject
 			out = append(out, s)
 		}
 	})
@@ -93,7 +93,7 @@ func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck
 	return out, nil
 }
 
-// AnswerStuck lets find answer questions about a shop's invoices and orders until stop is called.
+// AnswerStuck has find answer the questions of AskStuck, one at a time, until stop is called. shop and id are subject tokens.
 func (b *Bus) AnswerStuck(worker string, find func(shop, id string) []Stuck) (stop func(), err error) {
 	return b.Subscribe(StuckSubjects, func(subject string, _ []byte) {
 		shop, id := token(subject, 1), token(subject, 2)
@@ -111,139 +111,6 @@ func (b *Bus) AnswerStuck(worker string, find func(shop, id string) []Stuck) (st
 	})
 }
 
-const (
-	// mostTroubles bounds what is remembered of deliveries that are not finished. What was tried longest ago goes first.
-	mostTroubles = 10_000
-	// troubleFor is how long a delivery is remembered that has not been seen again: another copy has finished it, or has
-	// it. It is longer than any pause.
-	troubleFor = 5 * time.Minute
-)
-
-// troubles is what this copy of a worker remembers of the deliveries that it tried and did not finish. It is safe for
-// concurrent use.
-type troubles struct {
-	mu     sync.Mutex
-	of     map[place]*trouble
-	silent map[string]*trouble // terminals that give no answer, by name
-}
-
-// place names a delivery.
-type place struct {
-	stream string
-	seq    uint64
-}
-
-type trouble struct {
-	shop, id string // subject tokens
-	seen     time.Time
-	Stuck
-}
-
-func newTroubles() *troubles {
-	return &troubles{of: map[place]*trouble{}, silent: map[string]*trouble{}}
-}
-
-// note remembers an attempt that did not finish the delivery and gives what is known of it then.
-func (t *troubles) note(d Delivery, terminal string, o Outcome, now time.Time) Stuck {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	why := ""
-	if o.err != nil {
-		why = o.err.Error()
-	}
-	at := place{d.Stream, d.Seq}
-	one := t.of[at]
-	if one == nil {
-		if len(t.of) >= mostTroubles {
-			t.makeRoom(now)
-		}
-		shop, id := addressee(d.Subject)
-		one = &trouble{shop: shop, id: id, Stuck: Stuck{Since: now}}
-		t.of[at] = one
-	}
-	one.Attempts++
-	one.Reason, one.Why, one.Last, one.seen = o.label(), why, now, now
-	if one.Reason == ReasonUnanswered {
-		if t.silent[terminal] == nil {
-			t.silent[terminal] = &trouble{Stuck: Stuck{Since: now, Terminal: terminal, Reason: ReasonUnanswered}}
-		}
-		t.silent[terminal].Why, t.silent[terminal].Last = why, now
-	}
-	return one.Stuck
-}
-
-// makeRoom forgets what was not seen for long, and if there is nothing of that kind, some of the rest.
-func (t *troubles) makeRoom(now time.Time) {
-	t.tidy(now)
-	for at := range t.of {
-		if len(t.of) < mostTroubles*9/10 {
-			return
-		}
-		delete(t.of, at)
-	}
-}
-
-func (t *troubles) tidy(now time.Time) {
-	for at, one := range t.of {
-		if now.Sub(one.seen) > troubleFor {
-			delete(t.of, at)
-		}
-	}
-}
-
-// ended forgets a delivery.
-func (t *troubles) ended(d Delivery) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.of, place{d.Stream, d.Seq})
-}
-
-// saw notes that a delivery has come again: no other copy has finished it.
-func (t *troubles) saw(d Delivery, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if one := t.of[place{d.Stream, d.Seq}]; one != nil {
-		one.seen = now
-	}
-}
-
-// answered notes that a terminal gives answers again.
-func (t *troubles) answered(terminal string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.silent, terminal)
-}
-
-// find gives what is remembered of the shop's messages with that id; of a message that was not tried because its terminal
-// is silent, it tells of the terminal.
-func (t *troubles) find(shop, id, terminal string, silent bool, now time.Time) []Stuck {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.tidy(now)
-	var out []Stuck
-	for _, one := range t.of {
-		if one.shop == shop && one.id == id {
-			out = append(out, one.Stuck)
-		}
-	}
-	if s := t.silent[terminal]; len(out) == 0 && silent && s != nil {
-		out = append(out, s.Stuck)
-	}
-	return out
-}
-
-// counts gives how many deliveries are not finished for each reason.
-func (t *troubles) counts(now time.Time) map[string]int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.tidy(now)
-	out := map[string]int{}
-	for _, one := range t.of {
-		out[one.Reason]++
-	}
-	return out
-}
-
 // stuck answers a question about a shop's invoice or order.
 func (w *work) stuck(shop, id string) []Stuck {
 	name, err := w.spec.Serves(shop)
@@ -254,21 +121,21 @@ func (w *work) stuck(shop, id string) []Stuck {
 	t := w.schedule.terminals[name]
 	silent := t != nil && t.window.Silent()
 	w.mu.Unlock()
-	return w.troubles.find(shop, id, name, silent, time.Now())
+	return w.unfinished.find(shop, id, name, silent, time.Now())
 }
 
-// report tells what became of a delivery. A delivery that is not finished is told of at once and then once a minute for each
-// shop and reason, however many attempts and messages there are; all is told at the level debug.
+// report logs what became of a delivery, and remembers one that is not finished. Of those one is logged at once and then one a minute
+// for each shop and reason, however many attempts and messages there are; all are logged at the level debug.
 func (w *work) report(l *Lease, o Outcome, attempts int, terminal string) {
 	log, message := w.bus.log.Debug(), "handled"
 	switch label := o.label(); {
 	case o.kind == done || o.kind == dropped: // dropped: another copy has it, and tells
-		w.troubles.ended(l.Delivery)
+		w.unfinished.ended(l.Delivery)
 	case o.kind == park:
-		w.troubles.ended(l.Delivery)
+		w.unfinished.ended(l.Delivery)
 		log, message = w.bus.log.Warn(), "parked: a person has to look"
 	default:
-		s := w.troubles.note(l.Delivery, terminal, o, time.Now())
+		s := w.unfinished.note(l.Delivery, terminal, o, time.Now())
 		attempts = s.Attempts
 		about := "stuck " + w.spec.Worker + " " + label
 		if label != ReasonBroker {

@@ -9,24 +9,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Work gives every message of the consumer to handle, until ctx ends. Then it stops fetching, lets the handlers at work
-// finish within the grace period, and gives the rest back.
+// Work gives every message of the consumer to handle, until ctx ends. Then it stops fetching, lets the handlers at work finish within
+// the grace period, whose end cancels their context, and gives the other messages back. The error is of the broker and will not pass
+// by itself.
 //
-// Messages are leased without their bodies, as many as wait; which is handled next is the schedule's decision, so no
-// number of messages of one shop, and no terminal that is silent, keeps another shop's message waiting.
+// Messages are leased without their bodies, as many as wait. Which is handled next is decided here and not by the broker, so no
+// number of messages of one shop, and no silent terminal, keeps another shop's message waiting.
 func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
 	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: NewStrangers(c.Backoff.Most), timers: map[*terminal]*time.Timer{}}
-	w.served = newServed(b, c)
-	silence, err := w.served.listen()
+	w.serving = newServing(b, c)
+	stopListening, err := w.serving.listen()
 	if err != nil {
 		return err
 	}
-	defer silence()
+	defer stopListening()
 	w.inHand, w.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	defer w.abandon()
-	w.troubles = b.metrics.begin(c.Worker)
-	defer b.metrics.end(w.troubles)
+	w.unfinished = b.metrics.begin(c.Worker)
+	defer b.metrics.end(w.unfinished)
 	stop, err := b.AnswerStuck(c.Worker, w.stuck)
 	if err != nil {
 		return err
@@ -35,24 +36,24 @@ func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	return b.consume(ctx, c, w.arrive, w.stop)
 }
 
-// work is one running consumer.
+// work is a consumer that runs.
 type work struct {
 	bus     *Bus
 	spec    Consumer
 	handle  Handler
-	inHand  context.Context
-	abandon context.CancelFunc
+	inHand  context.Context    // of the handlers: it ends with the grace period
+	abandon context.CancelFunc // ends it
 
-	troubles *troubles
-	handlers sync.WaitGroup
-	served   *served
+	unfinished *unfinished
+	handlers   sync.WaitGroup
+	serving    *serving
 
 	mu       sync.Mutex
 	stopped  bool
 	schedule *schedule
 	timers   map[*terminal]*time.Timer
 	retries  map[uint64]int // failed attempts of this copy, by sequence
-	comeBack recent         // messages that were too many
+	comeBack recent         // messages that were too much to keep leased
 	strange  *Strangers     // messages that this copy does not serve
 }
 
@@ -63,7 +64,7 @@ func (w *work) arrive(_ context.Context, l *Lease) {
 		j.shop = token(l.Subject, 2)
 	}
 	terminal, err := w.spec.Serves(j.shop)
-	w.troubles.saw(l.Delivery, time.Now())
+	w.unfinished.saw(l.Delivery, time.Now())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil && !w.stopped {
@@ -80,14 +81,14 @@ func (w *work) arrive(_ context.Context, l *Lease) {
 	w.dispatch(j.terminal)
 }
 
-// dispatch starts what the terminal has room for, or probes it. It is called with mu held.
+// dispatch starts as many handlers as the terminal has room for, or probes it. It is called with mu held.
 func (w *work) dispatch(t *terminal) {
 	for !w.stopped {
 		j := w.schedule.next(t)
 		if j == nil {
 			break
 		}
-		w.handlers.Go(func() { w.one(j) })
+		w.handlers.Go(func() { w.run(j) })
 	}
 	w.probeWhenDue(t)
 }
@@ -129,8 +130,8 @@ func (w *work) probe(t *terminal) {
 
 const probeTimeout = 10 * time.Second
 
-// one handles one delivery and settles it.
-func (w *work) one(j *job) {
+// run handles one delivery and settles it.
+func (w *work) run(j *job) {
 	o := w.outcome(j)
 	a := o.answer()
 	if a == unanswered && w.spec.Probe == nil {
@@ -145,7 +146,7 @@ func (w *work) one(j *job) {
 	w.dispatch(j.terminal)
 	w.mu.Unlock()
 	if a == answered {
-		w.troubles.answered(j.terminal.name)
+		w.unfinished.answered(j.terminal.name)
 	}
 	w.settle(j.lease, o, j.terminal.name)
 	w.mu.Lock()
@@ -154,11 +155,10 @@ func (w *work) one(j *job) {
 	w.dispatch(j.terminal)
 }
 
-// outcome fetches the message and lets the handler decide. A lease that was lost meanwhile is not handled: another copy may
-// be at it.
+// outcome fetches the message and has it handled, unless the lease was lost meanwhile: another copy may be handling it.
 func (w *work) outcome(j *job) Outcome {
 	l := j.lease
-	if l.lost() {
+	if l.Lost() {
 		l.Drop()
 		return Outcome{kind: dropped}
 	}
@@ -181,20 +181,20 @@ func (w *work) outcome(j *job) Outcome {
 
 // fetch completes the delivery.
 func (w *work) fetch(l *Lease) error {
-	if err := l.fetch(w.inHand); err != nil || l.replay || !w.bus.older(l.Delivery, w.spec) {
+	if err := l.fetch(w.inHand); err != nil || l.replay || !w.bus.precedes(l.Delivery, w.spec) {
 		return err
 	}
 	settled, _, err := w.bus.wasParked(w.inHand, w.spec, l.Delivery)
 	if err == nil && settled {
-		return errNotOurs // a person has it: only a replay brings it here again
+		return errNotOurs // an operator decides about it: only a replay has it handled again
 	}
 	return err
 }
 
-// settle does what the outcome says. A settlement that fails leaves the message unacknowledged: it comes again, and every
-// handler bears that.
+// settle does what the outcome says. If that fails the message stays unacknowledged and comes again, which every handler has to
+// expect.
 func (w *work) settle(l *Lease, o Outcome, terminal string) {
-	if o.kind != done && l.lost() {
+	if o.kind != done && l.Lost() {
 		o = Outcome{kind: dropped, err: o.err} // another copy may have it, and decides by itself
 	}
 	if o.kind == dropped {
@@ -229,8 +229,8 @@ func (w *work) settle(l *Lease, o Outcome, terminal string) {
 	}
 }
 
-// attempts counts failures of a message, and forgets it once it is settled. Only answers of the provider count, so it
-// never holds more than what was answered with an error lately.
+// attempts counts the failed attempts of a message, and forgets a message that is settled. Only those are counted that end with Retry,
+// an error that the provider answered, so few messages are remembered.
 func (w *work) attempts(seq uint64, k kind) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -250,7 +250,7 @@ func (w *work) attempts(seq uint64, k kind) int {
 	return n
 }
 
-// stop gives back what waits and lets what is in hand finish within the grace period.
+// stop gives back the messages that wait, and lets the handlers at work finish within the grace period.
 func (w *work) stop() {
 	w.mu.Lock()
 	w.stopped = true
@@ -275,7 +275,7 @@ func (w *work) stop() {
 	_ = w.bus.nc.FlushTimeout(time.Second) // what was given back is at the broker
 }
 
-// acknowledge waits for the broker's word. Without it the message comes again.
+// acknowledge acknowledges a message and waits for the broker's confirmation. Without that the message comes again.
 func (b *Bus) acknowledge(ctx context.Context, m jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()

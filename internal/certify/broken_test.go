@@ -30,15 +30,15 @@ func writes(operation, pattern, instead string) sabotage {
 	}}
 }
 
-// firstVersion always sends 0.
-type firstVersion struct{ *seqr.Client }
+// alwaysVersion0 always sends 0.
+type alwaysVersion0 struct{ *seqr.Client }
 
-func (c firstVersion) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+func (c alwaysVersion0) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
 	r.Version = 0
 	return c.Client.GetPaymentStatus(ctx, r)
 }
 
-// slow asks about an invoice once, and again when the provider has long stopped waiting.
+// slow polls an invoice once, and again long after the provider has stopped waiting.
 type slow struct {
 	*seqr.Client
 	pause time.Duration
@@ -60,15 +60,15 @@ func (c slow) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (se
 	return c.Client.GetPaymentStatus(ctx, r)
 }
 
-// forgetful never asks again about the second invoice of the test that waits for it.
-type forgetful struct {
+// endsPolling never asks again about the second invoice of the test that waits for it.
+type endsPolling struct {
 	*seqr.Client
 	mu    *sync.Mutex
 	sent  map[string]int // by the reference: which of the test's invoices it is
 	count *int
 }
 
-func (c forgetful) SendInvoice(ctx context.Context, r seqr.SendInvoice) (seqr.SentInvoice, error) {
+func (c endsPolling) SendInvoice(ctx context.Context, r seqr.SendInvoice) (seqr.SentInvoice, error) {
 	sent, err := c.Client.SendInvoice(ctx, r)
 	if r.Invoice.Title == "Certification test getPaymentStatus" {
 		c.mu.Lock()
@@ -79,7 +79,7 @@ func (c forgetful) SendInvoice(ctx context.Context, r seqr.SendInvoice) (seqr.Se
 	return sent, err
 }
 
-func (c forgetful) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+func (c endsPolling) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
 	c.mu.Lock()
 	over := c.sent[r.InvoiceReference] == 2
 	c.mu.Unlock()
@@ -89,18 +89,18 @@ func (c forgetful) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus
 	return c.Client.GetPaymentStatus(ctx, r)
 }
 
-// stingy pays back half.
-type stingy struct{ *seqr.Client }
+// halfRefund pays back half.
+type halfRefund struct{ *seqr.Client }
 
-func (c stingy) RefundPayment(ctx context.Context, r seqr.RefundPayment) (seqr.Refunded, error) {
+func (c halfRefund) RefundPayment(ctx context.Context, r seqr.RefundPayment) (seqr.Refunded, error) {
 	r.Invoice.Total.Value = decimal.One
 	return c.Client.RefundPayment(ctx, r)
 }
 
-// impatient takes "not ready" for a refusal.
-type impatient struct{ *seqr.Client }
+// refusesNotReady takes "not ready" for a refusal.
+type refusesNotReady struct{ *seqr.Client }
 
-func (c impatient) ExecuteReport(ctx context.Context, r seqr.ExecuteReport) (seqr.Report, error) {
+func (c refusesNotReady) ExecuteReport(ctx context.Context, r seqr.ExecuteReport) (seqr.Report, error) {
 	report, err := c.Client.ExecuteReport(ctx, r)
 	if seqr.Classify(err) == seqr.TryLater {
 		err = &seqr.Error{Operation: "executeReport", Sent: seqr.Answered, Code: seqr.RejectedBusinessLogic}
@@ -131,18 +131,18 @@ func broken() map[string]struct {
 		"no clientReference anywhere":           {writes("", `<clientReference>.*</clientReference>`, ""), every},
 		"no itemQuantity":                       {writes("sendInvoice", `<itemQuantity>[^<]*</itemQuantity>`, ""), every[:1]},
 		"clientRequestTimeout 1 for status":     {writes("getPaymentStatus", `<clientRequestTimeout>0`, `<clientRequestTimeout>1`), every[1:2]},
-		"invoiceVersion always 0":               {calls(func(c *seqr.Client) provider { return firstVersion{c} }), every[1:2]},
+		"invoiceVersion always 0":               {calls(func(c *seqr.Client) provider { return alwaysVersion0{c} }), every[1:2]},
 		"status asked too late":                 {calls(func(c *seqr.Client) provider { return slow{c, 24 * testPoll, &mu, map[string]time.Time{}} }), every[1:2]},
-		"status not asked after the wait":       {calls(func(c *seqr.Client) provider { return forgetful{c, &mu, map[string]int{}, new(int)} }), every[1:2]},
+		"status not asked after the wait":       {calls(func(c *seqr.Client) provider { return endsPolling{c, &mu, map[string]int{}, new(int)} }), every[1:2]},
 		"mimeType that does not exist":          {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/plain`), every[2:3]},
 		"mimeType of something else":            {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/xml`), every[2:3]},
 		"no receipt":                            {sabotage{without: receipter.Name}, every[2:3]},
 		"no cancellation":                       {sabotage{without: canceler.Name}, every[3:4]},
 		"no clientId with cancelInvoice":        {writes("cancelInvoice", `<clientId>.*</clientId>`, ""), every[3:4]},
 		"no refund":                             {sabotage{without: refunder.Name}, every[4:5]},
-		"half a refund":                         {calls(func(c *seqr.Client) provider { return stingy{c} }), every[4:5]},
+		"half a refund":                         {calls(func(c *seqr.Client) provider { return halfRefund{c} }), every[4:5]},
 		"clientReference too long for a refund": {writes("refundPayment", `(<clientReference>)`, `${1}123456789-123456789-1234567`), every[4:5]},
-		"report not asked for again":            {calls(func(c *seqr.Client) provider { return impatient{c} }), every[5:]},
+		"report not asked for again":            {calls(func(c *seqr.Client) provider { return refusesNotReady{c} }), every[5:]},
 		"report asked for at once":              {sabotage{early: true}, every[5:]},
 		"report asked for again at once":        {sabotage{hasty: true}, every[5:]},
 		"report of no period":                   {writes("executeReport", `<entry><key>transactionPeriodId</key>.*?</entry>`, ""), every[5:]},

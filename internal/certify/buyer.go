@@ -11,34 +11,34 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Buyer is whoever holds the phone. Neither method waits for what comes of it.
+// Buyer has the phone with the provider's app. Its methods do not wait until the provider has acted.
 type Buyer interface {
-	// Pay has the buyer scan the code and pay.
-	Pay(context.Context, Bill) error
-	// Leave tells the buyer of a bill that is not to be paid.
-	Leave(context.Context, Bill) error
+	// Pay makes the buyer scan the code and pay.
+	Pay(context.Context, ShownInvoice) error
+	// Leave tells the buyer of an invoice that is not to be paid.
+	Leave(context.Context, ShownInvoice) error
 }
 
-// Bill is an invoice to be shown: Code is the text of the QR code that the buyer scans, the invoice's own
-// or the one that stands on the till.
-type Bill struct {
+// ShownInvoice is an invoice for the buyer. Code is the text of the QR code that the buyer scans: the invoice's own, or the
+// till's.
+type ShownInvoice struct {
 	Invoice events.Invoice
 	Code    string
 }
 
-// sandboxBuyer plays the buyer at the sandbox.
+// sandboxBuyer is the buyer of a run against its own sandbox.
 type sandboxBuyer struct {
 	sandbox *sandbox.Sandbox
 	url     string
 }
 
-func (b sandboxBuyer) Pay(ctx context.Context, bill Bill) error {
-	ref, err := b.read(ctx, bill.Code)
+func (b sandboxBuyer) Pay(ctx context.Context, inv ShownInvoice) error {
+	ref, err := b.read(ctx, inv.Code)
 	if err != nil {
 		return err
 	}
-	if ref != bill.Invoice.InvoiceReference {
-		return fmt.Errorf("the code %s leads to invoice %q, not to %s", bill.Code, ref, bill.Invoice.InvoiceReference)
+	if ref != inv.Invoice.InvoiceReference {
+		return fmt.Errorf("the code %s leads to invoice %q, not to %s", inv.Code, ref, inv.Invoice.InvoiceReference)
 	}
 	if err := b.sandbox.Scan(ref); err != nil {
 		return err
@@ -46,9 +46,9 @@ func (b sandboxBuyer) Pay(ctx context.Context, bill Bill) error {
 	return b.sandbox.Pay(ref)
 }
 
-func (sandboxBuyer) Leave(context.Context, Bill) error { return nil }
+func (sandboxBuyer) Leave(context.Context, ShownInvoice) error { return nil }
 
-// read gives the invoice that a code leads to: its own, or what the till has on show.
+// read gives the invoiceReference that a code leads to: in the code itself, or the live invoice of the till.
 func (b sandboxBuyer) read(ctx context.Context, code string) (string, error) {
 	if ref, ok := strings.CutPrefix(code, "HTTP://SEQR.SE/R"); ok {
 		return ref, nil

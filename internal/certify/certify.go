@@ -17,7 +17,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Config of one run. Only Procedure is required; without an Endpoint the run has a sandbox of its own.
+// Config is the settings of one run. Only Procedure is required; without an Endpoint the run has a sandbox of its own.
 type Config struct {
 	Procedure       Procedure
 	ClientID        string // the integrator's company
@@ -25,15 +25,15 @@ type Config struct {
 	Program         string // what is certified, for the report
 	Provider        Provider
 	Buyer           Buyer         // required with an Endpoint
-	Patience        time.Duration // with one step of the procedure, a person's included
-	Audience        Audience      // may be nil
+	Patience        time.Duration // how long to wait for one step, a person's included; 0 means 10 min, or 30 s with an own sandbox
+	Observer        Observer      // may be nil
 	Log             zerolog.Logger
 
 	start func(context.Context, app.Options) (workers, error) // nil is app.Start
-	poll  time.Duration                                       // how often the workers ask, in a run with its own sandbox
+	poll  time.Duration                                       // between two polls of an invoice, in a run with its own sandbox
 }
 
-// Provider is who certifies.
+// Provider is the provider to certify with, and the credentials there.
 type Provider struct {
 	Endpoint  string
 	AllowHTTP bool
@@ -43,14 +43,14 @@ type Provider struct {
 	Currency  string         // SEK unless set
 }
 
-// Audience is told of everything as it happens.
-type Audience interface {
-	Begins(Test)
-	Done(Step)
-	Waits(why string) // or a warning
+// Observer is called for everything as it happens, by one goroutine at a time.
+type Observer interface {
+	TestStarted(Test)
+	StepDone(Step)
+	Waiting(why string) // also for a warning
 }
 
-// workers are the running workers, and what feeds them.
+// workers are the running workers and their broker; app.Start gives them.
 type workers interface {
 	Bus() *bus.Bus
 	Wait() error
@@ -61,13 +61,13 @@ const (
 	sandboxPatience = 30 * time.Second
 	personPatience  = 10 * time.Minute
 
-	// pollEvery is what a provider asks for; sandboxPollEvery is the same in a run that need not wait.
+	// pollEvery is the time between polls that the provider asks for; sandboxPollEvery is that of a run with its own sandbox.
 	pollEvery        = time.Second
 	sandboxPollEvery = 400 * time.Millisecond
 	sandboxSeqrID    = "CERTIFY1"
 )
 
-// SettingsError says what a run was not given, or given wrongly.
+// SettingsError says which settings are missing or wrong.
 type SettingsError struct{ Err error }
 
 func (e *SettingsError) Error() string { return e.Err.Error() }
@@ -95,7 +95,7 @@ func (c *Config) complete() error {
 	return errors.Join(errs...)
 }
 
-// completeProvider says all that is missing, at once.
+// completeProvider says everything that is missing.
 func (c *Config) completeProvider() error {
 	var errs []error
 	missing := func(is bool, what string) {
@@ -131,13 +131,13 @@ func (c *Config) completeSandbox() {
 	c.Provider.SeqrID = sandboxSeqrID
 }
 
-// Run the procedure. The error is of the settings and the machinery; what the workers or the provider did
-// wrong is in the report, which is complete even when ctx ends early.
+// Run runs the procedure. The error is a *SettingsError, or says why broker, workers or sandbox do not run. What the workers
+// or the provider did wrong is in the report, which is complete even when ctx ends early.
 func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	if err := cfg.complete(); err != nil {
 		return Report{}, &SettingsError{err}
 	}
-	r := &run{Config: cfg, id: strings.ToLower(rand.Text()[:6]), tape: newTape(), time: &timeline{}, wait: sleep, asks: pollEvery}
+	r := &run{Config: cfg, id: strings.ToLower(rand.Text()[:6]), transcript: newTranscript(), time: &timeline{}, wait: sleep, interval: pollEvery}
 	if cfg.Provider.Endpoint == "" {
 		own, failed := openSandbox(cfg.Log)
 		if failed != nil {
@@ -151,7 +151,7 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	}
 	defer r.client.CloseIdle()
 	begun := time.Now()
-	if err := r.play(ctx); err != nil {
+	if err := r.procedure(ctx); err != nil {
 		return Report{}, err
 	}
 	return r.report(begun), nil
@@ -163,7 +163,7 @@ func (r *run) useSandbox(own *ownSandbox) {
 	if r.Buyer == nil {
 		r.Buyer = sandboxBuyer{own.Sandbox, own.url}
 	}
-	r.asks = r.poll
+	r.interval = r.poll
 	r.wait = func(ctx context.Context, d time.Duration) error {
 		own.Advance(d)
 		r.time.skipped(d)
@@ -174,6 +174,6 @@ func (r *run) useSandbox(own *ownSandbox) {
 func (r *run) clientConfig() seqr.Config {
 	return seqr.Config{
 		Endpoint: r.Provider.Endpoint, AllowHTTP: r.Provider.AllowHTTP, ClientID: r.ClientID, ClientReference: r.ClientReference,
-		Recorder: r.tape,
+		Recorder: r.transcript,
 	}
 }

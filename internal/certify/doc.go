@@ -1,8 +1,14 @@
 // Package certify runs the provider's certification procedure and keeps the evidence.
 //
-// The payment calls are not made here: the workers make them, as in production, in answer to the order
-// events that the procedure publishes. It plays or asks for the buyer, waits for what the workers record,
-// and judges what went over the wire. Only a point of sale's terminal is administered directly.
+// The payment calls are not made here: the workers make them, as in production, in answer to the order events that the
+// procedure publishes. Only a point of sale's terminal is registered directly.
 //
-// Without a provider it runs against a sandbox of its own, whose clock it moves instead of waiting.
+//	certify.go     settings; Run
+//	ownsandbox.go  the provider of a run without one: its clock is moved instead of waiting (timeline.go)
+//	run.go         starts the workers and runs the tests in order (procedure.go has the procedure's own step numbers)
+//	exam_*.go      one test each; exam.go publishes orders, waits for events and exchanges, and notes each step
+//	buyer.go       pays
+//	transcript.go  everything that went over the wire, read by wire.go, and everything that the workers recorded
+//	rules.go       what the messages have to be like
+//	result.go      the verdicts; evidence.go writes them with the exchanges into a folder
 package certify

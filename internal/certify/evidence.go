@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Where the parts of the evidence are in its folder.
@@ -23,6 +24,7 @@ const (
 	exchangesFolder = "exchanges"
 )
 
+// exchangeOf gives an exchange as the report has it.
 func exchangeOf(x *recorded) Exchange {
 	e := Exchange{
 		N: x.n, Operation: x.Operation, At: x.At.UTC(), Millis: x.Duration.Milliseconds(), HTTPStatus: x.HTTPStatus,
@@ -39,15 +41,15 @@ func exchangeOf(x *recorded) Exchange {
 	return e
 }
 
-// Prepare makes the folder that evidence is to be written to, so that a run is not made in vain.
+// Prepare makes the folder for the evidence, so that a run does not begin if it cannot be written.
 func Prepare(folder string) error { return os.MkdirAll(filepath.Join(folder, exchangesFolder), 0o755) }
 
-// Write keeps the evidence in the folder, in place of what an earlier run has left there.
+// Write writes the evidence into the folder, in place of an earlier run's.
 func (r Report) Write(folder string) error {
 	if err := Prepare(folder); err != nil {
 		return err
 	}
-	if err := forget(filepath.Join(folder, exchangesFolder)); err != nil {
+	if err := removeExchanges(filepath.Join(folder, exchangesFolder)); err != nil {
 		return err
 	}
 	for _, e := range r.Exchanges {
@@ -76,16 +78,16 @@ func write(folder, name string, body []byte) error {
 	return os.WriteFile(filepath.Join(folder, filepath.FromSlash(name)), body, 0o644)
 }
 
-var ours = regexp.MustCompile(`^\d{3,}-[A-Za-z]+-(request|response)\.xml$`)
+var exchangeFile = regexp.MustCompile(`^\d{3,}-[A-Za-z]+-(request|response)\.xml$`)
 
-// forget removes an earlier run's exchanges, and nothing that a person has put there.
-func forget(folder string) error {
+// removeExchanges removes an earlier run's exchanges, and no other file.
+func removeExchanges(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() || !ours.MatchString(e.Name()) {
+		if !e.Type().IsRegular() || !exchangeFile.MatchString(e.Name()) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(folder, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -96,27 +98,28 @@ func forget(folder string) error {
 }
 
 //go:embed report.html
-var page string
+var pageText string
 
-// section is a test with the texts of what it rests on.
+// page parses the template of the report when the first is written.
+var page = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{"lines": lines, "numbers": numbers}).Parse(pageText))
+})
+
+// section is a test with the messages that it rests on.
 type section struct {
 	Test
 	Texts []*text
 }
 
-// text is an exchange as it went over the wire, and how many like it came with it.
+// text is an exchange with its messages, and the number of further exchanges that are like it.
 type text struct {
 	Exchange
 	Request, Response string
 	Alike             int
 }
 
-// html renders the report as one page that needs nothing beside it.
+// html renders the report as one page that needs no other file.
 func (r Report) html() ([]byte, error) {
-	t, err := template.New("report").Funcs(template.FuncMap{"lines": lines, "numbers": numbers}).Parse(page)
-	if err != nil {
-		return nil, err
-	}
 	data := struct {
 		Report
 		Sections []section
@@ -124,12 +127,12 @@ func (r Report) html() ([]byte, error) {
 	for _, test := range r.Tests {
 		data.Sections = append(data.Sections, r.section(test))
 	}
-	var b strings.Builder
-	err = t.Execute(&b, data)
-	return []byte(b.String()), err
+	var b bytes.Buffer
+	err := page().Execute(&b, data)
+	return b.Bytes(), err
 }
 
-// section gathers the exchanges that a test's steps name, each once, and of those that say the same only the first.
+// section gathers the exchanges of a test's steps, each once, and of those that are alike only the first.
 func (r Report) section(t Test) section {
 	s := section{Test: t}
 	seen := map[int]bool{}
@@ -153,14 +156,14 @@ func (r Report) section(t Test) section {
 	return s
 }
 
-// line is one row of the list of all exchanges: equal ones that follow one another, about the same thing, are counted.
+// line is one row of the list of all exchanges. Exchanges of one operation and reference that are alike and follow one another are one line.
 type line struct {
 	Exchange
 	To, Times int
 }
 
-// lines collapses what repeats. Several invoices are asked about at the same time, so what comes between does not count
-// if it is about another.
+// lines makes one line of exchanges that repeat. Several invoices are polled at the same time, so exchanges between them that
+// are about another invoice do not count.
 func lines(all []Exchange) []line {
 	var out []line
 	last := map[[2]string]int{} // the last line of each operation and reference
@@ -176,7 +179,7 @@ func lines(all []Exchange) []line {
 	return out
 }
 
-// numbers writes the numbers of exchanges, those that follow one another as a range.
+// numbers writes the numbers of exchanges, consecutive ones as a range.
 func numbers(list []int) string {
 	list = slices.Sorted(slices.Values(list))
 	var out []string

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// expectNumbers holds a run that passed against the procedure's own steps: each is there once, in its order.
+// expectNumbers checks that a run that passed has each of the procedure's own steps once, in its order.
 func expectNumbers(t *testing.T, rep Report) {
 	t.Helper()
 	for _, test := range rep.Tests {
@@ -18,7 +18,7 @@ func expectNumbers(t *testing.T, rep Report) {
 				got = append(got, s.Number+" "+s.Name)
 			}
 		}
-		for _, name := range procedure[test.Name] {
+		for _, name := range procedureSteps[test.Name] {
 			want = append(want, test.number(name)+" "+name)
 		}
 		if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {

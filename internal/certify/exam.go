@@ -14,15 +14,14 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// exam is one test under way. A step that fails does not end it; one without which the next make no
-// sense does.
+// exam is one test under way. A step that fails does not end it, unless the next steps depend on it.
 type exam struct {
 	*run
 	test   Test
 	failed bool
 }
 
-// step notes what was done or looked at, and gives ok back.
+// step notes a step with the exchanges that it rests on, and gives ok back.
 func (e *exam) step(name string, ok bool, detail string, rest ...*recorded) bool {
 	s := Step{Number: e.test.number(name), Name: name, Passed: ok, Detail: detail}
 	for _, x := range rest {
@@ -32,13 +31,13 @@ func (e *exam) step(name string, ok bool, detail string, rest ...*recorded) bool
 	}
 	e.failed = e.failed || !ok
 	e.test.Steps = append(e.test.Steps, s)
-	if e.Audience != nil {
-		e.Audience.Done(s)
+	if e.Observer != nil {
+		e.Observer.StepDone(s)
 	}
 	return ok
 }
 
-// did notes a step that only an error can fail.
+// did notes a step that fails if err is not nil.
 func (e *exam) did(name string, err error, detail string, rest ...*recorded) bool {
 	if err != nil {
 		detail = err.Error()
@@ -53,53 +52,54 @@ func (e *exam) rules(verdicts []verdict, rest ...*recorded) {
 }
 
 func (e *exam) waits(format string, args ...any) {
-	if e.Audience != nil {
-		e.Audience.Waits(fmt.Sprintf(format, args...))
+	if e.Observer != nil {
+		e.Observer.Waiting(fmt.Sprintf(format, args...))
 	}
 }
 
-// bill is an order that has become an invoice.
-type bill struct {
+// placedOrder is an order that has become an invoice.
+type placedOrder struct {
 	key  events.Key
-	inv  events.Invoice
-	sent *recorded
+	inv  events.Invoice // as of the last event that the test has waited for
+	sent *recorded      // its sendInvoice
 }
 
-// order places an order of the rows and waits for the invoice.
-func (e *exam) order(ctx context.Context, step string, rows ...events.Row) (bill, bool) {
+// order publishes an order of the rows and waits for its invoice.
+func (e *exam) order(ctx context.Context, step string, rows ...events.Row) (placedOrder, bool) {
 	e.orders++
 	o := events.Order{OrderID: fmt.Sprintf("certify-%s-%d", e.id, e.orders), Shop: shop, Currency: e.Provider.Currency,
 		Title: "Certification test " + e.test.Name, Rows: rows}
 	for _, r := range rows {
 		o.Total = o.Total.Add(r.Total)
 	}
-	b := bill{key: o.Key()}
-	e.run.open = append(e.run.open, b.key)
+	placed := placedOrder{key: o.Key()}
+	e.published = append(e.published, placed.key)
 	err := e.bus.PublishOrder(ctx, "/seqrflow/certify", shop, o.OrderID, o.OrderID+"-placed", events.Placed, o)
 	if err == nil {
-		b.inv, err = e.event(ctx, b.key, events.EventIssued)
+		placed.inv, err = e.event(ctx, placed.key, events.EventIssued)
 	}
 	if err == nil {
-		e.tape.mu.Lock()
-		b.sent = e.tape.find(func(x *recorded) bool {
-			return x.Operation == "sendInvoice" && x.answered(seqr.Success) && x.response.word("invoiceReference") == b.inv.InvoiceReference
+		e.transcript.mu.Lock()
+		placed.sent = e.transcript.find(func(x *recorded) bool {
+			return x.Operation == "sendInvoice" && x.answered(seqr.Success) && x.response.word("invoiceReference") == placed.inv.InvoiceReference
 		})
-		e.tape.mu.Unlock()
-		if b.sent == nil {
+		e.transcript.mu.Unlock()
+		if placed.sent == nil {
 			err = errors.New("no sendInvoice on the wire was answered with the invoice's reference")
 		}
 	}
 	if err != nil {
-		return b, e.did(step, e.because(err, "sendInvoice"), "")
+		return placed, e.did(step, e.because(err, "sendInvoice"), "")
 	}
-	return b, e.step(step, b.inv.QRCode != "", fmt.Sprintf("invoiceReference %s, QR code %s", b.inv.InvoiceReference, quoted(b.inv.QRCode)), b.sent)
+	return placed, e.step(step, placed.inv.QRCode != "", fmt.Sprintf("invoiceReference %s, QR code %s", placed.inv.InvoiceReference, quoted(placed.inv.QRCode)), placed.sent)
 }
 
-// event waits until one of the events is recorded. It fails when the invoice ends in another way.
+// event waits until one of the events is recorded. The error says how the invoice has ended without it, or why a worker has
+// parked a message about it.
 func (e *exam) event(ctx context.Context, k events.Key, names ...events.Name) (events.Invoice, error) {
 	var found events.Invoice
-	err := e.tape.await(ctx, e.Patience, func() (bool, error) {
-		for _, inv := range e.tape.invoices {
+	err := e.transcript.waitFor(ctx, e.Patience, func() (bool, error) {
+		for _, inv := range e.transcript.invoices {
 			if inv.Key() != k {
 				continue
 			}
@@ -114,7 +114,7 @@ func (e *exam) event(ctx context.Context, k events.Key, names ...events.Name) (e
 			}
 		}
 		for _, kind := range []string{"orders", "invoices"} {
-			if err := e.tape.stuck(kind, k.Shop, k.Invoice); err != nil {
+			if err := e.transcript.parkedError(kind, k.Shop, k.Invoice); err != nil {
 				return false, err
 			}
 		}
@@ -123,11 +123,16 @@ func (e *exam) event(ctx context.Context, k events.Key, names ...events.Name) (e
 	return found, err
 }
 
-// call waits for an exchange that fits; giveUp, if any, says that it will not come.
+// accepted waits for an exchange that fits and was answered with success, as call does.
+func (e *exam) accepted(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
+	return e.call(ctx, func(x *recorded) bool { return fits(x) && x.answered(seqr.Success) }, giveUp)
+}
+
+// call waits for an exchange that fits, until giveUp, if any, gives an error.
 func (e *exam) call(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
 	var found *recorded
-	err := e.tape.await(ctx, e.Patience, func() (bool, error) {
-		if found = e.tape.find(fits); found != nil {
+	err := e.transcript.waitFor(ctx, e.Patience, func() (bool, error) {
+		if found = e.transcript.find(fits); found != nil {
 			return true, nil
 		}
 		if giveUp != nil {
@@ -138,12 +143,12 @@ func (e *exam) call(ctx context.Context, fits func(*recorded) bool, giveUp func(
 	return found, err
 }
 
-// because adds what the last call of the operation came to, for whoever has to find the cause.
+// because adds the outcome of the last call of the operation, which helps to find the cause.
 func (e *exam) because(err error, operation string) error {
 	if err == nil {
 		return nil
 	}
-	all := e.tape.list(func(x *recorded) bool { return x.Operation == operation })
+	all := e.transcript.list(func(x *recorded) bool { return x.Operation == operation })
 	switch {
 	case len(all) == 0:
 		return fmt.Errorf("%w; no %s has gone over the wire", err, operation)
@@ -154,42 +159,43 @@ func (e *exam) because(err error, operation string) error {
 	return err
 }
 
-// polls are the questions about an invoice so far.
-func (e *exam) polls(b bill) []*recorded {
-	return e.tape.list(func(x *recorded) bool { return isPoll(x, b) })
+// polls gives the getPaymentStatus calls of an invoice so far.
+func (e *exam) polls(placed placedOrder) []*recorded { return e.transcript.list(pollOf(placed)) }
+
+func pollOf(placed placedOrder) func(*recorded) bool {
+	return requestWith("getPaymentStatus", "invoiceReference", placed.inv.InvoiceReference)
 }
 
-func isPoll(x *recorded, b bill) bool {
-	return x.Operation == "getPaymentStatus" && x.request.word("invoiceReference") == b.inv.InvoiceReference
+// requestWith fits the calls of an operation whose request has an element with that text.
+func requestWith(operation, element, text string) func(*recorded) bool {
+	return func(x *recorded) bool { return x.Operation == operation && x.request.word(element) == text }
 }
 
-// unscanned waits for a status while nobody has scanned the code.
-func (e *exam) unscanned(ctx context.Context, b bill) bool {
-	x, err := e.call(ctx, func(x *recorded) bool { return isPoll(x, b) && x.answered(seqr.Success) }, nil)
+// unscanned waits for the status of an invoice whose code is not scanned yet.
+func (e *exam) unscanned(ctx context.Context, placed placedOrder) bool {
+	x, err := e.accepted(ctx, pollOf(placed), nil)
 	if err != nil {
 		return e.did(stepUnscanned, e.because(err, "getPaymentStatus"), "")
 	}
-	status := x.response.word("status")
-	return e.step(stepUnscanned, status == string(seqr.StatusIssued), status, x)
+	return e.step(stepUnscanned, x.Status == seqr.StatusIssued, string(x.Status), x)
 }
 
-// reversal is how long the provider waits for PAID to be fetched.
+// reversal is how long the provider waits until PAID is fetched.
 const reversal = 20 * time.Second
 
-// scannedAndPaid has the buyer pay and waits for PAID. Where the provider's clock can be moved and the test
-// is about being in time, as many polls as fit into the 20 seconds may pass before the clock is moved past them.
-func (e *exam) scannedAndPaid(ctx context.Context, b *bill, inTime bool) (*recorded, bool) {
-	if !e.did(stepPays, e.Buyer.Pay(ctx, Bill{b.inv, e.code(*b)}), e.code(*b)) {
+// scannedAndPaid makes the buyer pay and waits for PAID. With inTime and an own sandbox, as many polls as fit into the 20
+// seconds may pass; then the sandbox's clock is moved past them.
+func (e *exam) scannedAndPaid(ctx context.Context, placed *placedOrder, inTime bool) (*recorded, bool) {
+	if !e.did(stepPays, e.Buyer.Pay(ctx, ShownInvoice{placed.inv, e.code(*placed)}), e.code(*placed)) {
 		return nil, false
 	}
-	e.waits("waiting for the payment of %s %s", b.inv.Total, b.inv.Currency)
-	paid := func(x *recorded) bool {
-		return isPoll(x, *b) && x.answered(seqr.Success) && x.response.word("status") == string(seqr.StatusPaid)
-	}
+	e.waits("waiting for the payment of %s %s", placed.inv.Total, placed.inv.Currency)
+	poll := pollOf(*placed)
+	paid := func(x *recorded) bool { return poll(x) && x.Status == seqr.StatusPaid }
 	late := ""
 	if inTime && e.own != nil {
-		window := reversal / pollEvery * e.asks
-		if err := e.tape.await(ctx, window, func() (bool, error) { return e.tape.find(paid) != nil, nil }); errors.Is(err, errNotSeen) {
+		window := reversal / pollEvery * e.interval
+		if err := e.transcript.waitFor(ctx, window, func() (bool, error) { return e.transcript.find(paid) != nil, nil }); errors.Is(err, errNotSeen) {
 			late = "PAID was not fetched within 20 s, so the provider has given the money back: "
 			err = e.wait(ctx, reversal)
 			if err != nil {
@@ -197,9 +203,9 @@ func (e *exam) scannedAndPaid(ctx context.Context, b *bill, inTime bool) (*recor
 			}
 		}
 	}
-	inv, err := e.event(ctx, b.key, events.EventPaid)
+	inv, err := e.event(ctx, placed.key, events.EventPaid)
 	if err == nil {
-		b.inv = inv
+		placed.inv = inv
 		var x *recorded
 		if x, err = e.call(ctx, paid, nil); err == nil {
 			return x, e.step(stepPaid, inv.ErsReference != "", "ersReference "+quoted(inv.ErsReference), x)
@@ -208,12 +214,12 @@ func (e *exam) scannedAndPaid(ctx context.Context, b *bill, inTime bool) (*recor
 	return nil, e.did(stepPaid, fmt.Errorf("%s%w", late, e.because(err, "getPaymentStatus")), "")
 }
 
-// code is what the buyer scans: the till's own, or the invoice's.
-func (e *exam) code(b bill) string {
+// code gives the text of the QR code that the buyer scans: the till's, or the invoice's.
+func (e *exam) code(placed placedOrder) string {
 	if e.Procedure == PointOfSale {
 		return seqr.StaticQRCode(e.Provider.SeqrID)
 	}
-	return b.inv.QRCode
+	return placed.inv.QRCode
 }
 
 func (r *run) cancel(ctx context.Context, k events.Key) error {
@@ -221,7 +227,7 @@ func (r *run) cancel(ctx context.Context, k events.Key) error {
 		events.Cancellation{OrderID: k.Invoice, Shop: shop, Reason: "certification procedure"})
 }
 
-// row of an order, in whole units so that every currency has them.
+// row gives a row of an order. Amounts are in whole units, which every currency has.
 func row(description string, quantity, total int64) events.Row {
 	return events.Row{Description: description, Quantity: whole(quantity), Total: events.AmountOf(whole(total))}
 }
@@ -232,7 +238,8 @@ func noTerminal(e *exam, _ context.Context) {
 	e.step("a terminal to test with", false, "not run: registerTerminal has given none")
 }
 
-func list(xs []*recorded) string {
+// outcomes describes how the calls ended.
+func outcomes(xs []*recorded) string {
 	var out []string
 	for _, x := range xs {
 		out = append(out, x.outcome())

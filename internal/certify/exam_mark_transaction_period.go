@@ -14,33 +14,33 @@ import (
 )
 
 const (
-	// makingReport is longer than the provider takes to make a report; leastPause is how soon it may be asked again.
+	// makingReport is longer than the sandbox takes to make a report; leastPause is the shortest time between two calls.
 	makingReport = 5 * time.Second
 	leastPause   = 2 * time.Second
 )
 
-// markTransactionPeriod: the shop closes, and the report of the period is fetched.
+// markTransactionPeriod tests that a period is closed and its report fetched.
 func markTransactionPeriod(e *exam, ctx context.Context) {
 	k := events.PeriodKeyOf(shop, "certify-"+e.id)
 	_, err := reconciler.RequestClose(ctx, e.bus, "certify", shop, k.Period, "certification procedure")
 	if !e.did("the shop closes its period", err, k.Period) {
 		return
 	}
-	stuck := func() error { return e.tape.stuck("periods", k.Shop, k.Period) }
-	mark, err := e.call(ctx, func(x *recorded) bool { return x.Operation == "markTransactionPeriod" && x.answered(seqr.Success) }, stuck)
+	parked := func() error { return e.transcript.parkedError("periods", k.Shop, k.Period) }
+	mark, err := e.accepted(ctx, func(x *recorded) bool { return x.Operation == "markTransactionPeriod" }, parked)
 	if !e.did("markTransactionPeriod is accepted", e.because(err, "markTransactionPeriod"), "", mark) {
 		return
 	}
 	id := mark.response.word("transactionPeriodId")
 	e.step("it gives a transactionPeriodId", id != "", quoted(id), mark)
 	e.rules(contextRules([]*recorded{mark}), mark)
-	e.report(ctx, mark, id, stuck)
+	e.report(ctx, mark, id, parked)
 }
 
-// report follows executeReport until the report is there.
-func (e *exam) report(ctx context.Context, mark *recorded, id string, stuck func() error) {
+// report checks the executeReport calls until the report is there.
+func (e *exam) report(ctx context.Context, mark *recorded, id string, parked func() error) {
 	about := func(x *recorded) bool { return x.Operation == "executeReport" && x.n > mark.n }
-	early, err := e.call(ctx, func(x *recorded) bool { return about(x) && x.Code != nil }, stuck)
+	early, err := e.call(ctx, func(x *recorded) bool { return about(x) && x.Code != nil }, parked)
 	if err == nil && early.answered(seqr.ReportNotReady) {
 		if e.own != nil {
 			err = e.wait(ctx, makingReport)
@@ -49,10 +49,10 @@ func (e *exam) report(ctx context.Context, mark *recorded, id string, stuck func
 	}
 	var done *recorded
 	if err == nil {
-		done, err = e.call(ctx, func(x *recorded) bool { return about(x) && x.answered(seqr.Success) }, stuck)
+		done, err = e.accepted(ctx, about, parked)
 	}
-	calls := e.tape.list(about)
-	if !e.did("executeReport is asked until the report is ready", e.because(err, "executeReport"), list(calls), append([]*recorded{mark}, calls...)...) {
+	calls := e.transcript.list(about)
+	if !e.did("executeReport is asked until the report is ready", e.because(err, "executeReport"), outcomes(calls), append([]*recorded{mark}, calls...)...) {
 		return
 	}
 	named := done.request.parameter(seqr.ParamTransactionPeriodID)
@@ -76,7 +76,7 @@ func pauses(calls []*recorded) (string, bool) {
 	return fmt.Sprintf("at least %.1f s", least.Seconds()), least >= leastPause
 }
 
-// reportIn reads the report's document out of the answer.
+// reportIn reads the report in an answer, and describes it.
 func reportIn(x *recorded) (string, error) {
 	r := x.response.at("report")
 	content := []byte(r.word("contentString"))
@@ -93,5 +93,5 @@ func reportIn(x *recorded) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, %s, %d rows", r.word("title"), doc.name, len(doc.all("Row"))), nil
+	return fmt.Sprintf("%s, %s, %d rows", r.word("title"), doc.XMLName.Local, len(doc.all("Row"))), nil
 }

@@ -8,30 +8,28 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// refundPayment: what was paid goes back to the buyer, once.
+// refundPayment tests that a payment is paid back in full, once.
 func refundPayment(e *exam, ctx context.Context) {
-	b, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
-	if !ok || !e.unscanned(ctx, b) {
+	placed, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
+	if !ok || !e.unscanned(ctx, placed) {
 		return
 	}
-	paid, ok := e.scannedAndPaid(ctx, &b, false)
+	paid, ok := e.scannedAndPaid(ctx, &placed, false)
 	if !ok {
 		return
 	}
-	back := events.Return{OrderID: b.inv.OrderID, Shop: shop, RefundID: "certify", Reason: "certification procedure"}
-	err := e.bus.PublishOrder(ctx, "/seqrflow/certify", shop, b.inv.OrderID, b.inv.OrderID+"-returned", events.Returned, back)
+	back := events.Return{OrderID: placed.inv.OrderID, Shop: shop, RefundID: "certify", Reason: "certification procedure"}
+	err := e.bus.PublishOrder(ctx, "/seqrflow/certify", shop, placed.inv.OrderID, placed.inv.OrderID+"-returned", events.Returned, back)
 	if !e.did("the shop takes everything back", err, "") {
 		return
 	}
-	inv, err := e.event(ctx, b.key, events.EventRefunded, events.EventRefundFailed, events.EventRefundUnknown)
-	calls := e.tape.list(func(x *recorded) bool {
-		return x.Operation == "refundPayment" && x.request.word("ersReference") == b.inv.ErsReference
-	})
+	inv, err := e.event(ctx, placed.key, events.EventRefunded, events.EventRefundFailed, events.EventRefundUnknown)
+	calls := e.transcript.list(requestWith("refundPayment", "ersReference", placed.inv.ErsReference))
 	if err == nil && inv.Change.Event != events.EventRefunded {
 		err = fmt.Errorf("%s: %s", inv.Change.Event, inv.Change.Why)
 	}
 	if err == nil && len(calls) != 1 {
-		err = fmt.Errorf("expected one refundPayment of %s, got %d", b.inv.ErsReference, len(calls))
+		err = fmt.Errorf("expected one refundPayment of %s, got %d", placed.inv.ErsReference, len(calls))
 	}
 	if err != nil {
 		e.did("refundPayment is accepted", e.because(err, "refundPayment"), "", calls...)
@@ -40,11 +38,11 @@ func refundPayment(e *exam, ctx context.Context) {
 	x := calls[0]
 	e.step("refundPayment is accepted", x.answered(seqr.Success), x.outcome(), x)
 	e.rules(contextRules(calls), x)
-	e.step("it names the payment and comes after PAID", !x.At.Before(paid.ended()), "ersReference "+b.inv.ErsReference, paid, x)
+	e.step("it names the payment and comes after PAID", !x.At.Before(paid.ended()), "ersReference "+placed.inv.ErsReference, paid, x)
 	ref := x.response.word("ersReference")
-	e.step("the refund has an ersReference of its own", ref != "" && ref != b.inv.ErsReference, quoted(ref), x)
+	e.step("the refund has an ersReference of its own", ref != "" && ref != placed.inv.ErsReference, quoted(ref), x)
 	total := x.request.at("invoice", "totalAmount")
 	amount, readable := amountOf(total)
-	e.step("it gives back what was paid", readable && amount.Cmp(b.inv.Total.Decimal()) == 0 && total.word("currency") == b.inv.Currency,
+	e.step("it gives back what was paid", readable && amount.Cmp(placed.inv.Total.Decimal()) == 0 && total.word("currency") == placed.inv.Currency,
 		quoted(total.word("value"))+" "+total.word("currency"), x)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// registerTerminal makes the cash register that the other tests are done with.
+// registerTerminal tests that a reseller registers a terminal, which the other tests then use.
 func registerTerminal(e *exam, ctx context.Context) {
 	password := seqr.Secret(rand.Text())
 	id, err := e.client.RegisterTerminal(ctx, seqr.RegisterTerminal{
@@ -17,12 +17,12 @@ func registerTerminal(e *exam, ctx context.Context) {
 		e.terminal = seqr.Terminal(id, password)
 	}
 	if x, ok := e.administered("registerTerminal", err, "terminalId "+quoted(id)); ok {
-		who := x.request.word("context", "initiatorPrincipalId", "type")
-		e.step("a reseller's user asks for it", who == string(seqr.Reseller), quoted(who), x)
+		kind := x.request.word("context", "initiatorPrincipalId", "type")
+		e.step("a reseller's user asks for it", kind == string(seqr.Reseller), quoted(kind), x)
 	}
 }
 
-// assignSeqrID ties the code on the till to the terminal.
+// assignSeqrID tests that the till's code is assigned to the terminal.
 func assignSeqrID(e *exam, ctx context.Context) {
 	if e.terminal.ID == "" {
 		noTerminal(e, ctx)
@@ -32,15 +32,15 @@ func assignSeqrID(e *exam, ctx context.Context) {
 	e.administered("assignSeqrId", err, "the till's code is "+seqr.StaticQRCode(e.Provider.SeqrID))
 }
 
-// unregisterTerminal takes the cash register out of use again.
+// unregisterTerminal tests that the terminal is unregistered.
 func unregisterTerminal(e *exam, ctx context.Context) {
 	err := e.client.UnregisterTerminal(ctx, seqr.UnregisterTerminal{As: e.terminal})
 	e.administered("unregisterTerminal", err, "terminal "+e.terminal.ID)
 }
 
-// administered judges a call that no worker makes.
+// administered notes a call that the test itself has made.
 func (e *exam) administered(operation string, err error, detail string) (*recorded, bool) {
-	calls := e.tape.list(func(x *recorded) bool { return x.Operation == operation })
+	calls := e.transcript.list(func(x *recorded) bool { return x.Operation == operation })
 	if !e.did(operation+" is accepted", err, detail, calls...) {
 		return nil, false
 	}

@@ -80,7 +80,7 @@ func (s sabotage) start(ctx context.Context, o app.Options) (workers, error) {
 	}
 	transport := &http.Transport{}
 	client, err := seqr.New(seqr.Config{Endpoint: o.Provider, ClientID: o.ClientID, ClientReference: o.ClientReference,
-		Transport: forger{transport, s.wire}, Recorder: witness{o.Recorder, s.wire}})
+		Transport: forger{transport, s.wire}, Recorder: forgedRecorder{o.Recorder, s.wire}})
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s sabotage) workers(b *bus.Bus, p provider, o app.Options) map[string]work
 
 var operationElement = regexp.MustCompile(`<ext:(\w+)>`)
 
-// forger puts something else on the wire than the client wrote.
+// forger sends something else than the client wrote.
 type forger struct {
 	next http.RoundTripper
 	wire func(string, []byte) []byte
@@ -143,13 +143,13 @@ func (f forger) RoundTrip(r *http.Request) (*http.Response, error) {
 	return f.next.RoundTrip(forged)
 }
 
-// witness records what the forger put on the wire.
-type witness struct {
+// forgedRecorder records what forger has sent.
+type forgedRecorder struct {
 	next seqr.Recorder
 	wire func(string, []byte) []byte
 }
 
-func (w witness) Record(x seqr.Exchange) {
+func (w forgedRecorder) Record(x seqr.Exchange) {
 	x.Request = w.wire(x.Operation, x.Request)
 	w.next.Record(x)
 }

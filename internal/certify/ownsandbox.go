@@ -12,7 +12,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 )
 
-// ownSandbox is the provider of a run without one: a sandbox whose clock stands until it is moved.
+// ownSandbox is a sandbox in this process, whose clock stands until it is moved.
 type ownSandbox struct {
 	*sandbox.Sandbox
 	url    string

@@ -2,10 +2,10 @@ package certify
 
 import "time"
 
-// Procedure is what is certified.
+// Procedure is the provider's certification procedure for one kind of shop.
 type Procedure string
 
-// The procedures: a webshop has credentials of its own, a point of sale registers its terminal first.
+// The procedures. A webshop has a terminal; a point of sale registers one first.
 const (
 	Webshop     Procedure = "webshop"
 	PointOfSale Procedure = "pos"
@@ -19,7 +19,7 @@ type Result struct {
 	Warnings  []string  `json:"warnings,omitempty"` // what an examiner may object to, though every test passed
 }
 
-// Test is one of the procedure's, by the operation that it is about.
+// Test is the verdict on one test of the procedure. Its name is the operation that is tested.
 type Test struct {
 	N      int    `json:"n"`
 	Name   string `json:"name"`
@@ -27,7 +27,7 @@ type Test struct {
 	Steps  []Step `json:"steps"`
 }
 
-// Step is one thing that was done or looked at. Exchanges are the numbers of what it rests on.
+// Step is one thing that was done or checked. Exchanges are the numbers of the exchanges that it rests on.
 type Step struct {
 	Number    string `json:"number,omitempty"` // in the procedure, such as 2.4; empty for a check that the procedure has no step for
 	Name      string `json:"name"`
@@ -36,21 +36,21 @@ type Step struct {
 	Exchanges []int  `json:"exchanges,omitempty"`
 }
 
-// Report is the result with what is needed to believe it.
+// Report is the result with its evidence.
 type Report struct {
 	Result
 	Started         time.Time  `json:"started"`
 	Ended           time.Time  `json:"ended"`
 	Program         string     `json:"program"`
 	Endpoint        string     `json:"endpoint"`
-	Sandbox         bool       `json:"sandbox"` // the provider was a stand-in, and waits were moves of its clock
+	Sandbox         bool       `json:"sandbox"` // it was an own sandbox, whose clock was moved instead of waiting
 	ClientID        string     `json:"clientId"`
 	ClientReference string     `json:"clientReference"`
 	Terminal        string     `json:"terminal"`
 	Exchanges       []Exchange `json:"exchanges"`
 }
 
-// Exchange is one call in the report; its texts are in the files.
+// Exchange is one call in the report; the messages are in the files.
 type Exchange struct {
 	N            int       `json:"n"`
 	Operation    string    `json:"operation"`
@@ -68,6 +68,7 @@ type Exchange struct {
 	call *recorded
 }
 
+// judge sets Passed: every test has passed, and there are tests.
 func (r *Result) judge() {
 	r.Passed = len(r.Tests) > 0
 	for _, t := range r.Tests {

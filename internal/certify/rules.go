@@ -14,7 +14,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// verdict is a rule and what became of it.
+// verdict says whether a rule was kept.
 type verdict struct {
 	name   string
 	ok     bool
@@ -23,7 +23,7 @@ type verdict struct {
 
 const longestReference = 32
 
-// contextRules are what every call owes the provider, whatever it asks.
+// contextRules check what the context of every call has to have.
 func contextRules(calls []*recorded) []verdict {
 	rules := []struct {
 		name string
@@ -46,9 +46,9 @@ func contextRules(calls []*recorded) []verdict {
 			return channel == "WS" || channel == "ClientWS", quoted(channel)
 		}},
 		{"initiatorPrincipalId says who calls", func(c *node) (bool, string) {
-			who := c.at("initiatorPrincipalId")
-			kind, id := who.word("type"), who.word("id")
-			known := kind == string(seqr.TerminalID) || kind == string(seqr.Reseller) && (who.word("userId") != "" || strings.Contains(id, "/"))
+			initiator := c.at("initiatorPrincipalId")
+			kind, id := initiator.word("type"), initiator.word("id")
+			known := kind == string(seqr.TerminalID) || kind == string(seqr.Reseller) && (initiator.word("userId") != "" || strings.Contains(id, "/"))
 			return known && id != "", quoted(strings.TrimSpace(kind + " " + id))
 		}},
 	}
@@ -74,7 +74,7 @@ func quoted(s string) string {
 	return s
 }
 
-// rowRules are what an invoice owes its buyer: what each row is, how many of it, and that they add up.
+// rowRules check the rows of an invoice, and that they sum to its total.
 func rowRules(x *recorded) []verdict {
 	inv := x.request.at("invoice")
 	rows := inv.at("invoiceRows").all("invoiceRow")
@@ -100,9 +100,8 @@ func rowRules(x *recorded) []verdict {
 	return []verdict{fields, adds, {"acknowledgmentMode is said, so that the buyer's app does not wait", mode != "", quoted(mode)}}
 }
 
-// versionRule follows the invoiceVersion through all questions about one invoice: 0 at first, then the
-// version of the last answer. Where the provider gave no other than 0 before the last question, sending 0 proves nothing,
-// and the verdict says so.
+// versionRule checks the invoiceVersion in all polls of one invoice: 0 at first, then the version of the last answer. Where
+// the provider gave no version but 0 before the last poll, sending 0 proves nothing, and the verdict says so.
 func versionRule(polls []*recorded) verdict {
 	slices.SortStableFunc(polls, func(a, b *recorded) int { return a.At.Compare(b.At) })
 	v := verdict{"invoiceVersion is 0 at first, then the last that was received", len(polls) > 0, ""}
@@ -124,7 +123,7 @@ func versionRule(polls []*recorded) verdict {
 	return v
 }
 
-// lastVersion is the version of the last answer that was there at the time.
+// lastVersion gives the version of the last answer that had arrived at that time.
 func lastVersion(polls []*recorded, at time.Time) string {
 	last, when := "0", time.Time{}
 	for _, x := range polls {
@@ -135,7 +134,7 @@ func lastVersion(polls []*recorded, at time.Time) string {
 	return last
 }
 
-// runs shortens what repeats: "3 (7 times)".
+// runs shortens repetitions: "3 (7 times)".
 func runs(list []string) []string {
 	var out []string
 	for i := 0; i < len(list); {
@@ -153,7 +152,7 @@ func runs(list []string) []string {
 	return out
 }
 
-// documentRules hold a receipt's mimeType against its content. A receipt may have none.
+// documentRules compare a receipt's mimeType with its content. A receipt may have no content.
 func documentRules(x *recorded) []verdict {
 	doc := x.request.at("receiptDocument")
 	mime, data := doc.word("mimeType"), strings.Join(strings.Fields(doc.word("receiptData")), "")

@@ -16,11 +16,11 @@ func exchange(t *testing.T, n int, operation, request, answer string) *recorded 
 	envelope := func(inner string) []byte {
 		return []byte(`<?xml version="1.0" encoding="ISO-8859-1"?><s:Envelope xmlns:s="x"><s:Body>` + inner + `</s:Body></s:Envelope>`)
 	}
-	tape := newTape()
+	transcript := newTranscript()
 	code := seqr.Success
-	tape.Record(seqr.Exchange{Operation: operation, At: time.Unix(int64(n), 0), Duration: 100 * time.Millisecond, Code: &code, Sent: seqr.Answered,
+	transcript.Record(seqr.Exchange{Operation: operation, At: time.Unix(int64(n), 0), Duration: 100 * time.Millisecond, Code: &code, Sent: seqr.Answered,
 		Request: envelope("<" + operation + ">" + request + "</" + operation + ">"), Response: envelope("<r><return>" + answer + "</return></r>")})
-	x := tape.calls[0]
+	x := transcript.calls[0]
 	x.n = n
 	return x
 }
@@ -191,12 +191,12 @@ func TestPollingMoreOftenMakesTimeCountForMore(t *testing.T) {
 		{pollEvery / 2, 10 * time.Second, 20 * time.Second},
 		{pollEvery / 4, time.Minute, 4 * time.Minute},
 	} {
-		e := &exam{run: &run{time: &timeline{}, asks: c.asks}}
+		e := &exam{run: &run{time: &timeline{}, interval: c.asks}}
 		if got := e.polled(from, from.Add(c.took)); got != c.want {
 			t.Errorf("%s at a poll every %s: %s, expected %s", c.took, c.asks, got, c.want)
 		}
 	}
-	e := &exam{run: &run{time: &timeline{}, asks: pollEvery}}
+	e := &exam{run: &run{time: &timeline{}, interval: pollEvery}}
 	e.time.skipped(reversal)
 	if got := e.polled(from, time.Now().Add(time.Second)); got < time.Hour+reversal {
 		t.Errorf("with a skip: %s", got)
@@ -204,11 +204,11 @@ func TestPollingMoreOftenMakesTimeCountForMore(t *testing.T) {
 }
 
 func TestMessagesThatAreNoneFailQuietly(t *testing.T) {
-	tape := newTape()
+	transcript := newTranscript()
 	for _, text := range []string{"", "<html>busy</html>", "<s:Envelope/>", "<a><b></a>", "\x00"} {
-		tape.Record(seqr.Exchange{Operation: "getPaymentStatus", Request: []byte(text), Response: []byte(text)})
+		transcript.Record(seqr.Exchange{Operation: "getPaymentStatus", Request: []byte(text), Response: []byte(text)})
 	}
-	for _, x := range tape.calls {
+	for _, x := range transcript.calls {
 		if x.reference() != "" || x.response.word("status") != "" || wrong(contextRules([]*recorded{x})) == "" {
 			t.Errorf("%+v", x)
 		}

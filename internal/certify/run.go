@@ -17,22 +17,22 @@ import (
 // run is one procedure under way.
 type run struct {
 	Config
-	id     string // makes the orders of this run different from those of any other
-	tape   *tape
-	time   *timeline
-	wait   func(context.Context, time.Duration) error
-	asks   time.Duration // between two polls of an invoice
-	own    *ownSandbox   // nil at a provider
-	client *seqr.Client  // administers the terminal; the workers have their own
+	id         string // makes the orders of this run different from those of any other
+	transcript *transcript
+	time       *timeline
+	wait       func(context.Context, time.Duration) error
+	interval   time.Duration // between two polls of an invoice
+	own        *ownSandbox   // nil at a provider
+	client     *seqr.Client  // administers the terminal; the workers have their own
 
-	bus      *bus.Bus
-	terminal seqr.Principal
-	orders   int
-	open     []events.Key
-	tests    []Test
+	bus       *bus.Bus
+	terminal  seqr.Principal
+	orders    int
+	published []events.Key // the orders, to cancel those that are open at the end
+	tests     []Test
 }
 
-// shop is the name that orders of the procedure give.
+// shop is the shop of the procedure's orders.
 const shop = "certify"
 
 // part is one test of the procedure.
@@ -41,8 +41,8 @@ type part struct {
 	do   func(*exam, context.Context)
 }
 
-// payments are the tests that both procedures have; the workers run meanwhile.
-func payments() []part {
+// paymentTests are the tests that both procedures have; the workers run meanwhile.
+func paymentTests() []part {
 	return []part{
 		{"sendInvoice", sendInvoice},
 		{"getPaymentStatus", getPaymentStatus},
@@ -53,27 +53,27 @@ func payments() []part {
 	}
 }
 
-// play goes through the tests in order.
-func (r *run) play(ctx context.Context) error {
+// procedure runs the tests in order.
+func (r *run) procedure(ctx context.Context) error {
 	for _, w := range r.warnings() {
-		if r.Audience != nil {
-			r.Audience.Waits("warning: " + w)
+		if r.Observer != nil {
+			r.Observer.Waiting("warning: " + w)
 		}
 	}
 	if r.Procedure == Webshop {
 		r.terminal = r.Provider.Terminal
-		return r.withWorkers(ctx, func(ctx context.Context) { r.test(ctx, payments()) })
+		return r.withWorkers(ctx, func(ctx context.Context) { r.test(ctx, paymentTests()) })
 	}
 	r.test(ctx, []part{{"registerTerminal", registerTerminal}, {"assignSeqrId", assignSeqrID}})
 	if r.terminal.ID == "" {
-		all := payments()
+		all := paymentTests()
 		for i := range all {
 			all[i].do = noTerminal
 		}
 		r.test(ctx, append(all, part{"unregisterTerminal", noTerminal}))
 		return nil
 	}
-	err := r.withWorkers(ctx, func(ctx context.Context) { r.test(ctx, payments()) })
+	err := r.withWorkers(ctx, func(ctx context.Context) { r.test(ctx, paymentTests()) })
 	// Whatever became of the tests: no terminal is left behind.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Patience)
 	defer cancel()
@@ -84,8 +84,8 @@ func (r *run) play(ctx context.Context) error {
 func (r *run) test(ctx context.Context, parts []part) {
 	for _, p := range parts {
 		e := &exam{run: r, test: Test{N: len(r.tests) + 1, Name: p.name, Steps: []Step{}}}
-		if r.Audience != nil {
-			r.Audience.Begins(e.test)
+		if r.Observer != nil {
+			r.Observer.TestStarted(e.test)
 		}
 		p.do(e, ctx)
 		e.test.Passed = len(e.test.Steps) > 0 && !e.failed
@@ -112,12 +112,13 @@ func (r *run) withWorkers(ctx context.Context, do func(context.Context)) (err er
 	defer breakOff(nil)
 	failed := r.watch(living, stack, breakOff)
 	do(testing)
-	r.tidy(living)
+	r.cancelOpen(living)
 	end()
 	return errors.Join(failed(), stack.Stop())
 }
 
-// watch keeps the tape, and breaks off the tests when the workers fail. The function it gives waits for its end.
+// watch adds what the workers record to the transcript, and breaks off the tests when the workers fail. The function that it
+// gives waits until both have ended.
 func (r *run) watch(ctx context.Context, stack workers, breakOff context.CancelCauseFunc) func() error {
 	var g errgroup.Group
 	broken := func(err error) error {
@@ -129,7 +130,7 @@ func (r *run) watch(ctx context.Context, stack workers, breakOff context.CancelC
 	g.Go(func() error { return broken(stack.Wait()) })
 	g.Go(func() error {
 		streams := []bus.Source{{Stream: events.InvoicesStream, All: true}, {Stream: events.ParkedStream, All: true}}
-		err := r.bus.Follow(ctx, streams, nil, r.tape.take)
+		err := r.bus.Follow(ctx, streams, nil, r.transcript.add)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -146,31 +147,31 @@ func (r *run) options(folder string) app.Options {
 	return app.Options{
 		Settings: app.Settings{
 			Replicas: 1, Provider: r.Provider.Endpoint, ProviderHTTP: r.Provider.AllowHTTP, ProviderTest: true, ProviderTimeout: 10 * time.Second,
-			ClientID: r.ClientID, ClientReference: r.ClientReference, PollInterval: r.asks, ValidFor: validFor(r.Patience),
+			ClientID: r.ClientID, ClientReference: r.ClientReference, PollInterval: r.interval, ValidFor: validFor(r.Patience),
 			HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", ShopList: app.ShopList{shop: s},
 		},
 		Targets: []string{"natsd", "invoicer", "poller", "receipter", "canceler", "refunder", "reconciler"},
-		Data:    folder, Recorder: r.tape, Log: r.Log,
+		Data:    folder, Recorder: r.transcript, Log: r.Log,
 	}
 }
 
-// validFor is longer than any test takes, so that nothing expires under it.
+// validFor is longer than any test takes, so that no invoice expires in it.
 func validFor(patience time.Duration) time.Duration { return 4*patience + time.Minute }
 
-// tidyTime is how long the workers may take to cancel what the tests have left open.
-const tidyTime = 5 * time.Second
+// cancelTime is how long the workers may take to cancel what the tests have left open.
+const cancelTime = 5 * time.Second
 
-// tidy cancels what nobody is to pay any more. It is no test: what does not work here has shown before.
-func (r *run) tidy(ctx context.Context) {
-	for _, k := range r.open {
+// cancelOpen cancels what the tests have left open. It is no test: what does not work here has failed a test before.
+func (r *run) cancelOpen(ctx context.Context) {
+	for _, k := range r.published {
 		if inv, _ := r.invoice(k); inv.State.Open() {
 			if err := r.cancel(ctx, k); err != nil {
-				r.Log.Warn().Err(err).Str("invoice", k.Invoice).Msg("tidying up")
+				r.Log.Warn().Err(err).Str("invoice", k.Invoice).Msg("an open invoice of the procedure is not canceled")
 			}
 		}
 	}
-	err := r.tape.await(ctx, min(tidyTime, r.Patience), func() (bool, error) {
-		for _, k := range r.open {
+	err := r.transcript.waitFor(ctx, min(cancelTime, r.Patience), func() (bool, error) {
+		for _, k := range r.published {
 			if inv, known := r.last(k); known && inv.State.Open() {
 				return false, nil
 			}
@@ -182,9 +183,9 @@ func (r *run) tidy(ctx context.Context) {
 	}
 }
 
-// last is an invoice as its last event has it; the tape's lock is held.
+// last gives an invoice as of its last event; the transcript is locked.
 func (r *run) last(k events.Key) (inv events.Invoice, known bool) {
-	for _, i := range r.tape.invoices {
+	for _, i := range r.transcript.invoices {
 		if i.Key() == k {
 			inv, known = i, true
 		}
@@ -193,12 +194,12 @@ func (r *run) last(k events.Key) (inv events.Invoice, known bool) {
 }
 
 func (r *run) invoice(k events.Key) (events.Invoice, bool) {
-	r.tape.mu.Lock()
-	defer r.tape.mu.Unlock()
+	r.transcript.mu.Lock()
+	defer r.transcript.mu.Unlock()
 	return r.last(k)
 }
 
-// noReseller is what is warned of when a webshop's terminal has to close its own period.
+// noReseller is the warning if a webshop's terminal has to close its own period.
 const noReseller = "no reseller is given, so the terminal closes its own period; the provider's description has a reseller's user do it, " +
 	"and its examiner may refuse test 6"
 
@@ -215,7 +216,7 @@ func (r *run) report(begun time.Time) Report {
 		Endpoint: r.Provider.Endpoint, Sandbox: r.own != nil, ClientID: r.ClientID, ClientReference: r.ClientReference, Terminal: r.terminal.ID,
 	}
 	rep.judge()
-	for _, x := range r.tape.list(func(*recorded) bool { return true }) {
+	for _, x := range r.transcript.list(func(*recorded) bool { return true }) {
 		rep.Exchanges = append(rep.Exchanges, exchangeOf(x))
 	}
 	return rep

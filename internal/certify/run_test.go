@@ -73,7 +73,7 @@ func TestWebshopPassesAndLeavesEvidence(t *testing.T) {
 	expectPage(t, folder, rep)
 }
 
-// expectFiles holds report.json and the exchanges' files against the report.
+// expectFiles compares report.json and the exchanges' files with the report.
 func expectFiles(t *testing.T, folder string, rep Report) {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join(folder, "report.json"))
@@ -95,7 +95,7 @@ func expectFiles(t *testing.T, folder string, rep Report) {
 				continue
 			}
 			op, err := payload(text)
-			if err != nil || !strings.HasPrefix(op.name, e.Operation) {
+			if err != nil || !strings.HasPrefix(op.XMLName.Local, e.Operation) {
 				t.Errorf("%s: %+v, %v", f, op, err)
 			}
 		}
@@ -185,19 +185,19 @@ type stopper struct {
 	stop context.CancelFunc
 }
 
-func (s stopper) Begins(t Test) {
+func (s stopper) TestStarted(t Test) {
 	if t.N == s.at {
 		s.stop()
 	}
 }
-func (stopper) Done(Step)    {}
-func (stopper) Waits(string) {}
+func (stopper) StepDone(Step)  {}
+func (stopper) Waiting(string) {}
 
 func TestARunThatIsStoppedHasAReportAllTheSame(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	rep, err := Run(ctx, Config{Procedure: Webshop, ClientID: "Rig AB", ClientReference: "rig 1.0", Log: zerolog.Nop(), Audience: stopper{2, cancel}})
+	rep, err := Run(ctx, Config{Procedure: Webshop, ClientID: "Rig AB", ClientReference: "rig 1.0", Log: zerolog.Nop(), Observer: stopper{2, cancel}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// timeline is the procedure's time: the wall clock, and what was skipped by moving a sandbox's clock.
+// timeline is the procedure's time: the wall clock plus the time that was skipped by moving a sandbox's clock.
 type timeline struct {
 	mu    sync.Mutex
 	skips []skip
@@ -30,14 +30,14 @@ func (t *timeline) of(at time.Time) time.Time {
 	return at.Add(sum)
 }
 
-// skipped says that the provider's clock has just been moved. What began before does not count as later.
+// skipped notes that the provider's clock has just been moved by d. It counts for what begins from now on.
 func (t *timeline) skipped(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.skips = append(t.skips, skip{time.Now(), d})
 }
 
-// sleep is the wait of a provider whose clock nobody can move.
+// sleep waits at a provider whose clock cannot be moved.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -122,7 +122,7 @@ func (x certifyCmd) config(c *console) (certify.Config, error) {
 		talk.out = c.err
 	}
 	if !x.JSON || x.Endpoint != "" {
-		cfg.Audience = certifyAudience{&talk}
+		cfg.Observer = certifyProgress{&talk}
 	}
 	if x.Endpoint == "" {
 		return cfg, nil

@@ -9,16 +9,16 @@ import (
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 )
 
-// certifyAudience prints every test and step as it happens.
-type certifyAudience struct{ c *console }
+// certifyProgress prints every test and step as it happens.
+type certifyProgress struct{ c *console }
 
-// Begins prints the heading of a test.
-func (a certifyAudience) Begins(t certify.Test) {
+// TestStarted prints the heading of a test.
+func (a certifyProgress) TestStarted(t certify.Test) {
 	a.c.say("\n%s", a.c.paint().In(term.Bold, fmt.Sprintf("%d. %s", t.N, t.Name)))
 }
 
-// Done prints the step's verdict.
-func (a certifyAudience) Done(s certify.Step) {
+// StepDone prints the step's verdict.
+func (a certifyProgress) StepDone(s certify.Step) {
 	mark := a.c.paint().In(term.Green, "ok    ")
 	if !s.Passed {
 		mark = a.c.paint().In(term.Red, "FAILED")
@@ -30,8 +30,8 @@ func (a certifyAudience) Done(s certify.Step) {
 	a.c.say("  %s  %s%s", mark, term.Clean(strings.TrimSpace(s.Number+" "+s.Name)), a.c.paint().In(term.Dim, term.Clean(detail)))
 }
 
-// Waits says what is waited for.
-func (a certifyAudience) Waits(why string) {
+// Waiting says what is waited for.
+func (a certifyProgress) Waiting(why string) {
 	a.c.say("  %s", a.c.paint().In(term.Yellow, "...     "+term.Clean(why)))
 }
 
@@ -39,16 +39,16 @@ func (a certifyAudience) Waits(why string) {
 type person struct{ c *console }
 
 // Pay shows the code that is to be scanned and paid.
-func (p person) Pay(_ context.Context, b certify.Bill) error {
+func (p person) Pay(_ context.Context, b certify.ShownInvoice) error {
 	return p.show("Scan this code with the buyer's app and pay", b)
 }
 
 // Leave shows the code that is to be left alone.
-func (p person) Leave(_ context.Context, b certify.Bill) error {
+func (p person) Leave(_ context.Context, b certify.ShownInvoice) error {
 	return p.show("Do not pay this one. It may be scanned", b)
 }
 
-func (p person) show(what string, b certify.Bill) error {
+func (p person) show(what string, b certify.ShownInvoice) error {
 	inv := b.Invoice
 	p.c.say("\n%s: %s %s, invoiceReference %s", p.c.paint().In(term.Bold, what), inv.Total.In(inv.Currency), inv.Currency, term.Clean(inv.InvoiceReference))
 	inv.QRCode = b.Code

@@ -1,9 +1,8 @@
-// Package exchanges keeps what went over the wire between us and the provider, on a stream of its own.
-// It is evidence for people. Nothing is decided by it, it may have gaps, and it ages.
+// Package exchanges keeps the calls to the provider as they went over the wire, on the stream EXCHANGES. They are evidence for people:
+// nothing is decided by them, some may be missing, and they are removed after 30 days.
 package exchanges
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,15 +19,15 @@ import (
 )
 
 const (
-	// Stream that holds the exchanges.
+	// Stream is the stream that holds the exchanges.
 	Stream = "EXCHANGES"
-	// Kept is how long.
+	// Kept is how long they are kept.
 	Kept = 30 * 24 * time.Hour
 
 	waiting = 1000 // exchanges that may wait for the broker; more are dropped
 )
 
-// Exchange is one call on exchanges.<shop>.<invoice>.<operation>, with passwords masked.
+// Exchange is one call, a message on exchanges.<shop>.<invoice>.<operation>, with its secrets masked.
 type Exchange struct {
 	Operation  string    `json:"operation"`
 	At         time.Time `json:"at"`
@@ -41,10 +40,10 @@ type Exchange struct {
 	Response   string    `json:"response,omitempty"`
 }
 
-// Subjects of one invoice's exchanges.
+// Subjects gives the filter of an invoice's exchanges.
 func Subjects(k events.Key) string { return "exchanges." + k.Shop + "." + k.Invoice + ".*" }
 
-// Recorder publishes exchanges in the background: a slow broker never holds up a call.
+// Recorder stores exchanges in the background: a slow broker never delays a call. It is safe for concurrent use.
 type Recorder struct {
 	bus   *bus.Bus
 	log   zerolog.Logger
@@ -53,7 +52,7 @@ type Recorder struct {
 	stop  sync.Once
 }
 
-// EnsureStream makes the stream unless it is there; what an operator has set stays.
+// EnsureStream makes the stream, unless it is there.
 func EnsureStream(ctx context.Context, b *bus.Bus) (made bool, err error) {
 	return b.EnsureExtraStream(ctx, jetstream.StreamConfig{
 		Name: Stream, Description: "What went over the wire, secrets masked; evidence only", Subjects: []string{"exchanges.*.*.*"},
@@ -61,7 +60,7 @@ func EnsureStream(ctx context.Context, b *bus.Bus) (made bool, err error) {
 	})
 }
 
-// Start a recorder; Close ends it. Where this process may, the stream is made; else it is the provisioner's to make.
+// Start starts a recorder, which Close ends. It makes the stream if this process may; else "seqrflow broker apply" has to make it.
 func Start(ctx context.Context, b *bus.Bus, log zerolog.Logger) *Recorder {
 	once, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -73,9 +72,9 @@ func Start(ctx context.Context, b *bus.Bus, log zerolog.Logger) *Recorder {
 	return r
 }
 
-// Record implements seqr.Recorder. What is about no invoice, and polls that brought nothing new, are left out.
+// Record implements seqr.Recorder. Calls about no invoice, and polls that found that the buyer has not paid yet, are left out.
 func (r *Recorder) Record(x seqr.Exchange) {
-	if x.About == "" || x.Operation == "getPaymentStatus" && bytes.Contains(x.Response, []byte("<status>ISSUED</status>")) {
+	if x.About == "" || x.Status == seqr.StatusIssued {
 		return
 	}
 	select {
@@ -118,16 +117,16 @@ func (r *Recorder) publish(x seqr.Exchange) error {
 	return r.bus.PublishOnce(ctx, "exchanges."+k.Shop+"."+k.Invoice+"."+x.Operation, body)
 }
 
-// Close publishes what waits and ends the recorder. Nothing may be recorded any more.
+// Close stores the exchanges that wait and ends the recorder. Record must not be called any more.
 func (r *Recorder) Close() {
 	r.stop.Do(func() { close(r.queue) })
 	<-r.done
 }
 
-// ErrOff says that this broker keeps no exchanges.
+// ErrOff says that the broker keeps no exchanges.
 var ErrOff = errors.New("no exchanges are kept: run the workers with --record-exchanges")
 
-// Of gives an invoice's exchanges in the order in which they were made.
+// Of gives an invoice's exchanges in the order in which they were stored. The error is ErrOff when none are kept.
 func Of(ctx context.Context, b *bus.Bus, k events.Key) ([]Exchange, error) {
 	var out []Exchange
 	_, err := b.Scan(ctx, bus.Scan{Stream: Stream, Filters: []string{Subjects(k)}}, func(m bus.Entry) error {

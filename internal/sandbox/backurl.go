@@ -9,11 +9,12 @@ import (
 
 var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*):.`)
 
-// refusedSchemes run or show what the address itself holds, in the sandbox's page; read only.
+// refusedSchemes run or show in the sandbox's page what the address itself holds; read only.
 var refusedSchemes = []string{"javascript", "data", "vbscript", "file", "blob", "filesystem", "about", "view-source", "jar"}
 
-// backLink is the backURL as the page links to it: a web address or an app's own scheme (myapp://done). It is empty for what has no
-// scheme, a refused one, or white space or control characters anywhere: browsers take some of those out before they read the scheme.
+// backLink gives the address to which the page links: a web address, or one with an app's own scheme (myapp://done). It is
+// empty if the backURL has no scheme, a refused one, or white space or control characters anywhere: browsers remove some of
+// those before they read the scheme.
 func backLink(address string) template.URL {
 	found := scheme.FindStringSubmatch(address)
 	if found == nil || slices.Contains(refusedSchemes, strings.ToLower(found[1])) || strings.ContainsFunc(address, unseen) {

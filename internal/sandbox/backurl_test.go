@@ -38,7 +38,7 @@ func TestBackURLIsALinkToAnAppOrAPageOnly(t *testing.T) {
 		"//shop.example":                     "",
 		":":                                  "",
 	} {
-		ref := p.want(0, "sendInvoice", shop+strings.Replace(bill("5"), "</invoice>", "<backURL>"+address+"</backURL></invoice>", 1)).InvoiceReference
+		ref := p.want(0, "sendInvoice", shop+strings.Replace(invoiceOf("5"), "</invoice>", "<backURL>"+address+"</backURL></invoice>", 1)).InvoiceReference
 		_, body := p.get("/R" + ref)
 		got := ""
 		if _, rest, found := strings.Cut(body, `<a class="button" href="`); found {

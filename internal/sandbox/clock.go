@@ -9,10 +9,10 @@ import (
 // clock is the only reader of the wall clock. A manual one moves when told to.
 type clock struct {
 	manual bool
-	epoch  time.Time // with its monotonic reading, so that a clock set back never moves ours back
+	epoch  time.Time // with its monotonic reading, so that a system clock set back does not move this one back
 	at     time.Time // what a manual clock shows
 	alarms alarms
-	set    uint64
+	added  uint64 // alarms so far
 }
 
 func newClock(manual bool, start time.Time) clock {
@@ -38,47 +38,51 @@ func (c *clock) resume(written, start time.Time) {
 	}
 }
 
-// alarm is something that happens at an instant: an invoice is looked at again, or a waiting call goes on.
+// alarm is something that happens at an instant: an invoice changes, or a delayed call goes on.
 type alarm struct {
 	at      time.Time
 	order   uint64
 	invoice *invoice
-	call    *delayed
+	call    *delayedCall
 }
 
-// delayed is a call that a fault holds up until its instant. The methods of a nil one do nothing.
-type delayed struct {
-	goOn       chan struct{} // closed when the instant has come
-	made, told chan struct{} // closed when the call has had its effect, and when whoever follows it knows
-	onceMade   sync.Once
-	onceTold   sync.Once
+// delayedCall is a call that a fault delays until its instant. The methods of a nil one do nothing.
+type delayedCall struct {
+	due                   chan struct{} // closed when the instant has come
+	performed, over       chan struct{} // closed when the call has had its effect, and when OnInvoice has returned too
+	setPerformed, setOver func()
 }
 
-func newDelayed() *delayed {
-	return &delayed{goOn: make(chan struct{}), made: make(chan struct{}), told: make(chan struct{})}
+func newDelayedCall() *delayedCall {
+	d := &delayedCall{due: make(chan struct{}), performed: make(chan struct{}), over: make(chan struct{})}
+	d.setPerformed = sync.OnceFunc(func() { close(d.performed) })
+	d.setOver = sync.OnceFunc(func() { close(d.over) })
+	return d
 }
 
-func (d *delayed) hasMade() {
+func (d *delayedCall) hasPerformed() {
 	if d != nil {
-		d.onceMade.Do(func() { close(d.made) })
+		d.setPerformed()
 	}
 }
 
-// over is how the call ends, whatever has become of it.
-func (d *delayed) over() {
+// end says that the call is over, whether it was performed or not.
+func (d *delayedCall) end() {
 	if d != nil {
-		d.hasMade()
-		d.onceTold.Do(func() { close(d.told) })
+		d.setPerformed()
+		d.setOver()
 	}
 }
 
-func (c *clock) arm(a alarm) {
-	c.set++
-	a.order = c.set
+// add sets an alarm, and reports whether it is the earliest.
+func (c *clock) add(a alarm) (first bool) {
+	c.added++
+	a.order = c.added
 	heap.Push(&c.alarms, a)
+	return c.alarms[0].order == a.order
 }
 
-// due takes the earliest alarm that is not after the instant; a call's only if calls are wanted.
+// due takes the earliest alarm that is not after the instant; a call's only if calls is true.
 func (c *clock) due(at time.Time, calls bool) (alarm, bool) {
 	if len(c.alarms) == 0 || c.alarms[0].at.After(at) || c.alarms[0].call != nil && !calls {
 		return alarm{}, false
@@ -86,8 +90,8 @@ func (c *clock) due(at time.Time, calls bool) (alarm, bool) {
 	return heap.Pop(&c.alarms).(alarm), true
 }
 
-// alarms is a heap, earliest first. Where the instants are equal, invoices come before calls, which find the world as
-// that instant leaves it, and else the order of setting counts.
+// alarms is a heap, the earliest first. At the same instant invoices come before calls, so that a call finds them as that
+// instant leaves them; else the order of adding counts.
 type alarms []alarm
 
 func (a alarms) Len() int      { return len(a) }

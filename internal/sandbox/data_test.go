@@ -27,7 +27,7 @@ func kept(dir string) sandbox.Config {
 	return cfg
 }
 
-// copyOf is the data folder as a process killed now would leave it.
+// copyOf copies the data folder as it is, as if the process were killed now.
 func copyOf(t *testing.T, dir string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -37,11 +37,11 @@ func copyOf(t *testing.T, dir string) string {
 	return to
 }
 
-func TestNothingAnsweredIsForgotten(t *testing.T) {
+func TestWhatWasAnsweredIsDurable(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, kept(dir))
 	_, ers := p.paid(shop, "100")
-	p.want(0, "refundPayment", shop+payment(ers)+bill("60"))
+	p.want(0, "refundPayment", shop+payment(ers)+invoiceOf("60"))
 	p.want(0, "submitPaymentReceipt", shop+payment(ers))
 	canceled, declined, open, unfetched := p.issue(shop, "1"), p.issue(shop, "2"), p.issue(shop, "3"), p.issue(other, "4")
 	p.want(0, "cancelInvoice", shop+named(canceled))
@@ -68,7 +68,7 @@ func TestNothingAnsweredIsForgotten(t *testing.T) {
 	if a := q.status(shop, open); a.Status != "ISSUED" {
 		t.Errorf("%+v", a)
 	}
-	q.want(98, "refundPayment", shop+payment(ers)+bill("41"))
+	q.want(98, "refundPayment", shop+payment(ers)+invoiceOf("41"))
 	if _, body := q.get("/QQ1"); !strings.Contains(body, onShow) {
 		t.Error("the terminal's own code is forgotten")
 	}
@@ -97,12 +97,12 @@ func TestNothingAnsweredIsForgotten(t *testing.T) {
 	}
 }
 
-// Whatever is accepted can be written down: what can't be is refused, and the sandbox goes on working.
+// Times that the journal cannot hold are refused, and the sandbox goes on working.
 func TestTimesThatCannotBeWrittenDown(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, kept(dir))
 	dated := func(at string) string {
-		return shop + strings.Replace(bill("5"), "<title>", "<issueDate>"+at+"</issueDate><title>", 1)
+		return shop + strings.Replace(invoiceOf("5"), "<title>", "<issueDate>"+at+"</issueDate><title>", 1)
 	}
 	for _, at := range []string{"2026-03-01T12:00:00+24:00", "2026-03-01T12:00:00-23:59", "2026-03-01T12:00:00+14:01"} {
 		p.want(49, "sendInvoice", dated(at))
@@ -135,8 +135,8 @@ func TestTimesThatCannotBeWrittenDown(t *testing.T) {
 	}
 }
 
-// A manual clock stands still while nobody is there.
-func TestManualClockOutlivesTheProcess(t *testing.T) {
+// A manual clock stands still while no process runs.
+func TestManualClockSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	early := kept(dir)
 	early.Start = time.Now().Add(-time.Hour)
@@ -162,7 +162,7 @@ func TestManualClockOutlivesTheProcess(t *testing.T) {
 	}
 }
 
-func TestReadyReportOutlivesTheProcess(t *testing.T) {
+func TestReadyReportSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, kept(dir))
 	period := p.mark(reseller, "")
@@ -209,7 +209,7 @@ func TestDamagedDataIsRefused(t *testing.T) {
 	}
 }
 
-func TestDataHasOneOwner(t *testing.T) {
+func TestDataFolderServesOneSandbox(t *testing.T) {
 	dir := t.TempDir()
 	serve(t, kept(dir))
 	if _, err := sandbox.New(kept(dir)); err == nil || !strings.Contains(err.Error(), "in use") {
@@ -232,8 +232,8 @@ func TestSettingsAreChecked(t *testing.T) {
 	}
 }
 
-// Whoever pays, cancels and fetches at once: the books balance, each bill ends once, and the disk agrees.
-func TestEverybodyAtOnce(t *testing.T) {
+// Payments, cancels and polls of the same invoices at once: the ledger balances, each invoice ends once, and the disk agrees.
+func TestConcurrentPaysCancelsAndPolls(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, kept(dir))
 	var refs []string

@@ -38,7 +38,7 @@ func (h *held) must(err error) {
 	}
 }
 
-// begin starts a call, and returns when it waits for the clock. What comes is the answer, empty for a dropped one.
+// begin starts a call, and returns when it waits for the clock. The channel gives the answer, empty if the connection was dropped.
 func (h *held) begin(ctx context.Context, op, children string) chan string {
 	answer := make(chan string, 1)
 	go func() {
@@ -90,7 +90,7 @@ func TestDelayedCallIsMadeAtItsOwnInstant(t *testing.T) {
 	}
 }
 
-// What is due at the same instant has happened, also where the calls were there before it was set.
+// What is due at the same instant happens before delayed calls, also where those began before it was due.
 func TestDelayedCallsComeAfterWhatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hold(t, manual(), delays("getPaymentStatus", 20*time.Second))
@@ -107,7 +107,7 @@ func TestDelayedCallsComeAfterWhatIsDue(t *testing.T) {
 	})
 }
 
-// Calls of one instant are made in the order in which they came.
+// Calls of one instant are performed in the order in which they came.
 func TestDelayedCallsKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hold(t, manual(), delays("cancelInvoice", time.Second))
@@ -147,7 +147,7 @@ func TestTwoAdvancesAtOnce(t *testing.T) {
 	})
 }
 
-// Whoever is told of an invoice acts at the invoice's own instant, and may advance the clock.
+// OnInvoice is called at the invoice's own instant, and may advance the clock.
 func TestOnInvoiceOfADelayedCallAdvances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h *held
@@ -159,7 +159,7 @@ func TestOnInvoiceOfADelayedCallAdvances(t *testing.T) {
 			}
 		}
 		h = hold(t, cfg, delays("sendInvoice", 2*time.Second))
-		answer := h.begin(t.Context(), "sendInvoice", shop+bill("7"))
+		answer := h.begin(t.Context(), "sendInvoice", shop+invoiceOf("7"))
 		h.Advance(10 * time.Second)
 		if got := <-answer; !strings.Contains(got, "<resultCode>0<") {
 			t.Error(got)
@@ -220,7 +220,7 @@ func TestCloseEndsAnAdvance(t *testing.T) {
 			}
 		}
 		h = hold(t, cfg, delays("sendInvoice", 2*time.Second))
-		answer := h.begin(t.Context(), "sendInvoice", shop+bill("7"))
+		answer := h.begin(t.Context(), "sendInvoice", shop+invoiceOf("7"))
 		over := make(chan struct{})
 		go func() { h.Advance(25 * time.Second); close(over) }()
 		synctest.Wait()
@@ -269,7 +269,7 @@ func TestAdvanceDoesNotWaitForAnswersToBeRead(t *testing.T) {
 
 func issued(s *sandbox.Sandbox) string {
 	tell := httptest.NewRecorder()
-	s.ServeHTTP(tell, httptest.NewRequest("POST", service, strings.NewReader(envelope("sendInvoice", shop+bill("100.00")))))
+	s.ServeHTTP(tell, httptest.NewRequest("POST", service, strings.NewReader(envelope("sendInvoice", shop+invoiceOf("100.00")))))
 	_, ref, _ := strings.Cut(tell.Body.String(), "<invoiceReference>")
 	ref, _, _ = strings.Cut(ref, "<")
 	return ref

@@ -28,13 +28,13 @@ func TestDataOfAnEarlierVersionLoads(t *testing.T) {
 		p.want(0, "updateInvoice", shop+named(ref))
 		p.must(p.Pay(ref))
 	}
-	p.want(11, "updateInvoice", shop+named(reserved)+bill("40.01"))
-	p.want(0, "updateInvoice", shop+named(reserved)+bill("39"))
+	p.want(11, "updateInvoice", shop+named(reserved)+invoiceOf("40.01"))
+	p.want(0, "updateInvoice", shop+named(reserved)+invoiceOf("39"))
 	p.want(0, "commitReservation", shop+named(reserved))
 	if a := p.status(shop, reserved); a.Status != "PAID" || a.Receipt.Total != "39.00" {
 		t.Errorf("%+v", a)
 	}
-	p.want(0, "refundPayment", shop+payment(ers)+bill("45.25"))
+	p.want(0, "refundPayment", shop+payment(ers)+invoiceOf("45.25"))
 	refunds := p.Ledger().Refunds
 	p.want(0, "submitPaymentReceipt", shop+payment(refunds[0].ErsReference))
 	p.want(0, "registerTerminal", reseller+`<externalTerminalId>k1</externalTerminalId><password>kassa-secret</password>`)

@@ -21,7 +21,7 @@ const (
 	nsXML    = "http://www.w3.org/XML/1998/namespace"
 )
 
-// element is a piece of a request. Text is all character data directly inside it.
+// element is an element of a request. Its text is all character data directly inside it.
 type element struct {
 	space, name string
 	text        string
@@ -30,38 +30,30 @@ type element struct {
 	kids        []*element
 }
 
-// child finds the first child of that name that belongs to the message: in no namespace as the schema says, or in the
-// service's or the envelope's, where stacks with a default namespace put it. One marked xsi:nil counts as absent.
+// child gives the first child of that name; nil if there is none, or e is nil. The child is in no namespace, as the schema
+// says, or in that of the service or the envelope, where SOAP stacks with a default namespace put it. A child that is
+// xsi:nil counts as absent.
 func (e *element) child(name string) *element {
-	if e == nil {
-		return nil
-	}
-	for _, k := range e.kids {
-		if k.is(name) {
-			return k
-		}
+	if all := e.children(name); len(all) > 0 {
+		return all[0]
 	}
 	return nil
 }
 
-func (e *element) children(name string) []*element {
-	var all []*element
+// children gives all children of that name, as child does the first.
+func (e *element) children(name string) (all []*element) {
 	if e == nil {
 		return nil
 	}
 	for _, k := range e.kids {
-		if k.is(name) {
+		if k.name == name && !k.null && (k.space == "" || k.space == nsSEQR || k.space == nsSOAP) {
 			all = append(all, k)
 		}
 	}
 	return all
 }
 
-func (e *element) is(name string) bool {
-	return e.name == name && !e.null && (e.space == "" || e.space == nsSEQR || e.space == nsSOAP)
-}
-
-// raw is the text of a child as it was sent; word is the same without the white space around it.
+// raw gives the text of a child as it was sent; empty if there is no such child.
 func (e *element) raw(name string) string {
 	if k := e.child(name); k != nil {
 		return k.text
@@ -69,9 +61,10 @@ func (e *element) raw(name string) string {
 	return ""
 }
 
+// word gives the text of a child without the white space around it.
 func (e *element) word(name string) string { return strings.TrimSpace(e.raw(name)) }
 
-// errDTD refuses entities before they can be declared.
+// errDTD is the answer to a DTD, which could declare entities.
 var errDTD = errors.New("document type definitions are not accepted")
 
 // readDocument gives the document element. A message has nothing beside it but comments and white space.
@@ -124,10 +117,10 @@ func readElement(d *xml.Decoder, start xml.StartElement, depth int, bindings []b
 			return e, nil
 		}
 		switch {
-		case err == io.EOF && depth == 0:
+		case errors.Is(err, io.EOF) && depth == 0:
 			e.text = string(text)
 			return e, nil
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("the message ends inside <%s>", e.name)
 		case err != nil:
 			return nil, err

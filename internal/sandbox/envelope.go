@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// soapFault is what the service answers instead of a result: the message is not one it can act on.
+// soapFault is the answer to a message that is no call of the service.
 type soapFault struct{ code, reason string }
 
 func clientFault(format string, args ...any) *soapFault {
@@ -55,9 +55,9 @@ func operationOf(envelope *element) (*element, *soapFault) {
 	case len(body.kids) == 0:
 		return nil, clientFault("the Body is empty")
 	}
-	op := body.kids[0]
-	if op.space != nsSEQR {
-		return nil, clientFault("operation %.80s is in namespace %.120q, not %q", op.name, op.space, nsSEQR)
+	request := body.kids[0]
+	if request.space != nsSEQR {
+		return nil, clientFault("operation %.80s is in namespace %.120q, not %q", request.name, request.space, nsSEQR)
 	}
-	return op, nil
+	return request, nil
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-// FaultKind is what goes wrong.
+// FaultKind says what goes wrong.
 type FaultKind string
 
 // The kinds of fault.
@@ -24,57 +25,55 @@ const (
 	FaultDuplicateNotification FaultKind = "duplicateNotification" // the notification of a payment comes twice
 )
 
-// Fault is one thing to go wrong, for as often as it says.
+// faultKinds is read only.
+var faultKinds = []FaultKind{
+	FaultDelay, FaultHTTP500, FaultSOAP, FaultDropBefore, FaultDropAfter,
+	FaultResultCode, FaultResultCodeAfter, FaultDuplicateNotification,
+}
+
+// Fault makes calls of an operation go wrong. As JSON its delay is a duration such as "2s".
 type Fault struct {
-	Kind        FaultKind
-	Code        int           // of resultCode and resultCodeAfter
-	Delay       time.Duration // of delay, on the sandbox's clock
-	Skip        int           // calls to leave alone first
-	Count       int           // times left; 0 means always
-	Probability float64       // above 0, at most 1; 0 means 1
+	Kind        FaultKind     `json:"kind"`
+	Code        int           `json:"code,omitempty"`        // of resultCode and resultCodeAfter
+	Delay       time.Duration `json:"-"`                     // of delay, on the sandbox's clock
+	Skip        int           `json:"skip,omitempty"`        // calls to leave alone first
+	Count       int           `json:"count,omitempty"`       // times left; 0 means always
+	Probability float64       `json:"probability,omitempty"` // above 0, at most 1; 0 means 1
 }
 
-// faultJSON is a Fault as it travels.
-type faultJSON struct {
-	Kind        FaultKind `json:"kind"`
-	Code        *int      `json:"code,omitempty"`
-	Delay       string    `json:"delay,omitempty"`
-	Skip        int       `json:"skip,omitempty"`
-	Count       int       `json:"count,omitempty"`
-	Probability *float64  `json:"probability,omitempty"`
-}
+// plainFault is a Fault without its methods.
+type plainFault Fault
 
-// MarshalJSON writes the delay as a duration such as "2s".
+// MarshalJSON writes the delay as text.
 func (f Fault) MarshalJSON() ([]byte, error) {
-	j := faultJSON{Kind: f.Kind, Skip: f.Skip, Count: f.Count}
-	if f.Code != 0 {
-		j.Code = &f.Code
-	}
+	j := struct {
+		plainFault
+		Delay string `json:"delay,omitempty"`
+	}{plainFault: plainFault(f)}
 	if f.Delay != 0 {
 		j.Delay = f.Delay.String()
-	}
-	if f.Probability != 0 {
-		j.Probability = &f.Probability
 	}
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes, and refuses members that it does not know.
+// UnmarshalJSON reads what MarshalJSON writes. It refuses members that it does not know, and a probability of 0.
 func (f *Fault) UnmarshalJSON(data []byte) error {
-	var j faultJSON
-	if err := strictly(data, &j); err != nil {
+	var j struct {
+		plainFault
+		Delay       string   `json:"delay"`
+		Probability *float64 `json:"probability"`
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&j); err != nil {
 		return err
 	}
-	*f = Fault{Kind: j.Kind, Skip: j.Skip, Count: j.Count}
-	if j.Code != nil {
-		f.Code = *j.Code
-	}
+	*f = Fault(j.plainFault)
 	if j.Delay != "" {
-		d, err := time.ParseDuration(j.Delay)
-		if err != nil {
+		var err error
+		if f.Delay, err = time.ParseDuration(j.Delay); err != nil {
 			return fmt.Errorf("delay: %q is not a duration such as 2s", j.Delay)
 		}
-		f.Delay = d
 	}
 	if j.Probability != nil {
 		if f.Probability = *j.Probability; f.Probability == 0 {
@@ -87,16 +86,11 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 // check says what is wrong with a fault under that operation, naming the field.
 func (f *Fault) check(operation string) error {
 	withCode := f.Kind == FaultResultCode || f.Kind == FaultResultCodeAfter
-	switch f.Kind {
-	case FaultDelay, FaultHTTP500, FaultSOAP, FaultDropBefore, FaultDropAfter, FaultResultCode, FaultResultCodeAfter:
-	case FaultDuplicateNotification:
-		if operation != "*" && operation != "sendInvoice" {
-			return errors.New("kind: duplicateNotification goes with the invoice, so under sendInvoice or *")
-		}
-	default:
-		return fmt.Errorf("kind: %q is none of %v", f.Kind, faultKinds())
-	}
 	switch {
+	case !slices.Contains(faultKinds, f.Kind):
+		return fmt.Errorf("kind: %q is none of %v", f.Kind, faultKinds)
+	case f.Kind == FaultDuplicateNotification && operation != "*" && operation != "sendInvoice":
+		return errors.New("kind: duplicateNotification goes with the invoice, so under sendInvoice or *")
 	case withCode && f.Code <= 0:
 		return fmt.Errorf("code: %s needs a result code above 0", f.Kind)
 	case !withCode && f.Code != 0:
@@ -115,14 +109,7 @@ func (f *Fault) check(operation string) error {
 	return nil
 }
 
-func faultKinds() []FaultKind {
-	return []FaultKind{
-		FaultDelay, FaultHTTP500, FaultSOAP, FaultDropBefore, FaultDropAfter,
-		FaultResultCode, FaultResultCodeAfter, FaultDuplicateNotification,
-	}
-}
-
-// checkFaults names the place of everything that is wrong.
+// checkFaults says everything that is wrong, and where.
 func checkFaults(faults map[string][]Fault) error {
 	var errs []error
 	for _, operation := range slices.Sorted(maps.Keys(faults)) {

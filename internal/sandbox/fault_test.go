@@ -57,8 +57,8 @@ func TestFaultsAndTheirEffects(t *testing.T) {
 			p := serve(t, manual())
 			_, ers := p.paid(shop, "10")
 			p.faults(map[string][]sandbox.Fault{"refundPayment": one(c.fault)})
-			p.want(0, "sendInvoice", shop+bill("1")) // another operation is left alone
-			status, body, err := p.post(service, "text/xml", envelope("refundPayment", shop+payment(ers)+bill("10")))
+			p.want(0, "sendInvoice", shop+invoiceOf("1")) // another operation is left alone
+			status, body, err := p.post(service, "text/xml", envelope("refundPayment", shop+payment(ers)+invoiceOf("10")))
 			if !c.check(status, body, err) {
 				t.Errorf("answered %d %s %v", status, body, err)
 			}
@@ -66,7 +66,7 @@ func TestFaultsAndTheirEffects(t *testing.T) {
 				t.Errorf("effect %v, want %v", got, c.effect)
 			}
 			again := map[bool]int{true: 98, false: 0}[c.effect]
-			p.want(again, "refundPayment", shop+payment(ers)+bill("10"))
+			p.want(again, "refundPayment", shop+payment(ers)+invoiceOf("10"))
 			if left := p.Faults(); len(left) != 0 {
 				t.Errorf("left %v", left)
 			}
@@ -204,15 +204,15 @@ func delayed(t *testing.T, ctx context.Context) (s *sandbox.Sandbox, over chan a
 	over = make(chan any, 1)
 	go func() {
 		defer func() { over <- recover() }()
-		req := httptest.NewRequest("POST", service, strings.NewReader(envelope("sendInvoice", shop+bill("5"))))
+		req := httptest.NewRequest("POST", service, strings.NewReader(envelope("sendInvoice", shop+invoiceOf("5"))))
 		s.ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
 	}()
 	synctest.Wait()
 	return s, over
 }
 
-// Close does not wait for a clock that nobody moves.
-func TestCloseLetsDelayedCallsGo(t *testing.T) {
+// Close does not wait for a clock that is not moved.
+func TestCloseEndsDelayedCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, over := delayed(t, t.Context())
 		if err := s.Close(); err != nil {

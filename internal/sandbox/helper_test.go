@@ -159,14 +159,14 @@ func (p *provider) want(code int, op, children string) answer {
 	return a
 }
 
-func bill(total string) string {
+func invoiceOf(total string) string {
 	return `<invoice><paymentMode>IMMEDIATE_DEBIT</paymentMode><acknowledgmentMode>NO_ACKNOWLEDGMENT</acknowledgmentMode><title>Order</title><clientInvoiceId>A-1</clientInvoiceId><invoiceRows><invoiceRow><itemDescription>Thing</itemDescription><itemQuantity>1</itemQuantity><itemTotalAmount><currency>SEK</currency><value>` + total +
 		`</value></itemTotalAmount></invoiceRow></invoiceRows><totalAmount><currency>SEK</currency><value>` + total + `</value></totalAmount></invoice>`
 }
 
 func (p *provider) issue(context, total string) string {
 	p.t.Helper()
-	return p.want(0, "sendInvoice", context+bill(total)).InvoiceReference
+	return p.want(0, "sendInvoice", context+invoiceOf(total)).InvoiceReference
 }
 
 func (p *provider) status(context, ref string) answer {
@@ -214,7 +214,7 @@ func (p *provider) refused(err error, part string) {
 	}
 }
 
-// invoice is the ledger's word on one.
+// invoice gives an invoice of the ledger.
 func (p *provider) invoice(ref string) sandbox.Invoice {
 	p.t.Helper()
 	for _, inv := range p.Ledger().Invoices {

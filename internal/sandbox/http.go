@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// Path is where the provider's current clients find the service.
+	// Path is the address of the merchant's SOAP service.
 	Path         = "/extclientproxy/service/v2"
 	pathRegister = "/soap/merchant/cashregister-2"
 )
 
-// ServeHTTP answers everything the provider and its sandbox have addresses for.
+// ServeHTTP answers at every address of the provider and of its sandbox; docs/sandbox.md lists them.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.closed() {
 		writeProblem(w, http.StatusServiceUnavailable, "the sandbox is closed")
@@ -51,7 +51,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// read lets only GET and HEAD through.
+// read serves GET and HEAD, and refuses other methods.
 func (s *Sandbox) read(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		notAllowed(w, "GET")

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,21 +13,21 @@ import (
 
 const journalName = "effects.jsonl"
 
-// journal is the written memory: one effect a line, appended under the books' lock, made durable after it. Whoever
-// waits first writes and syncs for all who have appended by then.
+// journal is the file of all effects, one a line as JSON. append is called while Sandbox.mu is locked and only takes the
+// effect; wait writes and syncs, for all effects that were taken by then, when mu is unlocked. A nil journal keeps nothing.
 type journal struct {
-	file *os.File
-
-	mu       sync.Mutex
-	turn     *sync.Cond
+	mu       sync.Mutex // guards the next three
 	pending  []byte
 	appended int64
-	durable  int64
-	writing  bool
-	err      error // for good: after a failed write nothing more can be promised
+	invalid  error // of encoding an effect; nothing is written from then on
+
+	writing sync.Mutex // guards the next three; locked before mu
+	file    *os.File
+	durable int64
+	err     error // of a write; nothing is durable from then on
 }
 
-// openJournal replays what is written. A last line that is torn was never answered for, and is cut off.
+// openJournal replays what is written. A last line without an end was never answered for, and is cut off.
 func openJournal(folder string, replay func(*effect)) (*journal, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox data: %w", err)
@@ -43,9 +42,7 @@ func openJournal(folder string, replay func(*effect)) (*journal, error) {
 	if err := recoverJournal(file, folder, replay); err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox data: %w", err), file.Close())
 	}
-	j := &journal{file: file}
-	j.turn = sync.NewCond(&j.mu)
-	return j, nil
+	return &journal{file: file}, nil
 }
 
 func recoverJournal(file *os.File, folder string, replay func(*effect)) error {
@@ -69,21 +66,21 @@ func recoverJournal(file *os.File, folder string, replay func(*effect)) error {
 	return errors.Join(dir.Sync(), dir.Close()) // so that the file itself is found after a power cut
 }
 
-// readJournal gives the length of what is whole.
+// readJournal gives the length of all whole lines.
 func readJournal(file io.Reader, replay func(*effect)) (int64, error) {
 	var good int64
 	r := bufio.NewReaderSize(file, 1<<16)
 	for number := 1; ; number++ {
 		line, err := r.ReadBytes('\n')
-		if err == io.EOF {
-			return good, nil // whatever is in line has no end: torn
+		if errors.Is(err, io.EOF) {
+			return good, nil // the line has no end
 		}
 		if err != nil {
 			return 0, err
 		}
 		var e effect
 		if err := json.Unmarshal(line, &e); err != nil {
-			if _, peek := r.Peek(1); peek == io.EOF {
+			if _, peek := r.Peek(1); errors.Is(peek, io.EOF) {
 				return good, nil
 			}
 			return 0, fmt.Errorf("%s line %d is damaged: %w", journalName, number, err)
@@ -93,32 +90,31 @@ func readJournal(file io.Reader, replay func(*effect)) (int64, error) {
 	}
 }
 
-// append takes an effect and gives the number to wait for.
+// append takes an effect and gives its number, for wait.
 func (j *journal) append(e *effect) int64 {
 	line, err := json.Marshal(e)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err != nil && j.err == nil {
-		j.err = fmt.Errorf("sandbox data: %w", err)
+	if j.invalid == nil {
+		j.invalid = err
 	}
 	j.pending = append(append(j.pending, line...), '\n')
 	j.appended++
 	return j.appended
 }
 
-// wait returns when that effect would survive a power cut.
+// wait returns when the effect of that number survives a power cut; 0 is none. Callers wait for one another: the first
+// writes what all of them have appended.
 func (j *journal) wait(number int64) error {
 	if j == nil || number == 0 {
 		return nil
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for j.durable < number && j.err == nil {
-		if j.writing {
-			j.turn.Wait()
-			continue
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if j.durable < number && j.err == nil {
+		if err := j.write(); err != nil {
+			j.err = fmt.Errorf("sandbox data: %w", err)
 		}
-		j.flush()
 	}
 	if j.durable >= number {
 		return nil
@@ -126,23 +122,23 @@ func (j *journal) wait(number int64) error {
 	return j.err
 }
 
-// flush is called with the lock, and lets go of it while it writes.
-func (j *journal) flush() {
-	batch, upTo := j.pending, j.appended
-	j.pending, j.writing = nil, true
-	j.mu.Unlock()
-	_, err := io.Copy(j.file, bytes.NewReader(batch))
-	if err == nil {
-		err = j.file.Sync()
-	}
+// write makes everything durable that was appended; writing is locked.
+func (j *journal) write() error {
 	j.mu.Lock()
-	j.writing = false
+	batch, upTo, err := j.pending, j.appended, j.invalid
+	j.pending = nil
+	j.mu.Unlock()
 	if err != nil {
-		j.err = fmt.Errorf("sandbox data: %w", err)
-	} else {
-		j.durable = upTo
+		return err
 	}
-	j.turn.Broadcast()
+	if _, err := j.file.Write(batch); err != nil {
+		return err
+	}
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	j.durable = upTo
+	return nil
 }
 
 func (j *journal) close() error {

@@ -20,8 +20,8 @@ func TestDiskThatFails(t *testing.T) {
 				`<type>TERMINALID</type></initiatorPrincipalId><password>demo-secret</password></context>`+children+`</s:`+op+`></e:Body></e:Envelope>`)))
 		return out.Body.String()
 	}
-	const bill = `<invoice><acknowledgmentMode>NO_ACKNOWLEDGMENT</acknowledgmentMode><totalAmount><currency>SEK</currency><value>5</value></totalAmount></invoice>`
-	if got := call("sendInvoice", bill); !strings.Contains(got, "<resultCode>0<") {
+	const invoice = `<invoice><acknowledgmentMode>NO_ACKNOWLEDGMENT</acknowledgmentMode><totalAmount><currency>SEK</currency><value>5</value></totalAmount></invoice>`
+	if got := call("sendInvoice", invoice); !strings.Contains(got, "<resultCode>0<") {
 		t.Fatal(got)
 	}
 	ref := s.Ledger().Invoices[0].InvoiceReference
@@ -30,7 +30,7 @@ func TestDiskThatFails(t *testing.T) {
 	if err := s.journal.file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := call("sendInvoice", bill); !strings.Contains(got, "<resultCode>90<") || strings.Contains(got, "invoiceReference") {
+	if got := call("sendInvoice", invoice); !strings.Contains(got, "<resultCode>90<") || strings.Contains(got, "invoiceReference") {
 		t.Errorf("an invoice that cannot be written: %s", got)
 	}
 	if got := call("getPaymentStatus", status); !strings.Contains(got, "<status>ISSUED<") {

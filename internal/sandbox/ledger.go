@@ -1,11 +1,8 @@
 package sandbox
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
-// Ledger is the truth to compare with: everything that happened at the provider, each list in order.
+// Ledger is everything that happened at the provider, each list in the order of time.
 type Ledger struct {
 	At        time.Time  `json:"at"`
 	Invoices  []Invoice  `json:"invoices"`
@@ -16,49 +13,32 @@ type Ledger struct {
 	Periods   []Period   `json:"periods"`
 }
 
-// Ledger is a snapshot of all terminals.
+// Ledger gives a snapshot of everything.
 func (s *Sandbox) Ledger() Ledger { return s.LedgerOf("") }
 
-// LedgerOf is a snapshot of one terminal, and the periods marked for it alone; of all if the name is empty.
+// LedgerOf gives a snapshot of one terminal and the periods that were marked for it alone; of everything if the terminal is empty.
 func (s *Sandbox) LedgerOf(terminal string) Ledger {
 	s.mu.Lock()
 	defer s.unlock()
 	s.catchUp()
-	all := terminal == ""
-	l := Ledger{
-		At: s.clock.now(), Invoices: []Invoice{}, Payments: []Payment{}, Periods: []Period{},
-		Reversals: keep(s.st.reversals, func(r Reversal) bool { return all || r.Terminal == terminal }),
-		Refunds:   keep(s.st.refunds, func(r Refund) bool { return all || r.Terminal == terminal }),
-		Receipts:  keep(s.st.receipts, func(r Receipt) bool { return all || r.Terminal == terminal }),
+	wanted := func(of string) bool { return terminal == "" || of == terminal }
+	return Ledger{
+		At:        s.clock.now(),
+		Invoices:  collect(s.st.issued, func(inv *invoice) (Invoice, bool) { return inv.Invoice, wanted(inv.Terminal) }),
+		Payments:  collect(s.st.paid, func(p *Payment) (Payment, bool) { return *p, wanted(p.Terminal) }),
+		Reversals: collect(s.st.reversals, func(r Reversal) (Reversal, bool) { return r, wanted(r.Terminal) }),
+		Refunds:   collect(s.st.refunds, func(r Refund) (Refund, bool) { return r, wanted(r.Terminal) }),
+		Receipts:  collect(s.st.receipts, func(r Receipt) (Receipt, bool) { return r, wanted(r.Terminal) }),
+		Periods:   collect(s.st.marked, func(p *Period) (Period, bool) { return *p, wanted(p.Terminal) }),
 	}
-	if all {
-		l.Invoices = slices.Grow(l.Invoices, len(s.st.issued))
-		l.Payments = slices.Grow(l.Payments, len(s.st.paid))
-	}
-	for _, inv := range s.st.issued {
-		if all || inv.Terminal == terminal {
-			l.Invoices = append(l.Invoices, inv.Invoice)
-		}
-	}
-	for _, p := range s.st.paid {
-		if all || p.Terminal == terminal {
-			l.Payments = append(l.Payments, *p)
-		}
-	}
-	for _, p := range s.st.marked {
-		if all || p.Terminal == terminal {
-			l.Periods = append(l.Periods, *p)
-		}
-	}
-	return l
 }
 
-// keep copies, so that the snapshot stays as it is; an empty list is not null in JSON.
-func keep[T any](list []T, wanted func(T) bool) []T {
-	kept := make([]T, 0, len(list))
-	for _, x := range list {
-		if wanted(x) {
-			kept = append(kept, x)
+// collect copies what is wanted, so that the snapshot does not change. An empty list is not null in JSON.
+func collect[From, To any](list []From, read func(From) (To, bool)) []To {
+	kept := make([]To, 0, len(list))
+	for _, from := range list {
+		if to, wanted := read(from); wanted {
+			kept = append(kept, to)
 		}
 	}
 	return kept

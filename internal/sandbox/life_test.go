@@ -12,7 +12,7 @@ import (
 
 func TestFromInvoiceToFullRefund(t *testing.T) {
 	p := serve(t, manual())
-	sent := p.want(0, "sendInvoice", shop+bill("149.50"))
+	sent := p.want(0, "sendInvoice", shop+invoiceOf("149.50"))
 	ref := sent.InvoiceReference
 	if sent.QRCode != "HTTP://SEQR.SE/R"+ref || len(ref) != 13 || sent.Text != "SUCCESS" || sent.ErsReference != "" {
 		t.Errorf("sendInvoice answered %+v", sent)
@@ -34,7 +34,7 @@ func TestFromInvoiceToFullRefund(t *testing.T) {
 	p.want(0, "submitPaymentReceipt", shop+payment(a.ErsReference)+`<receiptDocument><mimeType>Base64</mimeType><receiptData>PGI+
  aGk8L2I+</receiptData><receiptType>PAYMENT_RECEIPT</receiptType></receiptDocument>`)
 	p.want(0, "submitPaymentReceipt", shop+payment(a.ErsReference))
-	refund := p.want(0, "refundPayment", shop+payment(a.ErsReference)+bill("149.50"))
+	refund := p.want(0, "refundPayment", shop+payment(a.ErsReference)+invoiceOf("149.50"))
 	if len(refund.ErsReference) != 25 || refund.ErsReference == a.ErsReference {
 		t.Errorf("refund's ersReference %q", refund.ErsReference)
 	}
@@ -55,12 +55,12 @@ func TestFromInvoiceToFullRefund(t *testing.T) {
 	}
 }
 
-func TestPaymentThatNobodyFetchesGoesBack(t *testing.T) {
+func TestPaymentThatIsNotFetchedGoesBack(t *testing.T) {
 	p := serve(t, manual())
 	ref := p.issue(shop, "10.00")
 	p.must(p.Pay(ref))
 	ers := p.Ledger().Payments[0].ErsReference
-	p.want(23, "refundPayment", shop+payment(ers)+bill("10.00")) // not final yet
+	p.want(23, "refundPayment", shop+payment(ers)+invoiceOf("10.00")) // not final yet
 	p.Advance(20*time.Second - time.Millisecond)
 	if inv := p.invoice(ref); inv.Status != "PAID" {
 		t.Fatalf("just before 20 s the invoice is %s", inv.Status)
@@ -76,7 +76,7 @@ func TestPaymentThatNobodyFetchesGoesBack(t *testing.T) {
 		t.Errorf("ledger %+v", l)
 	}
 	p.want(95, "cancelInvoice", shop+named(ref))
-	p.want(23, "refundPayment", shop+payment(ers)+bill("10.00"))
+	p.want(23, "refundPayment", shop+payment(ers)+invoiceOf("10.00"))
 	p.want(23, "submitPaymentReceipt", shop+payment(ers))
 }
 
@@ -95,7 +95,7 @@ func TestFetchingIsTheAcknowledgement(t *testing.T) {
 	}
 }
 
-func TestAnothersStatusDoesNotAcknowledge(t *testing.T) {
+func TestStatusOfAnotherTerminalDoesNotAcknowledge(t *testing.T) {
 	p := serve(t, manual())
 	ref := p.issue(shop, "10.00")
 	p.must(p.Pay(ref))
@@ -171,17 +171,17 @@ func TestRefunds(t *testing.T) {
 		name, context, ers, invoice string
 		code                        int
 	}{
-		{"unknown", shop, "1234", bill("1"), 23},
-		{"another terminal's", other, ers, bill("1"), 23},
-		{"invoiceReference instead", shop, ref, bill("1"), 23},
+		{"unknown", shop, "1234", invoiceOf("1"), 23},
+		{"another terminal's", other, ers, invoiceOf("1"), 23},
+		{"invoiceReference instead", shop, ref, invoiceOf("1"), 23},
 		{"no invoice", shop, ers, "", 49},
 		{"no total", shop, ers, `<invoice/>`, 49},
-		{"other currency", shop, ers, strings.ReplaceAll(bill("1"), "SEK", "EUR"), 49},
-		{"rows do not sum", shop, ers, strings.Replace(bill("10"), "<value>10<", "<value>9<", 1), 49},
-		{"zero", shop, ers, bill("0"), 49},
-		{"negative", shop, ers, bill("-1"), 49},
-		{"bad address", shop, ers, strings.Replace(bill("1"), "</invoice>", "<notificationUrl>ftp://x/</notificationUrl></invoice>", 1), 64},
-		{"too much", shop, ers, bill("100.01"), 98},
+		{"other currency", shop, ers, strings.ReplaceAll(invoiceOf("1"), "SEK", "EUR"), 49},
+		{"rows do not sum", shop, ers, strings.Replace(invoiceOf("10"), "<value>10<", "<value>9<", 1), 49},
+		{"zero", shop, ers, invoiceOf("0"), 49},
+		{"negative", shop, ers, invoiceOf("-1"), 49},
+		{"bad address", shop, ers, strings.Replace(invoiceOf("1"), "</invoice>", "<notificationUrl>ftp://x/</notificationUrl></invoice>", 1), 64},
+		{"too much", shop, ers, invoiceOf("100.01"), 98},
 	} {
 		if a := p.call("refundPayment", c.context+payment(c.ers)+c.invoice); a.Code != c.code || a.ErsReference != "" {
 			t.Errorf("%s: %d %s, want %d", c.name, a.Code, a.Text, c.code)
@@ -190,12 +190,12 @@ func TestRefunds(t *testing.T) {
 	if n := len(p.Ledger().Refunds); n != 0 {
 		t.Fatalf("%d refunds after refusals only", n)
 	}
-	first := p.want(0, "refundPayment", shop+payment(ers)+bill("60.00"))
-	p.want(98, "refundPayment", shop+payment(ers)+bill("40.01"))
+	first := p.want(0, "refundPayment", shop+payment(ers)+invoiceOf("60.00"))
+	p.want(98, "refundPayment", shop+payment(ers)+invoiceOf("40.01"))
 	second := p.want(0, "refundPayment", shop+payment(ers)+`<invoice><totalAmount><currency>SEK</currency><value>20</value></totalAmount></invoice>`)
-	p.want(0, "refundPayment", shop+payment(ers)+bill("20.00"))
-	p.want(98, "refundPayment", shop+payment(ers)+bill("0.01"))
-	p.want(23, "refundPayment", shop+payment(first.ErsReference)+bill("1")) // a refund is no payment
+	p.want(0, "refundPayment", shop+payment(ers)+invoiceOf("20.00"))
+	p.want(98, "refundPayment", shop+payment(ers)+invoiceOf("0.01"))
+	p.want(23, "refundPayment", shop+payment(first.ErsReference)+invoiceOf("1")) // a refund is no payment
 	if first.ErsReference == second.ErsReference {
 		t.Error("two refunds have one reference")
 	}
@@ -210,7 +210,7 @@ func TestRealClockReverses(t *testing.T) {
 		}
 		defer s.Close()
 		out := httptest.NewRecorder()
-		s.ServeHTTP(out, httptest.NewRequest("POST", service, strings.NewReader(envelope("sendInvoice", shop+bill("5")))))
+		s.ServeHTTP(out, httptest.NewRequest("POST", service, strings.NewReader(envelope("sendInvoice", shop+invoiceOf("5")))))
 		if err := s.Pay(s.Ledger().Invoices[0].InvoiceReference); err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +243,7 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	p.want(95, "cancelInvoice", shop+named(ref))
-	p.want(58, "updateInvoice", shop+named(ref)+bill("5"))
+	p.want(58, "updateInvoice", shop+named(ref)+invoiceOf("5"))
 	p.refused(p.Pay(ref), "EXPIRED")
 	byHand := p.issue(shop, "5")
 	p.must(p.Expire(byHand))

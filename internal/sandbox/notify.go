@@ -12,7 +12,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// notifier POSTs to notificationUrls: once each, never again, in the background.
+// notifier POSTs to the notificationUrl of paid invoices, once each, in the background. A notification that fails is logged
+// and not repeated.
 type notifier struct {
 	log    zerolog.Logger
 	client *http.Client
@@ -25,17 +26,17 @@ type notifier struct {
 }
 
 const (
-	noticeTimeout = 5 * time.Second
-	noticesAtOnce = 64
+	notifyTimeout  = 5 * time.Second
+	maxConnections = 64 // at the same time; other notifications wait
 )
 
 func newNotifier(log zerolog.Logger) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &notifier{
-		log: log, ctx: ctx, cancel: cancel, slots: make(chan struct{}, noticesAtOnce),
+		log: log, ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxConnections),
 		client: &http.Client{
-			Timeout:       noticeTimeout,
-			Transport:     &http.Transport{MaxIdleConnsPerHost: noticesAtOnce, IdleConnTimeout: 30 * time.Second},
+			Timeout:       notifyTimeout,
+			Transport:     &http.Transport{MaxIdleConnsPerHost: maxConnections, IdleConnTimeout: 30 * time.Second},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -66,7 +67,7 @@ func (n *notifier) post(address, invoiceReference string) error {
 	if err != nil {
 		return errors.New("the address cannot be used")
 	}
-	req.GetBody = nil // else the transport may repeat it on a connection that the receiver has just closed
+	req.GetBody = nil // else the transport may send it again when the receiver has just closed the connection
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := n.client.Do(req)
 	var detail *url.Error
@@ -79,6 +80,7 @@ func (n *notifier) post(address, invoiceReference string) error {
 	return resp.Body.Close()
 }
 
+// close gives up the notifications under way, and waits until they have ended.
 func (n *notifier) close() {
 	n.mu.Lock()
 	n.ended = true

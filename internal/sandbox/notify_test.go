@@ -22,7 +22,7 @@ func listener(t *testing.T) (address string, heard chan string) {
 
 func (p *provider) notified(address string) string {
 	p.t.Helper()
-	return p.want(0, "sendInvoice", shop+strings.Replace(bill("5"), "</invoice>", "<notificationUrl>"+address+"</notificationUrl></invoice>", 1)).InvoiceReference
+	return p.want(0, "sendInvoice", shop+strings.Replace(invoiceOf("5"), "</invoice>", "<notificationUrl>"+address+"</notificationUrl></invoice>", 1)).InvoiceReference
 }
 
 func TestNotification(t *testing.T) {
@@ -59,7 +59,7 @@ func TestNotification(t *testing.T) {
 	}
 }
 
-func TestNotificationToNobodyHarmsNothing(t *testing.T) {
+func TestNotificationThatFailsHarmsNothing(t *testing.T) {
 	p := serve(t, manual())
 	ref := p.notified("http://127.0.0.1:1/n")
 	p.must(p.Pay(ref))

@@ -1,6 +1,6 @@
 package sandbox
 
-// cancelInvoice takes a bill back, unless the buyer was faster.
+// cancelInvoice cancels an invoice, unless the buyer has paid it or is confirming.
 func cancelInvoice(c *call) reply {
 	inv, refused := c.own()
 	if inv == nil {
@@ -18,9 +18,6 @@ func cancelInvoice(c *call) reply {
 		r.code, r.note = cannotCancelInProgress, "the buyer is confirming"
 		return r
 	}
-	next := *inv
-	next.Status, next.Reason = Canceled, reasonCanceled
-	next.Version++
-	r.written = c.commit(&effect{What: "canceled", Invoices: []*invoice{&next}})
+	r.written = c.put("canceled", inv.as(Canceled, reasonCanceled))
 	return r
 }

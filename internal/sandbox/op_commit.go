@@ -1,6 +1,6 @@
 package sandbox
 
-// commitReservation takes the money that the buyer has reserved: all of it, or the smaller amount that it names. The
+// commitReservation takes the money that the buyer has reserved: all of it, or the smaller amount that the call names. The
 // payment is then like any other, and goes back unless PAID is fetched in time.
 func commitReservation(c *call) reply {
 	inv, refused := c.own()
@@ -11,7 +11,7 @@ func commitReservation(c *call) reply {
 		return reply{code: notReserved, note: "the invoice is " + string(inv.Status), written: inv.written}
 	}
 	amount := inv.Total
-	if e := c.op.child("amount"); e != nil {
+	if e := c.request.child("amount"); e != nil {
 		value, err := amountOf(e, inv.Currency)
 		switch {
 		case err != nil:
@@ -23,6 +23,5 @@ func commitReservation(c *call) reply {
 		}
 		amount = *value
 	}
-	written, notice := c.pay(inv, amount)
-	return reply{written: written, after: notice}
+	return c.pay(inv, amount)
 }

@@ -3,16 +3,17 @@ package sandbox
 import "slices"
 
 // parameters reads a parameterMap. The provider's own sample leaves out the parameter element around the entries.
-func parameters(op *element) map[string]string {
+func parameters(request *element) map[string]string {
 	all := map[string]string{}
-	e := op.child("parameters")
+	e := request.child("parameters")
 	for _, entry := range append(e.children("entry"), e.child("parameter").children("entry")...) {
 		all[entry.word("key")] = entry.word("value")
 	}
 	return all
 }
 
-// scope is what a call about periods is about: a reseller, or one terminal. A terminal speaks for itself only.
+// scope gives the reseller and the terminal that a call about periods concerns; the terminal is empty for all of the
+// reseller's. A terminal sees its own transactions only.
 func (c *call) scope(asked string) (reseller, terminal string, refused reply) {
 	if c.terminal != nil {
 		if asked != "" && asked != c.terminal.ID {
@@ -29,7 +30,7 @@ func (c *call) scope(asked string) (reseller, terminal string, refused reply) {
 	return c.reseller, asked, reply{}
 }
 
-// has says that the terminal is the reseller's, or was and has closed a period or sold something.
+// has tells whether the terminal is the reseller's, or was and has closed a period or sold something.
 func (st *store) has(reseller, terminal string) bool {
 	if t := st.terminals[terminal]; t != nil {
 		return t.Reseller == reseller
@@ -40,9 +41,9 @@ func (st *store) has(reseller, terminal string) bool {
 	return slices.ContainsFunc(st.bookings, func(b booking) bool { return b.Terminal == terminal && b.Reseller == reseller })
 }
 
-// markTransactionPeriod closes the books of a scope: everything booked since its last mark is the period. See Period.
+// markTransactionPeriod ends the period of a scope: everything booked since its last mark is the period. See Period.
 func markTransactionPeriod(c *call) reply {
-	reseller, terminal, refused := c.scope(parameters(c.op)["TERMINALID"])
+	reseller, terminal, refused := c.scope(parameters(c.request)["TERMINALID"])
 	if refused.code != success {
 		return refused
 	}
@@ -62,8 +63,10 @@ func markTransactionPeriod(c *call) reply {
 			p.Payments++
 		}
 	}
-	c.ext.leaf("transactionPeriodId", p.TransactionPeriodID)
-	return reply{written: c.commit(&effect{What: "marked", Period: p})}
+	return reply{
+		written: c.commit(&effect{What: "marked", Period: p}),
+		fields:  func(w *writer) { w.leaf("transactionPeriodId", p.TransactionPeriodID) },
+	}
 }
 
 func (b *booking) within(reseller, terminal string) bool {

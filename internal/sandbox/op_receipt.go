@@ -19,7 +19,7 @@ func submitPaymentReceipt(c *call) reply {
 		}
 		r.ErsReference, r.InvoiceReference = p.ErsReference, p.InvoiceReference
 	}
-	doc := c.op.child("receiptDocument")
+	doc := c.request.child("receiptDocument")
 	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(doc.raw("receiptData")), ""))
 	if err != nil {
 		return refuse(rejectedBusinessLogic, "receiptData is not base64")

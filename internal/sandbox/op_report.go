@@ -5,20 +5,19 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/govalues/decimal"
 )
 
-// kind is a report the provider knows.
+// kind is a row of the table of reports.
 type kind struct {
 	id, root, title string
 	oneTerminal     bool
 	rows            func(*writer, []booking)
 }
 
-// kinds is read only.
+// kinds is every report that the provider has; read only.
 var kinds = []kind{
 	{"Reconciliation/Shop.xml", "ResellerTransactionSummary", "Shop", false, writeWhole},
 	{"Reconciliation/STD_RECON_002.xml", "TerminalTransactionSummary", "STD_RECON_002", false, writeByTerminal},
@@ -28,16 +27,16 @@ var kinds = []kind{
 	{"Reconciliation/STD_RECON_007.xml", "TransactionDetails", "STD_RECON_007", true, writeDetails},
 }
 
-// executeReport tells what was booked in a period. A report of one terminal needs a period that was marked for that
-// terminal: of any other it is never ready. Without a transactionPeriodId it is the scope's last. The first question is
-// always too early, as is every one within three seconds of the mark.
+// executeReport reports what was booked in a period; without a transactionPeriodId, in the last of the scope. A report of one
+// terminal needs a period that was marked for that terminal: of any other it is never ready. The first call for a period
+// is always too early, and so is every call within three seconds of the mark.
 func executeReport(c *call) reply {
-	params := parameters(c.op)
+	params := parameters(c.request)
 	reseller, terminal, refused := c.scope(params["TERMINALID"])
 	if refused.code != success {
 		return refused
 	}
-	at := slices.IndexFunc(kinds, func(k kind) bool { return k.id == c.op.word("reportId") })
+	at := slices.IndexFunc(kinds, func(k kind) bool { return k.id == c.request.word("reportId") })
 	if at < 0 {
 		return refuse(rejectedBusinessLogic, "there is no such report")
 	}
@@ -66,10 +65,10 @@ func executeReport(c *call) reply {
 	}
 	r := report{kind: &kinds[at], reseller: reseller, terminal: terminal, period: period.TransactionPeriodID, at: now,
 		bookings: c.st.bookings[period.From:period.To]}
-	return reply{late: r.write}
+	return reply{fields: r.write}
 }
 
-// report is one to be written, from bookings that no longer change.
+// report is a report to be written, from bookings that no longer change.
 type report struct {
 	*kind
 	reseller, terminal, period string
@@ -185,11 +184,5 @@ func sum(a, b decimal.Decimal) decimal.Decimal {
 	return total
 }
 
-// money has the reports' five decimals.
-func money(d decimal.Decimal) string {
-	text := d.Trim(5).Pad(5).String()
-	if whole, fraction, _ := strings.Cut(text, "."); len(fraction) > 5 {
-		return whole + "." + fraction[:5]
-	}
-	return text
-}
+// money has the reports' five decimals; no currency has more.
+func money(d decimal.Decimal) string { return d.Pad(5).String() }

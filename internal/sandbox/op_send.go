@@ -1,13 +1,13 @@
 package sandbox
 
-// sendInvoice puts up a bill. It is not idempotent: sent twice, there are two.
+// sendInvoice makes an invoice. It is not idempotent: sent twice, there are two.
 func sendInvoice(c *call) reply {
 	now := c.clock.now()
-	inv, refused, note := readBill(c.op.child("invoice"), now)
+	inv, refused, note := readInvoice(c.request.child("invoice"), now)
 	if refused != success {
 		return refuse(refused, note)
 	}
-	tokens, err := readTokens(c.op)
+	tokens, err := readTokens(c.request)
 	if err != nil {
 		return refuse(invalidInvoiceData, err.Error())
 	}
@@ -20,15 +20,13 @@ func sendInvoice(c *call) reply {
 
 	e := &effect{What: "issued", Invoices: []*invoice{inv}}
 	if last := c.terminal.current; c.terminal.CashRegister && last != nil {
-		replaced := *last
-		replaced.Status, replaced.Reason = Canceled, reasonReplaced
-		replaced.Version++
-		e.Invoices = []*invoice{&replaced, inv}
+		e.Invoices = []*invoice{last.as(Canceled, reasonReplaced), inv}
 	}
 	ref, id, terminal := inv.InvoiceReference, inv.ClientInvoiceID, inv.Terminal
-	c.ext.leaf("invoiceQRCode", "HTTP://SEQR.SE/R"+ref)
-	c.ext.leaf("invoiceReference", ref)
-	r := reply{written: c.commit(e)}
+	r := reply{written: c.commit(e), fields: func(w *writer) {
+		w.leaf("invoiceQRCode", "HTTP://SEQR.SE/R"+ref)
+		w.leaf("invoiceReference", ref)
+	}}
 	if tell := c.cfg.OnInvoice; tell != nil {
 		r.after = func() { tell(ref, id, terminal) }
 	}

@@ -1,7 +1,7 @@
 package sandbox
 
-// getPaymentStatus tells how a bill stands. The first that answers PAID is the shop's acknowledgement: from then on the
-// payment is final, and booked. The invoiceVersion in the request is not needed to answer.
+// getPaymentStatus tells the state of an invoice. The first answer that says PAID is the shop's acknowledgement: from then on
+// the payment is final, and booked. The invoiceVersion in the request is not needed to answer.
 func getPaymentStatus(c *call) reply {
 	inv, refused := c.own()
 	if inv == nil {
@@ -11,11 +11,29 @@ func getPaymentStatus(c *call) reply {
 	if inv.Status == Paid && inv.FetchedAt.IsZero() {
 		r.written = c.fetch(inv)
 	}
-	w := c.ext
-	w.leaf("status", string(inv.Status))
 	if inv.Status == Paid {
 		r.ers = inv.ErsReference
-		c.writeReceipt(inv)
+	}
+	answered, shop := *inv, c.st.shop(inv.Terminal)
+	r.fields = func(w *writer) { answered.writeStatus(w, shop) }
+	return r
+}
+
+// fetch makes a payment final, and books it.
+func (c *call) fetch(inv *invoice) int64 {
+	next, p := *inv, *c.st.payments[inv.ErsReference]
+	next.FetchedAt = c.clock.now()
+	p.FetchedAt = next.FetchedAt
+	return c.commit(&effect{What: "fetched", Invoices: []*invoice{&next}, Payment: &p, Booking: &booking{
+		ErsReference: p.ErsReference, Terminal: p.Terminal, Reseller: p.Reseller, CashierID: p.CashierID,
+		Currency: p.Currency, Amount: p.Amount,
+	}})
+}
+
+func (inv *invoice) writeStatus(w *writer, shop string) {
+	w.leaf("status", string(inv.Status))
+	if inv.Status == Paid {
+		inv.writeReceipt(w, shop)
 	}
 	w.open("customerTokens") // also where there are none: a client of the vendor's reads them without a look
 	for _, t := range inv.Tokens {
@@ -28,22 +46,10 @@ func getPaymentStatus(c *call) reply {
 	}
 	w.close("customerTokens")
 	w.integer("version", int64(inv.Version))
-	return r
 }
 
-func (c *call) fetch(inv *invoice) int64 {
-	next, p := *inv, *c.st.payments[inv.ErsReference]
-	next.FetchedAt = c.clock.now()
-	p.FetchedAt = next.FetchedAt
-	return c.commit(&effect{What: "fetched", Invoices: []*invoice{&next}, Payment: &p, Booking: &booking{
-		ErsReference: p.ErsReference, Terminal: p.Terminal, Reseller: p.Reseller, CashierID: p.CashierID,
-		Currency: p.Currency, Amount: p.Amount,
-	}})
-}
-
-// writeReceipt is the payment as the provider confirms it.
-func (c *call) writeReceipt(inv *invoice) {
-	w := c.ext
+// writeReceipt writes the payment as the provider confirms it.
+func (inv *invoice) writeReceipt(w *writer, shop string) {
 	w.open("receipt")
 	w.leaf("terminalId", inv.Terminal)
 	w.instant("paymentDate", inv.PaidAt)
@@ -51,14 +57,14 @@ func (c *call) writeReceipt(inv *invoice) {
 	w.leaf("invoiceReference", inv.InvoiceReference)
 	w.leaf("paymentReference", inv.ErsReference)
 	w.leaf("payerTerminalId", "sandbox-buyer")
-	w.leaf("receiverName", c.st.shop(inv.Terminal))
+	w.leaf("receiverName", shop)
 	w.open("invoice")
 	w.optional("paymentMode", inv.PaymentMode)
 	w.optional("acknowledgmentMode", inv.Acknowledgment)
 	w.instant("issueDate", inv.IssueDate)
 	w.optional("title", inv.Title)
 	w.optional("clientInvoiceId", inv.ClientInvoiceID)
-	if rows := inv.Rows.unpack(); len(rows) > 0 {
+	if rows := inv.rows(); len(rows) > 0 {
 		w.open("invoiceRows")
 		for i := range rows {
 			writeRow(w, &rows[i], inv.Currency)

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// registerTerminal makes a cash register, each time a new one: cash registers call it at every start, with the same
-// externalTerminalId. A password too short to be used is accepted here, and refused in later calls.
+// registerTerminal makes a new terminal each time: cash registers call it at every start, with the same externalTerminalId.
+// A password that is too short is accepted here, and refused in later calls.
 func registerTerminal(c *call) reply {
-	external, name := c.op.word("externalTerminalId"), c.op.word("name")
-	password := c.op.raw("password")
+	external, name := c.request.word("externalTerminalId"), c.request.word("name")
+	password := c.request.raw("password")
 	if external == "" || password == "" {
 		return refuse(registrationImpossible, "externalTerminalId and password are needed")
 	}
@@ -20,15 +20,15 @@ func registerTerminal(c *call) reply {
 	if name == "" {
 		name = external
 	}
-	c.ext.leaf("terminalId", id)
-	return reply{written: c.commit(&effect{What: "registered", Terminal: &terminal{
+	written := c.commit(&effect{What: "registered", Terminal: &terminal{
 		ID: id, External: external, Name: name, Reseller: c.reseller,
 		CashRegister: true, Registered: true, Serial: c.st.serial, Hash: hash(id, password),
-	}})}
+	}})
+	return reply{written: written, fields: func(w *writer) { w.leaf("terminalId", id) }}
 }
 
-// unregisterTerminal is for terminals that registerTerminal made. What it has on show is canceled. A reseller's user names
-// none, and means the one that was registered last: the provider's documentation has both forms.
+// unregisterTerminal ends a terminal that registerTerminal has made, and cancels its live invoice. A reseller's user names
+// no terminal, and means the one that was registered last: the provider's documentation has both forms.
 func unregisterTerminal(c *call) reply {
 	gone := c.terminal
 	if gone == nil {
@@ -41,10 +41,7 @@ func unregisterTerminal(c *call) reply {
 	}
 	e := &effect{What: "unregistered", Unregistered: gone.ID}
 	if last := gone.current; last != nil {
-		next := *last
-		next.Status, next.Reason = Canceled, reasonUnregistered
-		next.Version++
-		e.Invoices = []*invoice{&next}
+		e.Invoices = []*invoice{last.as(Canceled, reasonUnregistered)}
 	}
 	return reply{written: c.commit(e)}
 }
@@ -68,7 +65,7 @@ func (t *terminal) sameTill(as *terminal) bool {
 
 // assignSeqrID gives the terminal its static QR code.
 func assignSeqrID(c *call) reply {
-	id := c.op.word("seqrId")
+	id := c.request.word("seqrId")
 	if !alphanumeric.MatchString(id) {
 		return refuse(invalidSeqrID, "a seqrId is letters and digits")
 	}

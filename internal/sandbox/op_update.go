@@ -1,12 +1,13 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
 
-// updateInvoice changes a bill that nobody has paid. After a scan that asks the shop it is the answer, with or without
-// tokens, and lets the buyer go on. After a reservation it says the final amount.
+// updateInvoice changes an invoice that is not paid. After a scan that asks the shop it is the answer, with or without
+// tokens, and lets the buyer go on. After a reservation it sets the final amount.
 func updateInvoice(c *call) reply {
 	inv, refused := c.own()
 	if inv == nil {
@@ -23,8 +24,8 @@ func updateInvoice(c *call) reply {
 		return refuse(paymentInProgress, "the buyer is confirming")
 	}
 	next := *inv
-	if e := c.op.child("invoice"); e != nil {
-		changed, bad, note := readBill(e, inv.IssueDate)
+	if e := c.request.child("invoice"); e != nil {
+		changed, bad, note := readInvoice(e, inv.IssueDate)
 		switch {
 		case bad != success:
 			return refuse(bad, note)
@@ -35,7 +36,7 @@ func updateInvoice(c *call) reply {
 		}
 		next.amend(changed)
 	}
-	answers, err := readTokens(c.op)
+	answers, err := readTokens(c.request)
 	if err == nil {
 		err = next.answer(answers)
 	}
@@ -48,27 +49,21 @@ func updateInvoice(c *call) reply {
 	if next.Status != inv.Status || len(next.Tokens) > len(inv.Tokens) {
 		next.Version++
 	}
-	return reply{written: c.commit(&effect{What: "updated", Invoices: []*invoice{&next}})}
+	return reply{written: c.put("updated", &next)}
 }
 
-// amend takes over what the merchant may change; what the update leaves out stays.
+// amend takes over what the shop may change; what the update leaves out stays.
 func (inv *invoice) amend(by *invoice) {
 	inv.Total, inv.Rows = by.Total, by.Rows
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{
-		{&inv.PaymentMode, by.PaymentMode}, {&inv.Acknowledgment, by.Acknowledgment}, {&inv.Title, by.Title},
-		{&inv.CashierID, by.CashierID}, {&inv.Footer, by.Footer}, {&inv.BackURL, by.BackURL},
-		{&inv.NotificationURL, by.NotificationURL}, {&inv.ClientInvoiceID, by.ClientInvoiceID},
-	} {
-		if f.from != "" {
-			*f.to = f.from
-		}
-	}
-	if by.ReserveFor != 0 {
-		inv.ReserveFor = by.ReserveFor
-	}
+	inv.PaymentMode = cmp.Or(by.PaymentMode, inv.PaymentMode)
+	inv.Acknowledgment = cmp.Or(by.Acknowledgment, inv.Acknowledgment)
+	inv.Title = cmp.Or(by.Title, inv.Title)
+	inv.CashierID = cmp.Or(by.CashierID, inv.CashierID)
+	inv.Footer = cmp.Or(by.Footer, inv.Footer)
+	inv.BackURL = cmp.Or(by.BackURL, inv.BackURL)
+	inv.NotificationURL = cmp.Or(by.NotificationURL, inv.NotificationURL)
+	inv.ClientInvoiceID = cmp.Or(by.ClientInvoiceID, inv.ClientInvoiceID)
+	inv.ReserveFor = cmp.Or(by.ReserveFor, inv.ReserveFor)
 }
 
 const (

@@ -1,5 +1,7 @@
 package sandbox
 
+import "slices"
+
 // operation is a row of the table: one operation of the merchant interface. The fields that the WSDL is written from are
 // exported for its template.
 type operation struct {
@@ -14,7 +16,7 @@ type operation struct {
 type parameter struct{ Name, Type, Occurs string }
 
 const (
-	once     = ""
+	required = ""
 	optional = ` minOccurs="0"`
 	repeated = ` minOccurs="0" maxOccurs="unbounded"`
 
@@ -39,7 +41,7 @@ func texts(names ...string) []parameter {
 	return all
 }
 
-// Elements are the children of the operation's element: a context, unless nobody needs to say who calls, and the parameters.
+// Elements are the children of the operation's element: the context, if it has one, and the parameters.
 func (o operation) Elements() []parameter {
 	if o.allowed == anonymous {
 		return o.parameters
@@ -47,22 +49,21 @@ func (o operation) Elements() []parameter {
 	return append([]parameter{contextParam}, o.parameters...)
 }
 
-// call is one request being performed. While perform runs, the books are locked and brought up to now.
+// call is one request. While its operation performs it, mu is locked, and what was due has been done.
 type call struct {
 	*Sandbox
 	principal
-	op  *element
-	ext *writer // what the response has after the base fields
+	request *element
 }
 
-// reply is the outcome of a call.
+// reply is what an operation answers.
 type reply struct {
 	code    code
-	note    string
-	ers     string
-	written int64         // effect to be durable before the answer
-	after   func()        // once it is durable, and the books are unlocked; nil: nothing
-	late    func(*writer) // more of the response, too large to be made under the lock
+	note    string        // more about the code; empty: nothing
+	ers     string        // the answer's ersReference, if any
+	written int64         // the effect that has to be durable before the answer
+	after   func()        // called when it is durable, and mu unlocked; nil: nothing
+	fields  func(*writer) // writes what the answer of this operation has of its own; called when mu is unlocked
 }
 
 func refuse(c code, note string) reply { return reply{code: c, note: note} }
@@ -72,7 +73,7 @@ func refuse(c code, note string) reply { return reply{code: c, note: note} }
 var operations = []operation{
 	{"sendInvoice", terminals, sendInvoice, []parameter{invoiceParam, tokensParam}, "erswsSendInvoiceResponse"},
 	{"updateInvoice", terminals, updateInvoice, []parameter{referenceParam, invoiceParam, tokensParam}, resultOnly},
-	{"getPaymentStatus", terminals, getPaymentStatus, []parameter{referenceParam, {"invoiceVersion", "xs:int", once}}, "erswsPaymentStatusResponse"},
+	{"getPaymentStatus", terminals, getPaymentStatus, []parameter{referenceParam, {"invoiceVersion", "xs:int", required}}, "erswsPaymentStatusResponse"},
 	{"cancelInvoice", terminals, cancelInvoice, []parameter{referenceParam}, resultOnly},
 	{"commitReservation", terminals, commitReservation, []parameter{{"amount", "tns:amount", optional}, referenceParam}, resultOnly},
 	{"submitPaymentReceipt", terminals, submitPaymentReceipt, []parameter{ersReferenceParam, {"receiptDocument", "tns:receiptDocument", optional}}, resultOnly},
@@ -95,26 +96,22 @@ func unsupported(*call) reply {
 	return refuse(unsupportedOperation, "consumer banking is not part of this service")
 }
 
+// findOperation gives the row of an operation; nil if there is none.
 func findOperation(name string) *operation {
-	for i := range operations {
-		if operations[i].Name == name {
-			return &operations[i]
-		}
+	if at := slices.IndexFunc(operations, func(o operation) bool { return o.Name == name }); at >= 0 {
+		return &operations[at]
 	}
 	return nil
 }
 
-// perform carries out one operation, and returns when its effect is durable.
-func (s *Sandbox) perform(o *operation, op *element, ext *writer) reply {
+// perform performs one operation, and returns when its effect is durable.
+func (s *Sandbox) perform(o *operation, request *element) reply {
 	s.mu.Lock()
 	s.catchUp()
-	c := call{Sandbox: s, op: op, ext: ext}
+	c := call{Sandbox: s, request: request}
 	var r reply
 	if o.allowed&(terminals|resellers) != 0 {
-		var refused code
-		if c.principal, refused, r.note = s.st.authenticate(op, o.allowed); refused != success {
-			r.code = refused
-		}
+		c.principal, r.code, r.note = s.st.authenticate(request, o.allowed)
 	}
 	if r.code == success {
 		r = o.perform(&c)
@@ -127,9 +124,9 @@ func (s *Sandbox) perform(o *operation, op *element, ext *writer) reply {
 	return r
 }
 
-// own finds the terminal's invoice that the call names; 54 if it is unknown or another's.
+// own finds the invoice that the call names; the reply is 54 if the terminal has none of that reference.
 func (c *call) own() (*invoice, reply) {
-	ref := c.op.word("invoiceReference")
+	ref := c.request.word("invoiceReference")
 	inv := c.st.invoices[ref]
 	if inv == nil || inv.Terminal != c.terminal.ID {
 		return nil, refuse(invalidInvoiceRef, "this terminal has no such invoice")
@@ -139,17 +136,17 @@ func (c *call) own() (*invoice, reply) {
 
 // ownRefund finds the terminal's refund that the call names; nil if there is none.
 func (c *call) ownRefund() *Refund {
-	at, known := c.st.refundAt[c.op.word("ersReference")]
+	at, known := c.st.refundAt[c.request.word("ersReference")]
 	if !known || c.st.refunds[at].Terminal != c.terminal.ID {
 		return nil
 	}
 	return &c.st.refunds[at]
 }
 
-// ownPayment finds the terminal's payment that the call names. One that is not fetched yet may still go back to the
-// buyer, so nothing can be done with it.
+// ownPayment finds the terminal's payment that the call names; the reply is 23 if there is none. A payment that was not
+// fetched yet may still go back to the buyer, so nothing can be done with it.
 func (c *call) ownPayment() (*Payment, reply) {
-	p := c.st.payments[c.op.word("ersReference")]
+	p := c.st.payments[c.request.word("ersReference")]
 	switch {
 	case p == nil || p.Terminal != c.terminal.ID:
 		return nil, refuse(invalidErsReference, "this terminal has no such payment")

@@ -6,30 +6,19 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 //go:embed pages
 var pageFiles embed.FS
 
-type pages struct{ invoice, terminal, index, missing *template.Template }
+// pages parses the templates when the first page is shown.
+var pages = sync.OnceValue(func() *template.Template { return template.Must(template.ParseFS(pageFiles, "pages/*.html")) })
 
-func parsePages() (*pages, error) {
-	var p pages
-	for name, to := range map[string]**template.Template{
-		"invoice.html": &p.invoice, "terminal.html": &p.terminal, "index.html": &p.index, "missing.html": &p.missing,
-	} {
-		t, err := template.ParseFS(pageFiles, "pages/"+name, "pages/style.html")
-		if err != nil {
-			return nil, err
-		}
-		*to = t
-	}
-	return &p, nil
-}
-
-// page is what every template is given.
+// page is the data of every template.
 type page struct {
 	Nonce    string
 	Title    string
@@ -43,11 +32,11 @@ type page struct {
 	Manual   bool
 }
 
-// show writes a page that may load nothing, and run nothing but its own script.
-func show(w http.ResponseWriter, status int, t *template.Template, p page) {
+// show writes a page. Its Content-Security-Policy lets it load nothing and run only its own script.
+func show(w http.ResponseWriter, status int, name string, p page) {
 	p.Nonce = rand.Text()
 	var body bytes.Buffer
-	if err := t.Execute(&body, p); err != nil {
+	if err := pages().ExecuteTemplate(&body, name, p); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -65,42 +54,38 @@ func show(w http.ResponseWriter, status int, t *template.Template, p page) {
 func (s *Sandbox) serveInvoicePage(w http.ResponseWriter, r *http.Request) {
 	v, known := s.view(strings.TrimPrefix(r.URL.Path, "/R"))
 	if !known {
-		show(w, http.StatusNotFound, s.pages.missing, page{Title: "No such invoice"})
+		show(w, http.StatusNotFound, "missing.html", page{Title: "No such invoice"})
 		return
 	}
-	show(w, http.StatusOK, s.pages.invoice, page{Title: v.Shop, Invoice: v})
+	show(w, http.StatusOK, "invoice.html", page{Title: v.Shop, Invoice: v})
 }
 
-// serveTerminalPage is the page of a terminal's own code: it leads to the live invoice, or to waiting for one.
+// serveTerminalPage answers for a terminal's static code: it redirects to the live invoice, or shows a page that waits for one.
 func (s *Sandbox) serveTerminalPage(w http.ResponseWriter, r *http.Request) {
 	shop, ref, known := s.showing(strings.TrimPrefix(r.URL.Path, "/Q"))
 	switch {
 	case !known:
-		show(w, http.StatusNotFound, s.pages.missing, page{Title: "No such terminal"})
+		show(w, http.StatusNotFound, "missing.html", page{Title: "No such terminal"})
 	case ref != "":
 		w.Header().Set("Cache-Control", "no-store")
 		http.Redirect(w, r, "/R"+ref, http.StatusFound)
 	default:
-		show(w, http.StatusOK, s.pages.terminal, page{Title: shop, Shop: shop})
+		show(w, http.StatusOK, "terminal.html", page{Title: shop, Shop: shop})
 	}
 }
 
-// serveIndex tells a newcomer what this is. It shows the demo credentials, which are no secret, and no others.
+// serveIndex is the start page. It shows the demo credentials, which are no secret, and no others.
 func (s *Sandbox) serveIndex(w http.ResponseWriter, r *http.Request) {
 	p := page{Title: "SEQR sandbox", Manual: s.cfg.ManualClock, Base: strings.TrimSuffix(s.cfg.BaseURL, "/")}
 	if p.Base == "" {
 		p.Base = "http://" + r.Host
 	}
 	p.Recent, p.Now = s.recent(50)
-	for _, t := range s.cfg.Terminals {
-		if t == DemoTerminals()[0] {
-			p.Terminal = append(p.Terminal, t)
-		}
+	if slices.Contains(s.cfg.Terminals, DemoTerminals()[0]) {
+		p.Terminal = DemoTerminals()
 	}
-	for _, r := range s.cfg.Resellers {
-		if r == DemoResellers()[0] {
-			p.Reseller = append(p.Reseller, r)
-		}
+	if slices.Contains(s.cfg.Resellers, DemoResellers()[0]) {
+		p.Reseller = DemoResellers()
 	}
-	show(w, http.StatusOK, s.pages.index, p)
+	show(w, http.StatusOK, "index.html", p)
 }

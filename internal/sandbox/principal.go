@@ -17,33 +17,33 @@ const (
 	resellers
 )
 
-// principal is who makes one: a terminal, or a reseller's user.
+// principal makes a call: a terminal, or a user of a reseller.
 type principal struct {
-	terminal *terminal
-	reseller string
+	terminal *terminal // nil for a reseller's user
+	reseller string    // the user's, or the terminal's
 }
 
-// shortest is how many characters a terminal's password has at least. registerTerminal takes shorter ones all the same,
-// as the provider does, and the operations that are barred then answer 21 to the right password.
-const shortest = 4
+// minPassword is how many characters a terminal's password has to have. registerTerminal accepts a shorter one, as the
+// provider does, and some operations then answer 21 to the right password.
+const minPassword = 4
 
-// authenticate reads the context of a call.
-func (st *store) authenticate(op *element, allowed caller) (principal, code, string) {
-	context := op.child("context")
-	who := context.child("initiatorPrincipalId")
-	kind, id, user := who.word("type"), who.word("id"), who.word("userId")
+// authenticate reads the context of a call. The code is success if one of the allowed principals calls.
+func (st *store) authenticate(request *element, allowed caller) (principal, code, string) {
+	context := request.child("context")
+	initiator := context.child("initiatorPrincipalId")
+	kind, id, user := initiator.word("type"), initiator.word("id"), initiator.word("userId")
 	password := context.raw("password")
 	switch {
-	case who == nil:
+	case initiator == nil:
 		return principal{}, invalidInitiator, "initiatorPrincipalId is missing"
 	case id == "":
 		return principal{}, invalidInitiator, "initiatorPrincipalId has no id"
 	case kind == "TERMINALID" && allowed&terminals != 0:
-		return st.authenticateTerminal(op.name, id, password)
+		return st.authenticateTerminal(request.name, id, password)
 	case kind == "RESELLERUSER" && allowed&resellers != 0:
 		return st.authenticateReseller(id, user, password)
 	case kind == "TERMINALID", kind == "RESELLERUSER":
-		return principal{}, invalidInitiator, fmt.Sprintf("a %s may not call %s", kind, op.name)
+		return principal{}, invalidInitiator, fmt.Sprintf("a %s may not call %s", kind, request.name)
 	}
 	return principal{}, invalidInitiator, fmt.Sprintf("initiatorPrincipalId type %.40q is neither TERMINALID nor RESELLERUSER", kind)
 }
@@ -57,19 +57,19 @@ func (st *store) authenticateTerminal(operation, id, password string) (principal
 		return principal{}, authenticationFailed, "the password is missing"
 	case !same(t.Hash, hash(t.ID, password)):
 		return principal{}, authenticationFailed, "wrong password"
-	case utf8.RuneCountInString(password) < shortest && barred[operation]:
+	case utf8.RuneCountInString(password) < minPassword && refuseShort[operation]:
 		return principal{}, accessDenied, "the terminal was given a password of less than four characters"
 	}
 	return principal{terminal: t, reseller: t.Reseller}, success, ""
 }
 
-// barred are the operations that the provider's tables give 21 for; read only.
-var barred = map[string]bool{"sendInvoice": true, "getPaymentStatus": true, "unregisterTerminal": true}
+// refuseShort holds the operations that the provider's tables give 21 for; read only.
+var refuseShort = map[string]bool{"sendInvoice": true, "getPaymentStatus": true, "unregisterTerminal": true}
 
-// authenticateReseller takes the user as userId, or behind a slash in the id.
+// authenticateReseller accepts the user as userId, or after a slash in the id.
 func (st *store) authenticateReseller(id, user, password string) (principal, code, string) {
-	if reseller, behind, found := strings.Cut(id, "/"); found && (user == "" || user == behind) {
-		id, user = reseller, behind
+	if reseller, after, found := strings.Cut(id, "/"); found && (user == "" || user == after) {
+		id, user = reseller, after
 	}
 	if user == "" {
 		return principal{}, invalidInitiator, "a RESELLERUSER needs a userId"

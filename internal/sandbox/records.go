@@ -7,13 +7,13 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// Status is an invoice's, in the provider's words.
+// Status is the state of an invoice, in the provider's words.
 type Status string
 
 // The states of an invoice.
 const (
 	Issued   Status = "ISSUED"
-	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's app waits for the shop
+	Pending  Status = "PENDING_ISSUER_ACKNOWLEDGE" // the buyer's app waits for the shop's updateInvoice
 	Reserved Status = "RESERVED"
 	Paid     Status = "PAID"
 	Canceled Status = "CANCELED" // by the shop, by the buyer, or by time
@@ -21,7 +21,7 @@ const (
 	Expired  Status = "EXPIRED"
 )
 
-// Why an invoice ended unpaid, in the words of the ledger and the log.
+// Reasons for which an invoice ended unpaid, as the ledger and the log have them.
 const (
 	reasonDeclined     = "the buyer canceled it"
 	reasonFailed       = "the payment failed"
@@ -34,7 +34,7 @@ const (
 
 func (s Status) live() bool { return s == Issued || s == Pending || s == Reserved }
 
-// Invoice is a bill as the ledger shows it.
+// Invoice is an invoice as the ledger shows it.
 type Invoice struct {
 	InvoiceReference string          `json:"invoiceReference"`
 	Terminal         string          `json:"terminal"`
@@ -51,7 +51,7 @@ type Invoice struct {
 	Reason           string          `json:"reason,omitempty"` // of an end that is not PAID
 }
 
-// Payment is money that went from a buyer to a shop.
+// Payment is money that a buyer has paid to a shop.
 type Payment struct {
 	ErsReference     string          `json:"ersReference"`
 	InvoiceReference string          `json:"invoiceReference"`
@@ -67,7 +67,7 @@ type Payment struct {
 	ReversedAt       time.Time       `json:"reversedAt,omitzero"`
 }
 
-// Reversal is a payment that went back because nobody fetched it.
+// Reversal is a payment that went back to the buyer because the shop did not fetch it.
 type Reversal struct {
 	ErsReference     string          `json:"ersReference"` // of the payment
 	InvoiceReference string          `json:"invoiceReference"`
@@ -79,7 +79,7 @@ type Reversal struct {
 	Reason           string          `json:"reason"`
 }
 
-// Refund is money given back at the shop's word.
+// Refund is money that the shop has paid back by refundPayment.
 type Refund struct {
 	ErsReference        string          `json:"ersReference"`
 	PaymentErsReference string          `json:"paymentErsReference"`
@@ -91,7 +91,7 @@ type Refund struct {
 	At                  time.Time       `json:"at"`
 }
 
-// Receipt is a document the shop sent for a payment or a refund.
+// Receipt is a document that the shop has sent for a payment or a refund.
 type Receipt struct {
 	ErsReference     string    `json:"ersReference"` // of the payment or the refund
 	InvoiceReference string    `json:"invoiceReference"`
@@ -104,7 +104,7 @@ type Receipt struct {
 }
 
 // Period is what was booked between two marks of one scope. A scope is a terminal, or a reseller with all its
-// terminals; the two are marked independently: closing a till does not close the shop, nor the other way round.
+// terminals; each is marked by itself, so the end of a till's period is not that of the shop's.
 // A payment is booked when PAID is first fetched, since until then it may still be reversed; a refund when it is made.
 type Period struct {
 	TransactionPeriodID string    `json:"transactionPeriodId"`
@@ -117,7 +117,7 @@ type Period struct {
 	To                  int       `json:"to"`
 }
 
-// booking is one line of the provider's journal, the source of every report. A refund's amount is negative.
+// booking is one line of the provider's accounts, from which every report is made. A refund's amount is negative.
 type booking struct {
 	ErsReference string          `json:"ersReference"`
 	Terminal     string          `json:"terminal"`
@@ -127,14 +127,14 @@ type booking struct {
 	Amount       decimal.Decimal `json:"amount"`
 }
 
-// invoice is all that is known of a bill.
+// invoice is everything about an invoice.
 type invoice struct {
 	Invoice
 	PaymentMode     string          `json:"paymentMode,omitempty"`
 	Acknowledgment  string          `json:"acknowledgmentMode,omitempty"`
 	IssueDate       time.Time       `json:"issueDate,omitzero"`
 	Title           string          `json:"title,omitempty"`
-	Rows            packedRows      `json:"rows,omitempty"`
+	Rows            json.RawMessage `json:"rows,omitempty"` // a []row: as JSON it takes half the memory, and few are ever read
 	CashierID       string          `json:"cashierId,omitempty"`
 	Footer          string          `json:"footer,omitempty"`
 	BackURL         string          `json:"backUrl,omitempty"`
@@ -145,22 +145,30 @@ type invoice struct {
 	Acknowledged    bool            `json:"acknowledged,omitempty"` // the shop has answered the scan with updateInvoice
 	ConfirmingUntil time.Time       `json:"confirmingUntil,omitzero"`
 	ReservedUntil   time.Time       `json:"reservedUntil,omitzero"`
-	ReservedAmount  decimal.Decimal `json:"reservedAmount,omitzero"` // what the buyer confirmed; zero in old data: all of it
+	ReservedAmount  decimal.Decimal `json:"reservedAmount,omitzero"` // what the buyer confirmed; zero in data of earlier versions: all of it
 	PaidAmount      decimal.Decimal `json:"paidAmount"`
 
-	written int64 // the last effect on it, to be durable before anyone is told
+	written int64 // the last effect on it, which has to be durable before an answer tells of it
 }
 
 func (inv *invoice) confirming(now time.Time) bool {
 	return inv.Status.live() && inv.Status != Reserved && now.Before(inv.ConfirmingUntil)
 }
 
-// asksShop says whether the buyer's app, after the scan, waits for the shop's updateInvoice.
+// as gives a copy in another state, with the next version.
+func (inv *invoice) as(status Status, reason string) *invoice {
+	next := *inv
+	next.Status, next.Reason = status, reason
+	next.Version++
+	return &next
+}
+
+// asksShop tells whether the buyer's app, after the scan, waits for the shop's updateInvoice.
 func (inv *invoice) asksShop() bool {
 	return inv.Acknowledgment != noAcknowledgment && !inv.Acknowledged
 }
 
-// reserved is the most that commitReservation may take.
+// reserved is the highest amount that commitReservation may take.
 func (inv *invoice) reserved() decimal.Decimal {
 	if inv.ReservedAmount.IsZero() {
 		return inv.Total
@@ -170,6 +178,12 @@ func (inv *invoice) reserved() decimal.Decimal {
 
 func (inv *invoice) reserves() bool {
 	return inv.PaymentMode != "" && inv.PaymentMode != immediateDebit
+}
+
+// rows decodes the rows of the invoice.
+func (inv *invoice) rows() (rows []row) {
+	_ = json.Unmarshal(inv.Rows, &rows) // readRows has encoded them, or there are none
+	return rows
 }
 
 type row struct {
@@ -182,33 +196,6 @@ type row struct {
 	Total       *decimal.Decimal `json:"total,omitempty"`
 	Unit        string           `json:"unit,omitempty"`
 	UnitPrice   *decimal.Decimal `json:"unitPrice,omitempty"`
-}
-
-// packedRows are rows as JSON: a hundred thousand open bills are held in memory, and hardly any rows are looked at.
-type packedRows json.RawMessage
-
-func packRows(rows []row) (packedRows, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(rows)
-}
-
-// unpack gives back what packRows was given.
-func (p packedRows) unpack() []row {
-	var rows []row
-	if len(p) > 0 && json.Unmarshal(p, &rows) != nil {
-		return nil
-	}
-	return rows
-}
-
-// MarshalJSON puts them into the journal as they are.
-func (p packedRows) MarshalJSON() ([]byte, error) { return json.RawMessage(p).MarshalJSON() }
-
-// UnmarshalJSON keeps the octets for later.
-func (p *packedRows) UnmarshalJSON(data []byte) error {
-	return (*json.RawMessage)(p).UnmarshalJSON(data)
 }
 
 // token is a loyalty card or the like that the buyer's app presents.
@@ -231,5 +218,5 @@ type terminal struct {
 	SeqrID       string `json:"seqrId,omitempty"`
 	Hash         string `json:"hash"`
 
-	current *invoice // the last live invoice
+	current *invoice // its last live invoice; nil if there is none
 }

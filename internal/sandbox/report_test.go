@@ -46,13 +46,13 @@ func meta(t *testing.T, doc, root string) (string, []string) {
 
 func TestReports(t *testing.T) {
 	p := serve(t, manual())
-	anna := strings.Replace(bill("93.31"), "</invoice>", "<cashierId>anna</cashierId></invoice>", 1)
+	anna := strings.Replace(invoiceOf("93.31"), "</invoice>", "<cashierId>anna</cashierId></invoice>", 1)
 	ref := p.want(0, "sendInvoice", shop+anna).InvoiceReference
 	p.must(p.Pay(ref))
 	ers1 := p.status(shop, ref).ErsReference
 	_, ers2 := p.paid(shop, "10.00")
 	_, ers3 := p.paid(other, "7.00")
-	back := p.want(0, "refundPayment", shop+payment(ers2)+bill("4.00")).ErsReference
+	back := p.want(0, "refundPayment", shop+payment(ers2)+invoiceOf("4.00")).ErsReference
 	unfetched := p.issue(shop, "1000.00")
 	p.must(p.Pay(unfetched))
 	foreign := strings.NewReplacer("demo-terminal", "foreign", "demo-secret", "foreign-secret").Replace(shop)
@@ -125,7 +125,7 @@ func TestPeriodsFollowOneAnother(t *testing.T) {
 	_, first := p.paid(shop, "1")
 	p.mark(shop, "")
 	_, second := p.paid(shop, "2")
-	p.want(0, "refundPayment", shop+payment(first)+bill("1"))
+	p.want(0, "refundPayment", shop+payment(first)+invoiceOf("1"))
 	terminals := p.mark(reseller, params("TERMINALID", "demo-terminal"))
 	resellers := p.mark(reseller, "")
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestWhoMayCall(t *testing.T) {
+func TestCallersAreAuthenticated(t *testing.T) {
 	p := serve(t, manual())
 	who := func(kind, id, user, password string) string {
 		return `<context><initiatorPrincipalId><id>` + id + `</id><type>` + kind + `</type><userId>` + user +
@@ -45,10 +45,10 @@ func TestWhoMayCall(t *testing.T) {
 		{"unknown reseller", "markTransactionPeriod", who("RESELLERUSER", "nobody", "9900", "demo-secret"), 37},
 		{"unknown user", "markTransactionPeriod", who("RESELLERUSER", "demo-reseller", "1", "demo-secret"), 37},
 		{"reseller, wrong password", "markTransactionPeriod", who("RESELLERUSER", "demo-reseller", "9900", "x"), 20},
-		{"nobody needs to be anybody", "benchmarkingNop", "", 0},
+		{"benchmarkingNop needs no principal", "benchmarkingNop", "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if a := p.call(c.op, c.context+bill("5")); a.Code != c.code || strings.Contains(a.Text, "secret") {
+			if a := p.call(c.op, c.context+invoiceOf("5")); a.Code != c.code || strings.Contains(a.Text, "secret") {
 				t.Errorf("%d %s, want %d", a.Code, a.Text, c.code)
 			}
 		})
@@ -83,7 +83,7 @@ func rows(items ...string) string {
 	return `<invoiceRows>` + strings.Join(items, "") + `</invoiceRows>`
 }
 
-func TestWhatABillMayBe(t *testing.T) {
+func TestInvoicesAreChecked(t *testing.T) {
 	p := serve(t, manual())
 	for _, c := range []struct {
 		name, invoice string
@@ -164,23 +164,23 @@ func TestWhatABillMayBe(t *testing.T) {
 	p.want(49, "sendInvoice", shop)
 }
 
-func TestInvoicesAreTheirTerminals(t *testing.T) {
+func TestInvoicesBelongToTheirTerminal(t *testing.T) {
 	p := serve(t, manual())
 	ref := p.issue(shop, "5")
 	for _, op := range []string{"getPaymentStatus", "cancelInvoice", "commitReservation", "updateInvoice"} {
-		p.want(54, op, other+named(ref)+bill("5"))
-		p.want(54, op, shop+named("1")+bill("5"))
-		p.want(54, op, shop+bill("5"))
+		p.want(54, op, other+named(ref)+invoiceOf("5"))
+		p.want(54, op, shop+named("1")+invoiceOf("5"))
+		p.want(54, op, shop+invoiceOf("5"))
 	}
 	_, ers := p.paid(shop, "5")
 	for _, op := range []string{"submitPaymentReceipt", "refundPayment"} {
-		p.want(23, op, other+payment(ers)+bill("5"))
-		p.want(23, op, shop+payment("1")+bill("5"))
-		p.want(23, op, shop+bill("5"))
+		p.want(23, op, other+payment(ers)+invoiceOf("5"))
+		p.want(23, op, shop+payment("1")+invoiceOf("5"))
+		p.want(23, op, shop+invoiceOf("5"))
 	}
 }
 
-// A lost answer and a second try leave a bill that nobody will pay: the provider does not tell them apart.
+// Sent again after a lost answer, an invoice is there twice: the provider does not tell them apart.
 func TestSendInvoiceIsNotIdempotent(t *testing.T) {
 	p := serve(t, manual())
 	if a, b := p.issue(shop, "5"), p.issue(shop, "5"); a == b {
@@ -192,10 +192,10 @@ func TestSendInvoiceIsNotIdempotent(t *testing.T) {
 func TestReceiptOfARefund(t *testing.T) {
 	p := serve(t, manual())
 	ref, ers := p.paid(shop, "5")
-	back := p.want(0, "refundPayment", shop+payment(ers)+bill("2")).ErsReference
+	back := p.want(0, "refundPayment", shop+payment(ers)+invoiceOf("2")).ErsReference
 	p.want(0, "submitPaymentReceipt", shop+payment(back))
 	p.want(23, "submitPaymentReceipt", other+payment(back))
-	p.want(23, "refundPayment", shop+payment(back)+bill("1"))
+	p.want(23, "refundPayment", shop+payment(back)+invoiceOf("1"))
 	if l := p.Ledger().Receipts; len(l) != 1 || l[0].ErsReference != back || l[0].InvoiceReference != ref {
 		t.Errorf("%+v", l)
 	}

@@ -12,7 +12,7 @@ func reservation(total, seconds string) string {
 	if seconds != "" {
 		timeout = `<commitReservationTimeout>` + seconds + `</commitReservationTimeout>`
 	}
-	b := strings.Replace(bill(total), "IMMEDIATE_DEBIT", "RESERVATION_REQUIRED", 1)
+	b := strings.Replace(invoiceOf(total), "IMMEDIATE_DEBIT", "RESERVATION_REQUIRED", 1)
 	return strings.Replace(b, "</invoice>", timeout+"</invoice>", 1)
 }
 
@@ -55,8 +55,8 @@ func TestReservation(t *testing.T) {
 		if a.Receipt.Total != "40.00" {
 			t.Errorf("paid %s", a.Receipt.Total)
 		}
-		p.want(98, "refundPayment", shop+payment(a.ErsReference)+bill("40.01"))
-		p.want(0, "refundPayment", shop+payment(a.ErsReference)+bill("40"))
+		p.want(98, "refundPayment", shop+payment(a.ErsReference)+invoiceOf("40.01"))
+		p.want(0, "refundPayment", shop+payment(a.ErsReference)+invoiceOf("40"))
 	})
 	t.Run("lapses", func(t *testing.T) {
 		ref := reserve("60")
@@ -99,7 +99,7 @@ func TestReservation(t *testing.T) {
 
 func TestLoyalty(t *testing.T) {
 	p := serve(t, manual())
-	loyal := strings.Replace(bill("100"), "NO_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT", 1)
+	loyal := strings.Replace(invoiceOf("100"), "NO_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT", 1)
 	token := func(id, status string) string {
 		return `<tokens><id>` + id + `</id><status>` + status + `</status></tokens>`
 	}
@@ -135,7 +135,7 @@ func TestLoyalty(t *testing.T) {
 func TestLoyaltyTokenRefused(t *testing.T) {
 	p := serve(t, manual())
 	for _, status := range []string{"90", "99"} {
-		ref := p.want(0, "sendInvoice", shop+strings.Replace(bill("100"), "NO_ACK", "OPTIONAL_ACK", 1)).InvoiceReference
+		ref := p.want(0, "sendInvoice", shop+strings.Replace(invoiceOf("100"), "NO_ACK", "OPTIONAL_ACK", 1)).InvoiceReference
 		p.must(p.Scan(ref))
 		id := p.status(shop, ref).Tokens[0].ID
 		p.want(0, "updateInvoice", shop+named(ref)+`<tokens><id>`+id+`</id><status>`+status+`</status></tokens>`)
@@ -146,7 +146,7 @@ func TestLoyaltyTokenRefused(t *testing.T) {
 // Any updateInvoice after the scan lets the buyer go on; none before it does, unless loyalty is given up.
 func TestUpdateAfterTheScanLetsTheBuyerGoOn(t *testing.T) {
 	p := serve(t, manual())
-	loyal := strings.Replace(bill("100"), "NO_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT", 1)
+	loyal := strings.Replace(invoiceOf("100"), "NO_ACKNOWLEDGMENT", "REQUIRE_ACKNOWLEDGMENT", 1)
 	token := func(id, status string) string {
 		return `<tokens><id>` + id + `</id><status>` + status + `</status><value>` + id + `</value></tokens>`
 	}
@@ -168,7 +168,7 @@ func TestUpdateAfterTheScanLetsTheBuyerGoOn(t *testing.T) {
 	})
 	t.Run("loyalty given up before the scan", func(t *testing.T) {
 		ref := p.want(0, "sendInvoice", shop+loyal+token("A", "0")).InvoiceReference
-		p.want(0, "updateInvoice", shop+named(ref)+bill("100"))
+		p.want(0, "updateInvoice", shop+named(ref)+invoiceOf("100"))
 		p.must(p.Pay(ref))
 	})
 	t.Run("without tokens", func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestUpdateAfterTheScanLetsTheBuyerGoOn(t *testing.T) {
 // TestPreliminaryAmount: what the buyer reserved is lowered to the final amount, and committed.
 func TestPreliminaryAmount(t *testing.T) {
 	p := serve(t, manual())
-	reserved := strings.Replace(bill("100"), "IMMEDIATE_DEBIT", "RESERVATION_REQUIRED_PRELIMINARY_AMOUNT", 1)
+	reserved := strings.Replace(invoiceOf("100"), "IMMEDIATE_DEBIT", "RESERVATION_REQUIRED_PRELIMINARY_AMOUNT", 1)
 	final := func(amount string) string { return strings.ReplaceAll(reserved, ">100<", ">"+amount+"<") }
 	ref := p.want(0, "sendInvoice", shop+reserved).InvoiceReference
 	p.must(p.Pay(ref))
@@ -222,21 +222,21 @@ func TestPreliminaryAmount(t *testing.T) {
 		t.Errorf("after commitReservation: %+v", a)
 	}
 	p.want(90, "updateInvoice", shop+named(ref)+final("10"))
-	p.want(98, "refundPayment", shop+payment(a.ErsReference)+bill("75.51"))
+	p.want(98, "refundPayment", shop+payment(a.ErsReference)+invoiceOf("75.51"))
 }
 
-// An update that names no payment mode keeps that of the bill.
+// An update that names no payment mode keeps that of the invoice.
 func TestUpdateKeepsAReservation(t *testing.T) {
 	p := serve(t, manual())
 	ref := p.want(0, "sendInvoice", shop+reservation("100", "60")).InvoiceReference
-	p.want(0, "updateInvoice", shop+named(ref)+strings.Replace(bill("90"), "<paymentMode>IMMEDIATE_DEBIT</paymentMode>", "", 1))
+	p.want(0, "updateInvoice", shop+named(ref)+strings.Replace(invoiceOf("90"), "<paymentMode>IMMEDIATE_DEBIT</paymentMode>", "", 1))
 	p.must(p.Pay(ref))
 	if a := p.status(shop, ref); a.Status != "RESERVED" {
 		t.Errorf("%+v", a)
 	}
 }
 
-// Whoever leaves acknowledgmentMode out leaves the buyer waiting: it is REQUIRE_ACKNOWLEDGMENT then.
+// Without an acknowledgmentMode the buyer has to wait: it is REQUIRE_ACKNOWLEDGMENT then.
 func TestNoAcknowledgmentModeMakesTheBuyerWait(t *testing.T) {
 	p := serve(t, manual())
 	ref := p.want(0, "sendInvoice", shop+"<invoice>"+total("SEK", "5")+"</invoice>").InvoiceReference

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// effect is one change of the world, written and applied as a whole. Records in it replace those of the same key.
+// effect is one change of the provider's state, written and applied as a whole. Records in it replace those of the same key.
 type effect struct {
 	At           time.Time  `json:"at"`
 	What         string     `json:"what"`
@@ -21,10 +21,10 @@ type effect struct {
 	Booking      *booking   `json:"booking,omitempty"`
 	Terminal     *terminal  `json:"terminal,omitempty"`
 	Unregistered string     `json:"unregistered,omitempty"`
-	Asked        string     `json:"asked,omitempty"` // the period whose report was asked for
+	Asked        string     `json:"asked,omitempty"` // period whose report was asked for
 }
 
-// store is the provider's books.
+// store is the provider's state. Sandbox.mu guards it.
 type store struct {
 	serial    uint64 // of ersReferences and periods
 	reference int64  // the last invoiceReference
@@ -37,11 +37,11 @@ type store struct {
 	refunds   []Refund
 	refundAt  map[string]int // ersReference → index in refunds
 	receipts  []Receipt
-	bookings  []booking // append only: a slice of it stays true without a lock
+	bookings  []booking // only appended to: a slice of it may be read without the lock
 	periods   map[string]*Period
 	marked    []*Period
-	marks     map[string]*Period // the last of each scope
-	asked     map[string]bool    // periods whose report was asked for once
+	marks     map[string]*Period // the last period of each scope
+	asked     map[string]bool    // periods whose report was asked for
 	terminals map[string]*terminal
 	resellers map[string]string // id/user → hash of the password
 	seqrIDs   map[string]*terminal
@@ -71,7 +71,7 @@ func hash(owner, password string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// apply is the only writer of the books.
+// apply is the only function that changes the state.
 func (st *store) apply(e *effect) {
 	st.serial, st.reference = max(st.serial, e.Serial), max(st.reference, e.Reference)
 	if e.Terminal != nil {
@@ -150,13 +150,13 @@ func (st *store) putTerminal(t terminal) {
 	}
 	if t.SeqrID != "" {
 		if holder := st.seqrIDs[t.SeqrID]; holder != nil && holder != old {
-			holder.SeqrID = "" // an earlier registration of the same till
+			holder.SeqrID = "" // an earlier registration of the same cash register
 		}
 		st.seqrIDs[t.SeqrID] = old
 	}
 }
 
-// scopeOf names a scope of periods; see Period.
+// scopeOf gives the key of a scope of periods; see Period.
 func scopeOf(reseller, terminal string) string {
 	if terminal != "" {
 		return "terminal " + terminal
@@ -164,7 +164,7 @@ func scopeOf(reseller, terminal string) string {
 	return "reseller " + reseller
 }
 
-// shop is the name the buyer sees.
+// shop gives the name of a terminal's shop, as the buyer sees it.
 func (st *store) shop(terminalID string) string {
 	if t := st.terminals[terminalID]; t != nil && t.Name != "" {
 		return t.Name

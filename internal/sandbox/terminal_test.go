@@ -65,7 +65,7 @@ func TestTerminalsComeAndGo(t *testing.T) {
 	p.want(0, "registerTerminal", reseller+register("k1", "kassa-secret"))
 
 	weak := p.want(0, "registerTerminal", reseller+register("k2", "abc")).TerminalID
-	p.want(21, "sendInvoice", strings.NewReplacer("demo-terminal", weak, "demo-secret", "abc").Replace(shop)+bill("5"))
+	p.want(21, "sendInvoice", strings.NewReplacer("demo-terminal", weak, "demo-secret", "abc").Replace(shop)+invoiceOf("5"))
 }
 
 // TestTillRegistersAtEachStart: the same externalTerminalId is a new terminal, and takes the till's code with it.
@@ -96,7 +96,7 @@ func TestTillRegistersAtEachStart(t *testing.T) {
 	}
 }
 
-// TestTerminalIsUnregisteredInBothForms: as the till itself, or as its reseller, who means the last one.
+// TestTerminalIsUnregisteredInBothForms: as the terminal itself, or as its reseller, which means the last one.
 func TestTerminalIsUnregisteredInBothForms(t *testing.T) {
 	p := serve(t, manual())
 	register := func(external string) string {
@@ -107,6 +107,6 @@ func TestTerminalIsUnregisteredInBothForms(t *testing.T) {
 	one, two, three := register("1"), register("2"), register("3")
 	p.want(0, "unregisterTerminal", three)
 	p.want(0, "unregisterTerminal", reseller)
-	p.want(29, "sendInvoice", two+bill("5"))
+	p.want(29, "sendInvoice", two+invoiceOf("5"))
 	p.issue(one, "5")
 }

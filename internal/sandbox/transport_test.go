@@ -56,7 +56,7 @@ func names(n int) string {
 // Each message is one that some stack writes; all of them send an invoice titled "Blåbär" over 10 SEK.
 func TestMessagesOfAllKinds(t *testing.T) {
 	p := serve(t, manual())
-	titled := strings.Replace(bill("10.00"), "<title>Order", "<title>Blåbär", 1)
+	titled := strings.Replace(invoiceOf("10.00"), "<title>Order", "<title>Blåbär", 1)
 	plain := envelope("sendInvoice", shop+titled)
 	utf8 := "text/xml; charset=utf-8"
 	for _, c := range []struct{ name, contentType, body string }{
@@ -89,7 +89,7 @@ func TestMessagesOfAllKinds(t *testing.T) {
 		{"nil", utf8, strings.Replace(plain, "<invoice>", `<invoice xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><notificationUrl xsi:nil="true">x</notificationUrl><footer xsi:nil="1"/>`, 1)},
 		{"xsi:type", utf8, strings.Replace(plain, "<invoice>", `<invoice xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="ext:invoice">`, 1)},
 		{"white space everywhere", utf8, strings.NewReplacer("<title>", "\n\t<title>", "<id>demo-terminal<", "<id>\n demo-terminal <").Replace(plain) + "\n"},
-		{"header nobody needs", utf8, strings.Replace(plain, "<soapenv:Header/>", `<soapenv:Header><h:a xmlns:h="urn:h" soapenv:mustUnderstand="0"/></soapenv:Header>`, 1)},
+		{"header that need not be understood", utf8, strings.Replace(plain, "<soapenv:Header/>", `<soapenv:Header><h:a xmlns:h="urn:h" soapenv:mustUnderstand="0"/></soapenv:Header>`, 1)},
 		{"many names one after another", utf8, strings.Replace(plain, "<invoice>", "<invoice>"+strings.Repeat("<zip"+names(100)+"/>", 10), 1)},
 		{"no header", utf8, strings.Replace(plain, "<soapenv:Header/>", "", 1)},
 	} {
@@ -113,7 +113,7 @@ func TestMessagesOfAllKinds(t *testing.T) {
 
 func TestMessagesThatAreFaults(t *testing.T) {
 	p := serve(t, manual())
-	plain := envelope("sendInvoice", shop+bill("10.00"))
+	plain := envelope("sendInvoice", shop+invoiceOf("10.00"))
 	deep := strings.Repeat("<a>", 70) + strings.Repeat("</a>", 70)
 	for _, c := range []struct{ name, contentType, body, code, part string }{
 		{"empty", "", "", "soap:Client", "empty"},
@@ -169,13 +169,13 @@ func TestMessagesThatAreFaults(t *testing.T) {
 }
 
 // A text in many pieces takes memory in proportion to its length, not to the square of it.
-func TestTextInPiecesIsReadInLinearTime(t *testing.T) {
+func TestTextInPiecesTakesLinearMemory(t *testing.T) {
 	s, err := sandbox.New(manual())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	message := envelope("sendInvoice", shop+strings.Replace(bill("10.00"), "Order", strings.Repeat("x<!---->", 100_000), 1))
+	message := envelope("sendInvoice", shop+strings.Replace(invoiceOf("10.00"), "Order", strings.Repeat("x<!---->", 100_000), 1))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	out := httptest.NewRecorder()
@@ -188,7 +188,7 @@ func TestTextInPiecesIsReadInLinearTime(t *testing.T) {
 
 func TestAnswersAreWrittenInTheSchemasOrder(t *testing.T) {
 	p := serve(t, manual())
-	strange := strings.NewReplacer("Thing", "&lt;&amp;&gt;&quot;å&#13;", "</title>", "</title><cashierId>c</cashierId>").Replace(bill("5"))
+	strange := strings.NewReplacer("Thing", "&lt;&amp;&gt;&quot;å&#13;", "</title>", "</title><cashierId>c</cashierId>").Replace(invoiceOf("5"))
 	ref := p.want(0, "sendInvoice", shop+strange).InvoiceReference
 	p.must(p.Pay(ref))
 	resp, err := http.Post(p.url+service, "text/xml", strings.NewReader(envelope("getPaymentStatus", shop+named(ref)+"<invoiceVersion>0</invoiceVersion>")))

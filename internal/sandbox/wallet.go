@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// walletView is an invoice as the buyer's phone shows it.
+// walletView is an invoice as the buyer's phone shows it, and as GET /wallet/<invoiceReference> answers.
 type walletView struct {
 	InvoiceReference string      `json:"invoiceReference"`
 	Shop             string      `json:"shop"`
@@ -24,8 +24,8 @@ type walletView struct {
 	Scanned          bool        `json:"scanned"`
 	Confirming       bool        `json:"confirming"`
 	Payable          bool        `json:"payable"`
-	Waiting          string      `json:"waiting,omitempty"` // for what, where a live invoice is not payable; for developers
-	Headline         string      `json:"headline"`          // how it stands, in words to the buyer
+	Waiting          string      `json:"waiting,omitempty"` // for what a live invoice that is not payable waits; for developers
+	Headline         string      `json:"headline"`          // the state in words to the buyer
 	Message          string      `json:"message,omitempty"` // more of that
 	Reversed         bool        `json:"reversed"`
 	Fetched          bool        `json:"fetched"`
@@ -40,7 +40,8 @@ type walletRow struct {
 	Total       string `json:"total,omitempty"`
 }
 
-func (s *Sandbox) view(ref string) (walletView, bool) {
+// view gives the view of an invoice; ok is false if there is none.
+func (s *Sandbox) view(ref string) (v walletView, ok bool) {
 	s.mu.Lock()
 	defer s.unlock()
 	s.catchUp()
@@ -52,7 +53,7 @@ func (s *Sandbox) view(ref string) (walletView, bool) {
 	if inv.Status == Paid {
 		total = inv.PaidAmount
 	}
-	v := walletView{
+	v = walletView{
 		InvoiceReference: ref, Shop: s.st.shop(inv.Terminal), Title: inv.Title, Rows: []walletRow{},
 		Total: total.String(), Currency: inv.Currency, Footer: inv.Footer, BackURL: inv.BackURL, Back: backLink(inv.BackURL),
 		Status: inv.Status, Version: inv.Version, Scanned: inv.Scanned && (inv.Status != Issued || !inv.asksShop()), Confirming: inv.confirming(s.clock.now()),
@@ -63,10 +64,10 @@ func (s *Sandbox) view(ref string) (walletView, bool) {
 		refused := inv.payable()
 		v.Payable = refused == nil
 		if refused != nil {
-			v.Waiting = refused.Explanation
+			v.Waiting = refused.Error()
 		}
 	}
-	for _, r := range inv.Rows.unpack() {
+	for _, r := range inv.rows() {
 		line := walletRow{Description: r.Description}
 		if r.Quantity != nil {
 			line.Quantity = r.Quantity.String()
@@ -79,7 +80,7 @@ func (s *Sandbox) view(ref string) (walletView, bool) {
 	return v, true
 }
 
-// serveWallet is what the page, or a script in its place, does for the buyer.
+// serveWallet is the interface of the buyer's page, or of a script that acts for the buyer.
 func (s *Sandbox) serveWallet(w http.ResponseWriter, r *http.Request) {
 	ref, action, acts := strings.Cut(strings.TrimPrefix(r.URL.Path, "/wallet/"), "/")
 	if !acts {
@@ -91,7 +92,7 @@ func (s *Sandbox) serveWallet(w http.ResponseWriter, r *http.Request) {
 	}[action]
 	switch {
 	case !known:
-		writeProblem(w, http.StatusNotFound, "a buyer can scan, confirm, pay and decline; expire and fail are for whoever plays the provider")
+		writeProblem(w, http.StatusNotFound, "a buyer can scan, confirm, pay and decline; expire and fail act for the provider")
 	case r.Method != http.MethodPost:
 		notAllowed(w, "POST")
 	case action == "pay" && !goodPIN(w, r):
@@ -101,7 +102,7 @@ func (s *Sandbox) serveWallet(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// goodPIN accepts any four digits, in a form or in JSON, and a buyer who gives none.
+// goodPIN accepts any four digits, in a form or in JSON, and a request without a PIN.
 func goodPIN(w http.ResponseWriter, r *http.Request) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
 	var pin string
@@ -120,13 +121,13 @@ func goodPIN(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *Sandbox) answerBuyer(w http.ResponseWriter, ref string, err error) {
-	var refused *BuyerError
+	var refused refusal
 	v, known := s.view(ref)
 	switch {
 	case !known:
 		writeProblem(w, http.StatusNotFound, "there is no invoice "+ref)
 	case errors.As(err, &refused):
-		writeJSON(w, http.StatusConflict, map[string]any{"error": refused.Explanation, "invoice": v})
+		writeJSON(w, http.StatusConflict, map[string]any{"error": err.Error(), "invoice": v})
 	case err != nil:
 		writeProblem(w, http.StatusInternalServerError, err.Error())
 	default:
@@ -134,7 +135,7 @@ func (s *Sandbox) answerBuyer(w http.ResponseWriter, ref string, err error) {
 	}
 }
 
-// showing is the terminal's static QR code: the invoice it has on show, if any.
+// showing gives the shop behind a terminal's static QR code, and the live invoice if there is one.
 func (s *Sandbox) showing(seqrID string) (shop, ref string, known bool) {
 	s.mu.Lock()
 	defer s.unlock()
@@ -149,7 +150,7 @@ func (s *Sandbox) showing(seqrID string) (shop, ref string, known bool) {
 	return s.st.shop(t.ID), ref, true
 }
 
-// recent are the last invoices, the newest first.
+// recent gives the last n invoices, the newest first, and the time.
 func (s *Sandbox) recent(n int) ([]Invoice, time.Time) {
 	s.mu.Lock()
 	defer s.unlock()

@@ -81,7 +81,7 @@ func TestWalletPage(t *testing.T) {
 	cfg.Terminals[0].Name = `<script>shop()</script>`
 	p := serve(t, cfg)
 	nasty := strings.NewReplacer("Thing", "&lt;img src=x onerror=row()&gt;", "<title>Order", "<title>&lt;/title&gt;&lt;script&gt;title()&lt;/script&gt;").
-		Replace(bill("149.50"))
+		Replace(invoiceOf("149.50"))
 	nasty = strings.Replace(nasty, "</invoice>", "<backURL>javascript:back()</backURL></invoice>", 1)
 	ref := p.want(0, "sendInvoice", shop+nasty).InvoiceReference
 	resp, err := http.Get(p.url + "/R" + ref)

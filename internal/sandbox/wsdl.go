@@ -5,19 +5,15 @@ import (
 	_ "embed"
 	"net/http"
 	"strings"
+	"sync"
 	"text/template"
 )
 
 //go:embed service.wsdl.tmpl
 var wsdlText string
 
-// wsdl is the template of the three documents that describe the merchant interface.
-type wsdl struct{ *template.Template }
-
-func parseWSDL() (wsdl, error) {
-	t, err := template.New("wsdl").Parse(wsdlText)
-	return wsdl{t}, err
-}
+// wsdl parses the template of the documents that describe the merchant interface when the first is asked for.
+var wsdl = sync.OnceValue(func() *template.Template { return template.Must(template.New("wsdl").Parse(wsdlText)) })
 
 // wsdlDocument says which document to write, and what stands in it.
 type wsdlDocument struct {
@@ -48,15 +44,15 @@ func wsdlOf(r *http.Request) (doc wsdlDocument, asked bool) {
 	return wsdlDocument{}, false
 }
 
-// serve writes the document for a client that reaches the service under the address that it has used.
-func (t wsdl) serve(w http.ResponseWriter, r *http.Request, doc wsdlDocument) {
+// serveWSDL writes the document for a client that reaches the service under the address that it has used.
+func serveWSDL(w http.ResponseWriter, r *http.Request, doc wsdlDocument) {
 	scheme := "http://"
 	if r.TLS != nil {
 		scheme = "https://"
 	}
 	doc.Operations, doc.Location = operations, template.HTMLEscapeString(scheme+r.Host+r.URL.Path)
 	var body bytes.Buffer
-	if err := t.ExecuteTemplate(&body, doc.template, doc); err != nil {
+	if err := wsdl().ExecuteTemplate(&body, doc.template, doc); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

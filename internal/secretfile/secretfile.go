@@ -1,5 +1,5 @@
-// Package secretfile reads files with secrets, and says of one that can't be read which file it is, which user this process
-// is, and how to mend it.
+// Package secretfile reads files with secrets. The error for a file that cannot be read names the file, says which user this process
+// runs as, and how to mend it.
 package secretfile
 
 import (
@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// Read gives the whole file. The error names the file and what to do, and nothing that is in it.
+// Read gives the contents of the file. The error never has any of them.
 func Read(file string) ([]byte, error) {
 	body, err := os.ReadFile(file)
 	if err != nil {
@@ -22,7 +22,7 @@ func Read(file string) ([]byte, error) {
 	return body, nil
 }
 
-// Text is Read without the line ends after the secret. An empty secret is an error.
+// Text gives the contents of the file without the line ends after them. That there are none is an error.
 func Text(file string) (string, error) {
 	body, err := Read(file)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// every is how often a thing is told of.
+// every is the time between two lines about the same thing.
 const every = time.Minute
 
-// most bounds what is remembered; beyond it everything is told of once more.
+// most is how many things are remembered; when there are more, all are forgotten, and logged once more.
 const most = 10_000
 
 // Sometimes allows one log line a minute about each thing. The zero value is ready; it is safe for concurrent use.
@@ -18,7 +18,7 @@ type Sometimes struct {
 	last map[string]time.Time
 }
 
-// OK says whether to tell of the thing now.
+// OK says whether to log a line about the thing now.
 func (s *Sometimes) OK(about string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package watching tells how many open invoices no poller asks about.
 //
-//	announcement.go  pollers tell each other, and everybody who listens, how many open invoices they hold
+//	announcement.go  pollers tell each other, and every process that listens, how many open invoices they hold
 //	gauge.go         compares that with the index of open invoices, for metrics and for pollers
 package watching
 
@@ -64,21 +64,12 @@ func Listen(ctx context.Context, b *bus.Bus, take func(Announcement)) error {
 func EverySecond(ctx context.Context, b *bus.Bus, do func()) {
 	for {
 		now := b.Now()
-		if !pause(ctx, now.Truncate(time.Second).Add(time.Second).Sub(now)) {
+		select {
+		case <-ctx.Done():
 			return
+		case <-time.After(now.Truncate(time.Second).Add(time.Second).Sub(now)):
+			do()
 		}
-		do()
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) (over bool) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
-// Gauge tells how many invoices are open and how many of them no living poller watches. It needs no poller: it
-// compares the index with what pollers announce, once a second while Run runs.
+// Gauge is the metric of open invoices, and of those that no living poller holds. It compares the index of open invoices with what
+// pollers announce, once a second while Run runs, in any process. It is safe for concurrent use.
 type Gauge struct {
 	bus             *bus.Bus
 	open, unwatched *prometheus.Desc
@@ -20,7 +20,7 @@ type Gauge struct {
 
 	mu      sync.Mutex
 	samples []sample  // of the last 3 s, the newest last
-	since   time.Time // from when on something was unwatched in every sample
+	since   time.Time // from when on some invoice was unwatched in every sample
 }
 
 type sample struct {
@@ -28,7 +28,7 @@ type sample struct {
 	open, held int
 }
 
-// NewGauge of the broker's index. Its figures begin 3 s after Run.
+// NewGauge makes a gauge. It has figures from 3 s after Run on.
 func NewGauge(b *bus.Bus) *Gauge {
 	return &Gauge{
 		bus:       b,
@@ -37,7 +37,7 @@ func NewGauge(b *bus.Bus) *Gauge {
 	}
 }
 
-// Register registers the gauge, unless the registry has one already: several workers of a process may each bring theirs.
+// Register registers the gauge, unless the registry has one already: several workers of a process may each bring one.
 func (g *Gauge) Register(reg prometheus.Registerer) error {
 	err := reg.Register(g)
 	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
@@ -49,7 +49,7 @@ func (g *Gauge) Register(reg prometheus.Registerer) error {
 // Describe implements prometheus.Collector.
 func (g *Gauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.open; ch <- g.unwatched }
 
-// Collect implements prometheus.Collector. While the broker does not answer there are no figures.
+// Collect implements prometheus.Collector. There are no figures while the broker does not answer.
 func (g *Gauge) Collect(ch chan<- prometheus.Metric) {
 	open, unwatched, ok := g.Count()
 	if !ok {
@@ -69,8 +69,12 @@ func (g *Gauge) Run(ctx context.Context) error {
 	sampling.Go(func() {
 		EverySecond(alive, g.bus, func() {
 			open, err := g.bus.OpenCount(alive)
-			if err != nil || !pause(alive, announceTime) || time.Since(begun) < livesFor {
-				return // no figures is what Count says of samples that have become old
+			select {
+			case <-alive.Done():
+			case <-time.After(announceTime):
+			}
+			if err != nil || time.Since(begun) < livesFor {
+				return // Count gives no figures from old samples
 			}
 			g.add(sample{time.Now(), int(min(open, 1<<40)), g.pollers.Held(time.Now())})
 		})

@@ -4,17 +4,17 @@
 // to the full within a few round trips, and one that is silent takes hardly anything from the others.
 package window
 
-// Limits of a window.
+// Limits are the bounds of a window, in calls at once.
 type Limits struct {
-	First int // calls at once before anything is known of the terminal
-	Least int // what silence leaves; at least 1
-	Most  int // what answers lead to
+	First int // before the terminal has answered
+	Least int // when it gives no answers; at least 1
+	Most  int // when it answers
 }
 
 // silentAfter is how many calls in a row without an answer make a terminal silent.
 const silentAfter = 3
 
-// Window of one terminal. It is not safe for concurrent use.
+// Window is the bound of one terminal. It is not safe for concurrent use.
 type Window struct {
 	limits     Limits
 	room       int
@@ -22,10 +22,10 @@ type Window struct {
 	unanswered int // calls in a row
 }
 
-// New window with nothing under way.
+// New gives a window with no call under way.
 func New(l Limits) Window { return Window{limits: l, room: min(max(l.First, l.Least, 1), l.Most)} }
 
-// Free says whether one more call may begin.
+// Free says whether another call may begin.
 func (w *Window) Free() bool { return w.busy < w.room }
 
 // Busy is how many calls are under way.
@@ -34,13 +34,13 @@ func (w *Window) Busy() int { return w.busy }
 // Room is how many calls may be under way.
 func (w *Window) Room() int { return w.room }
 
-// Silent says that the last calls got no answer.
+// Silent says whether the last three calls got no answer.
 func (w *Window) Silent() bool { return w.unanswered >= silentAfter }
 
-// Begin counts a call as under way.
+// Begin counts a call that begins.
 func (w *Window) Begin() { w.busy++ }
 
-// End counts a call as over, without learning anything from it.
+// End counts a call that ends. Answered or Unanswered says how.
 func (w *Window) End() { w.busy-- }
 
 // Probed learns that a silent terminal has answered a probe: calls may begin again, and the first that gets no answer makes

@@ -20,6 +20,8 @@ type call struct {
 	read func(s *soap.Scanner, name []byte) error
 	// check says what a successful answer lacks that it is of no use without; nil: nothing.
 	check func() error
+	// status is where read puts the status of an invoice, for the recorder; nil: the answer has none.
+	status *InvoiceStatus
 
 	report  bool // the answer may be large and slow
 	ownConn bool // the request gets a connection of its own

@@ -34,6 +34,7 @@ func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (Paym
 		as:        &r.As,
 		write:     r.write,
 		read:      p.read,
+		status:    &p.Status,
 		check: func() error {
 			switch {
 			case p.Status == "":

@@ -156,6 +156,9 @@ func (c *Client) record(ctx context.Context, k call, started time.Time, o outcom
 		HTTPStatus: o.status,
 		Sent:       o.sent,
 	}
+	if k.status != nil && err == nil {
+		x.Status = *k.status
+	}
 	x.Request = k.encode(&c.config, nil, true)
 	if len(o.body) > 0 {
 		x.Response = []byte(k.masker(o.charset).mask(string(o.body), o.cut))

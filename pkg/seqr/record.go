@@ -20,8 +20,9 @@ type Exchange struct {
 	Response   []byte // as far as it was read, decompressed and in UTF-8
 	HTTPStatus int    // 0 without an answer of HTTP
 	Sent       SentState
-	Code       *ResultCode // nil unless Sent is Answered
-	Err        string      // the text of the error; empty on success
+	Status     InvoiceStatus // of the invoice, in a successful answer to getPaymentStatus; else empty
+	Code       *ResultCode   // nil unless Sent is Answered
+	Err        string        // the text of the error; empty on success
 }
 
 type aboutKey struct{}

@@ -279,3 +279,22 @@ func TestRecorder(t *testing.T) {
 		t.Errorf("nonsense: %+v", x)
 	}
 }
+
+// TestRecorderIsGivenTheStatus: an exchange has the status that getPaymentStatus was answered, however the answer spells it,
+// and none if the answer is no use.
+func TestRecorderIsGivenTheStatus(t *testing.T) {
+	for body, want := range map[string]seqr.InvoiceStatus{
+		"<resultCode>0</resultCode><status>ISSUED</status><version>0</version>":               seqr.StatusIssued,
+		"<resultCode>0</resultCode><status >\n<![CDATA[PAID]]> </status><version>0</version>": seqr.StatusPaid,
+		"<resultCode>54</resultCode><version>0</version>":                                     "",
+		"<resultCode>0</resultCode><status>ISSUED</status><version>x</version>":               "",
+	} {
+		rec := &recorder{}
+		s := answering(t, 200, answerTo("getPaymentStatus", body))
+		c := newClient(t, seqr.Config{Endpoint: s.URL, Recorder: rec})
+		_, _ = c.GetPaymentStatus(t.Context(), seqr.GetPaymentStatus{As: seqr.Terminal("t", "secret"), InvoiceReference: "1"})
+		if len(rec.all) != 1 || rec.all[0].Status != want {
+			t.Errorf("%s: %+v, want status %q", body, rec.all, want)
+		}
+	}
+}

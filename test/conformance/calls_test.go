@@ -12,7 +12,7 @@ import (
 
 const awkward = "Smörgås & <Co> ]]> \"x\" \x00\r\n\t\xff 🦐"
 
-// shop makes calls that have to be done, or to be refused.
+// shop makes calls that must succeed, or be refused.
 type shop struct {
 	*testing.T
 	wire *wire

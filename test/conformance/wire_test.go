@@ -20,7 +20,7 @@ type message struct {
 
 func (m message) name() string { return m.operation + "-" + m.code }
 
-// wire is a provider, and a tap on the lines that lead to it.
+// wire is a provider, and a transport that keeps all messages to and from it.
 type wire struct {
 	t   *testing.T
 	srv *seqrtest.Server

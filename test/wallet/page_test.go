@@ -24,7 +24,7 @@ func invoice() seqr.Invoice {
 	}
 }
 
-// page is what the buyer has before them.
+// page is the page that the buyer sees.
 type page struct {
 	*phone
 	as        seqr.Principal

@@ -1,5 +1,5 @@
-// Package wallet looks at the sandbox's wallet page with a real browser, Chromium, at the size of a phone: what
-// the buyer reads, what the buttons do, and what the shop gets to know of it.
+// Package wallet tests the sandbox's wallet page with a real browser, Chromium, at the size of a phone: what the buyer reads,
+// what the buttons do, and what getPaymentStatus then answers.
 package wallet
 
 import (
@@ -9,10 +9,10 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// patience is how long the page may take to show something. It is never how long anything takes.
+// patience is how long the page may take to show something. A test that passes does not wait that long.
 const patience = 30 * time.Second
 
-// TestWallet plays each scenario on a phone of its own, all in one browser.
+// TestWallet runs each scenario in a tab of its own, with a sandbox of its own.
 func TestWallet(t *testing.T) {
 	browser := launch(t)
 	for name, scenario := range map[string]func(*phone){

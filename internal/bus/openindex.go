@@ -13,18 +13,20 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// OpenEntry is one message of the index of open invoices: there is one for every invoice that a buyer may still pay. It is
-// stored before the provider is asked for the invoice, and removed once the end of the invoice is recorded.
+// OpenEntry is one message of the index of open invoices, the stream OPEN. The index has one for every invoice that a buyer may still
+// pay: it is stored before the provider is asked for the invoice, and acknowledged, by which it is removed, once the end of the
+// invoice is recorded.
 type OpenEntry struct {
 	Order uint64    `json:"order"` // sequence on ORDERS of the message that asked for the invoice
 	At    time.Time `json:"-"`     // when it was stored
 }
 
-// ForgottenAfter is the age at which a poller removes an entry of whose invoice nothing is recorded.
+// ForgottenAfter is the age at which an entry is removed when no event of its invoice is recorded.
 const ForgottenAfter = time.Hour
 
-// IndexOpen puts an invoice on the index before the provider is asked for it. mine is false when another order message
-// holds the invoice: it may be asking the provider right now.
+// IndexOpen puts an invoice on the index before the provider is asked for it, for the order message of this sequence on ORDERS; 0
+// is none. When the invoice is on the index already it gives the entry that is there; mine says whether that is of the same order
+// message. For another one a copy may be asking the provider right now.
 func (b *Bus) IndexOpen(ctx context.Context, k events.Key, order uint64) (entry OpenEntry, mine bool, err error) {
 	entry, err = updater[OpenEntry]{
 		name: "the index of open invoices: " + k.String(),
@@ -51,7 +53,7 @@ func (b *Bus) IndexOpen(ctx context.Context, k events.Key, order uint64) (entry 
 	return entry, err == nil && entry.Order == order, err
 }
 
-// OpenCount is how many invoices are on the index, whoever polls them.
+// OpenCount gives the number of invoices on the index.
 func (b *Bus) OpenCount(ctx context.Context) (uint64, error) {
 	info, err := b.info(ctx, events.OpenStream)
 	if err != nil {
@@ -60,16 +62,16 @@ func (b *Bus) OpenCount(ctx context.Context) (uint64, error) {
 	return info.State.Msgs, nil
 }
 
-// The index says in its settings whether it was built whole: a process may die while it builds it.
+// The settings of the stream say whether the index was built whole: a process may die while it builds the index.
 const (
 	indexKey   = "seqrflow.index"
 	indexBuilt = "built"
 )
 
-// indexPart is how many events are read at once.
+// indexPart is the number of events that are read at a time.
 const indexPart = 100_000
 
-// ensureIndex builds the index unless that was done.
+// ensureIndex builds the index, unless that was done.
 func (b *Bus) ensureIndex(ctx context.Context, s jetstream.Stream) error {
 	cfg := s.CachedInfo().Config
 	if cfg.Metadata[indexKey] == indexBuilt {
@@ -81,9 +83,8 @@ func (b *Bus) ensureIndex(ctx context.Context, s jetstream.Stream) error {
 	return b.mark(ctx, cfg, indexKey, indexBuilt)
 }
 
-// buildIndex puts every open invoice of INVOICES on an index that is new. It reads the newest events first, because the
-// newest invoices are the ones most likely to be paid now. It is the one walk through history, and needed only where
-// invoices are older than the index.
+// buildIndex puts every open invoice of INVOICES on the index. It reads the newest events first, because the newest invoices are the
+// most likely to be paid now. It is needed only where invoices are older than the index.
 func (b *Bus) buildIndex(ctx context.Context) error {
 	last, err := b.LastSeq(ctx, events.InvoicesStream)
 	if err != nil {
@@ -111,8 +112,8 @@ func (b *Bus) buildIndex(ctx context.Context) error {
 	return nil
 }
 
-// openIn gives the invoices that were issued between two sequences and have not ended since. closed holds those whose end
-// was seen and whose beginning was not.
+// openIn gives the invoices that were issued between two sequences and have not ended since. closed has the invoices of which the end
+// was seen and the beginning was not.
 func (b *Bus) openIn(ctx context.Context, begin, end uint64, closed map[string]struct{}) ([]events.Key, error) {
 	issued := map[string]struct{}{}
 	_, err := b.Scan(ctx, Scan{Stream: events.InvoicesStream, From: begin, To: end, HeadersOnly: true}, func(m Entry) error {

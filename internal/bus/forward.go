@@ -11,10 +11,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// IncomingPrefix is before the subject of an order event on its way from a shop's account to the process that stores it.
+// IncomingPrefix stands before the subject of an order event on its way from a shop's account to the process that stores it.
 const IncomingPrefix = "incoming."
 
-// IncomingSubjects are all of them.
+// IncomingSubjects are the subjects of all order events on that way.
 const IncomingSubjects = IncomingPrefix + "orders.>"
 
 // ForwardOrders stores in ORDERS what shops with an account of their own publish, and passes the broker's answer back to them,
@@ -22,8 +22,8 @@ const IncomingSubjects = IncomingPrefix + "orders.>"
 // processes that give the same queue. A message that admit has an error for is not stored; its publisher gets the error as
 // JetStream would give one, with the code 429.
 //
-// The message's Nats- headers stay behind: they speak to the stream, on which a shop has no right. So no message is
-// taken for a repetition of another because of its id.
+// The message's headers that begin with Nats- are left out: they are instructions to the stream, on which a shop has no right. So
+// no message is taken for a repetition of another because of its id.
 func (b *Bus) ForwardOrders(queue string, admit func(shop string, bytes int) error) (stop func() error, err error) {
 	js, err := jetstream.New(b.nc, jetstream.WithPublishAsyncTimeout(requestTimeout))
 	if err != nil {
@@ -37,7 +37,7 @@ func (b *Bus) ForwardOrders(queue string, admit func(shop string, bytes int) err
 			b.answer(m, shop, nil, &jetstream.APIError{Code: 429, Description: err.Error()})
 			return
 		}
-		stored, err := js.PublishMsgAsync(&nats.Msg{Subject: to, Header: withoutBrokers(m.Header), Data: m.Data})
+		stored, err := js.PublishMsgAsync(&nats.Msg{Subject: to, Header: withoutInstructions(m.Header), Data: m.Data})
 		if err != nil {
 			b.answer(m, shop, nil, err)
 			return
@@ -70,7 +70,7 @@ func (b *Bus) ForwardOrders(queue string, admit func(shop string, bytes int) err
 	}, b.nc.FlushTimeout(requestTimeout)
 }
 
-// answer tells the publisher of m what became of it, in the form of a JetStream acknowledgement.
+// answer tells the publisher whether m was stored, in the form of a JetStream acknowledgement.
 func (b *Bus) answer(m *nats.Msg, shop string, ack *jetstream.PubAck, err error) {
 	b.noteWrite(strings.TrimPrefix(m.Subject, IncomingPrefix), requestTimeout, err)
 	if err != nil {
@@ -98,8 +98,8 @@ func (b *Bus) answer(m *nats.Msg, shop string, ack *jetstream.PubAck, err error)
 	}
 }
 
-// withoutBrokers is the header without what it says to the broker.
-func withoutBrokers(h nats.Header) nats.Header {
+// withoutInstructions gives the header without the instructions to the broker.
+func withoutInstructions(h nats.Header) nats.Header {
 	out := nats.Header{}
 	for name, values := range h {
 		if !strings.HasPrefix(strings.ToLower(name), "nats-") {

@@ -9,15 +9,15 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// served is how the copies of a worker ask each other which of them has the credentials of a shop, or of one of its terminals.
-// They do so on serving.<worker>, which no stream keeps: "ask", and "yes" from each copy that has them.
-type served struct {
+// serving is how the copies of a worker ask each other which of them have the credentials of a shop, or of one of its terminals: on
+// serving.<worker>, which no stream keeps, with "ask", and with "yes" from each copy that has them.
+type serving struct {
 	bus  *Bus
 	spec Consumer
 
 	mu    sync.Mutex
-	asked map[string]time.Time // when this copy last asked or answered, by what it said
-	heard map[string]time.Time // when another copy last said yes
+	said  map[string]time.Time // when this copy said a text last
+	heard map[string]time.Time // when another copy said yes last, by what it has
 }
 
 const (
@@ -29,22 +29,22 @@ const (
 	sayAgain = answerFor / 4
 )
 
-// ServingPrefix is before a worker's name in the subject where its copies ask each other.
+// ServingPrefix stands before a worker's name in the subject where its copies ask each other.
 const ServingPrefix = "serving."
 
-// ServingSubject is where the copies of a worker ask each other.
+// ServingSubject gives the subject where the copies of a worker ask each other for credentials.
 func ServingSubject(worker string) string { return ServingPrefix + events.Token(worker) }
 
-func newServed(b *Bus, c Consumer) *served {
-	return &served{bus: b, spec: c, asked: map[string]time.Time{}, heard: map[string]time.Time{}}
+func newServing(b *Bus, c Consumer) *serving {
+	return &serving{bus: b, spec: c, said: map[string]time.Time{}, heard: map[string]time.Time{}}
 }
 
-// listen answers and hears answers until the returned function is called.
-func (s *served) listen() (stop func(), err error) {
+// listen answers, and hears answers, until stop is called.
+func (s *serving) listen() (stop func(), err error) {
 	return s.bus.Subscribe(ServingSubject(s.spec.Worker), func(_ string, text []byte) { s.hear(string(text)) })
 }
 
-func (s *served) hear(text string) {
+func (s *serving) hear(text string) {
 	word, what, _ := strings.Cut(text, " ")
 	f := strings.Split(what, " ")
 	if len(f) != 3 || f[0] != s.spec.Name {
@@ -63,19 +63,20 @@ func (s *served) hear(text string) {
 }
 
 // has says whether this copy has the credentials: of the shop, by its subject token, and of its terminal unless that is "-".
-func (s *served) has(shop, terminal string) bool {
+func (s *serving) has(shop, terminal string) bool {
 	if _, err := s.spec.Serves(shop); err != nil {
 		return false
 	}
 	return terminal == "-" || s.spec.Has != nil && s.spec.Has(shop, terminal)
 }
 
-func (s *served) say(text string) {
+// say publishes the text, unless it did so a moment ago.
+func (s *serving) say(text string) {
 	now := time.Now()
 	s.mu.Lock()
-	again := now.Sub(s.asked[text]) < sayAgain
+	again := now.Sub(s.said[text]) < sayAgain
 	if !again {
-		s.asked[text] = now
+		s.said[text] = now
 	}
 	s.mu.Unlock()
 	if !again {
@@ -83,8 +84,8 @@ func (s *served) say(text string) {
 	}
 }
 
-// elsewhere says whether another copy has the credentials; it asks and waits for an answer unless there was one just now.
-func (s *served) elsewhere(ctx context.Context, shop, terminal string) bool {
+// elsewhere says whether another copy has the credentials. It asks and waits for an answer, unless it heard one just now.
+func (s *serving) elsewhere(ctx context.Context, shop, terminal string) bool {
 	if terminal == "" {
 		terminal = "-"
 	}

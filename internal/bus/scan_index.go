@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// few gives the messages of one subject, oldest first, for every worker.
+// few gives the messages of one subject, oldest first, by requests that every worker may make.
 func (b *Bus) few(ctx context.Context, stream, subject string) (out []Entry, err error) {
 	_, err = b.Scan(ctx, Scan{Stream: stream, Filters: []string{subject}, ByRequest: true}, func(e Entry) error {
 		out = append(out, e)
@@ -22,7 +22,7 @@ func (b *Bus) few(ctx context.Context, stream, subject string) (out []Entry, err
 	return out, err
 }
 
-// scanFew is Scan for the messages of a few invoices, orders, periods or parked messages.
+// scanFew is Scan for filters that match few messages.
 func (b *Bus) scanFew(ctx context.Context, s Scan, wide []string, last uint64, take func(Entry) error) error {
 	found := map[uint64]Entry{}
 	for _, filter := range wide {
@@ -53,7 +53,7 @@ func (b *Bus) scanFew(ctx context.Context, s Scan, wide []string, last uint64, t
 	return nil
 }
 
-// ofEachShop gives the filter for each shop that has messages under it, where it names none; else itself.
+// ofEachShop gives, for a filter that names no shop, that filter for each shop that has messages under it; for another, itself.
 func (b *Bus) ofEachShop(ctx context.Context, stream, filter string) ([]string, error) {
 	t := strings.Split(filter, ".")
 	at := shopOf(t[0])
@@ -69,9 +69,9 @@ func (b *Bus) ofEachShop(ctx context.Context, stream, filter string) ([]string, 
 	return slices.Collect(maps.Keys(shops)), err
 }
 
-// collector finds the messages of one invoice, order, period or parked message with requests that the broker answers from its
-// index of subjects. Unless it may make no consumer, it never asks for "the next match after": to answer that the broker reads
-// block after block up to the match, and publishers wait meanwhile.
+// collector finds the messages under one filter with requests that the broker answers from its index of subjects. Unless it may make
+// no consumer, it never asks for "the next match after": to answer that, the broker reads block after block up to the match, and
+// publishers wait meanwhile.
 type collector struct {
 	bus       *Bus
 	stream    string
@@ -80,8 +80,8 @@ type collector struct {
 	found     map[uint64]Entry
 }
 
-// collect finds all of them: nearly always by the links that [Bus.Update] leaves in the headers, else by the first and last
-// of each subject, else by reading what lies between.
+// collect finds all of them: nearly always by the links that [Bus.Update] leaves in the headers, else by the first and last of each
+// subject, else by reading what lies between these.
 func (c *collector) collect(ctx context.Context, filter string) error {
 	if err := c.lastOf(ctx, filter); err != nil || len(c.found) == 0 {
 		return err
@@ -118,6 +118,7 @@ func (c *collector) collect(ctx context.Context, filter string) error {
 	})
 }
 
+// complete says whether as many messages were found as the subjects have.
 func (c *collector) complete(counts map[string]uint64) bool {
 	all := uint64(0)
 	for _, n := range counts {
@@ -126,12 +127,12 @@ func (c *collector) complete(counts map[string]uint64) bool {
 	return uint64(len(c.found)) >= all
 }
 
-// next is the first message on the subject from the sequence on.
+// next gives the first message on the subject from the sequence on.
 func (c *collector) next(ctx context.Context, subject string, seq uint64) (Entry, error) {
 	return c.bus.messageAt(ctx, c.stream, seq, jetstream.WithGetMsgSubject(subject))
 }
 
-// walk takes the messages of each subject one after another up to the last that is known.
+// walk takes the messages of each subject, one after another, up to the last that is known.
 func (c *collector) walk(ctx context.Context) error {
 	last := map[string]uint64{}
 	for _, e := range c.found {
@@ -162,7 +163,7 @@ func (c *collector) lastOf(ctx context.Context, filter string) error {
 	return c.follow(ctx, e)
 }
 
-// follow takes the message, the one that its writer had loaded, and so on back to the first.
+// follow takes the message, then the message that its writer had loaded, and so on back to the first.
 func (c *collector) follow(ctx context.Context, e Entry) error {
 	for e.Seq > 0 && c.filter.match(e.Subject) {
 		if _, known := c.found[e.Seq]; known {
@@ -180,7 +181,7 @@ func (c *collector) follow(ctx context.Context, e Entry) error {
 	return nil
 }
 
-// byTime orders entries of several streams.
+// byTime compares entries of several streams by the time when they were stored.
 func byTime(a, b Entry) int {
 	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Seq, b.Seq))
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -23,9 +24,9 @@ const (
 // maxAmount bounds amounts so that no sum of them can overflow.
 var maxAmount = decimal.MustParse("999999999999")
 
-// readBill checks an invoice element as sendInvoice, updateInvoice and refundPayment do: 64 for the address to notify,
-// 49 for everything else.
-func readBill(e *element, now time.Time) (*invoice, code, string) {
+// readInvoice checks an invoice element as sendInvoice, updateInvoice and refundPayment do. The code is 64 if the address to
+// notify is wrong, 49 for everything else. An invoice without an issueDate has that of now.
+func readInvoice(e *element, now time.Time) (*invoice, code, string) {
 	if e == nil {
 		return nil, invalidInvoiceData, "there is no invoice"
 	}
@@ -48,10 +49,10 @@ func readBill(e *element, now time.Time) (*invoice, code, string) {
 	return inv, success, ""
 }
 
-// shared keeps one copy of a word that most bills repeat.
+// shared gives the one copy of a word that most invoices have.
 func shared(word string) string { return unique.Make(word).Value() }
 
-// notifiable says whether the address may stand in an invoice: none at all, or an absolute web address.
+// notifiable tells whether an invoice may have the notificationUrl: none, or an absolute web address.
 func notifiable(address string) bool {
 	if address == "" {
 		return true
@@ -94,7 +95,7 @@ func readTotal(inv *invoice, e *element) error {
 	return nil
 }
 
-// readRows accepts an invoice without rows; rows that are there sum to the total, one without an amount counting nothing.
+// readRows accepts an invoice without rows. Rows have to sum to the total; one without an amount counts nothing.
 func readRows(inv *invoice, e *element) error {
 	items := e.child("invoiceRows").children("invoiceRow")
 	if len(items) == 0 {
@@ -118,7 +119,7 @@ func readRows(inv *invoice, e *element) error {
 		return fmt.Errorf("the rows sum to %s, but totalAmount is %s", inCurrency(sum, inv.Currency), inv.Total)
 	}
 	var err error
-	inv.Rows, err = packRows(rows)
+	inv.Rows, err = json.Marshal(rows)
 	return err
 }
 
@@ -205,7 +206,7 @@ func number(text string) (decimal.Decimal, error) {
 	return value.Trim(0), nil
 }
 
-// digitsOf is how many decimals an amount may have; of a currency that nobody knows, two.
+// digitsOf is how many decimals an amount may have: two if ISO 4217 does not have the currency.
 func digitsOf(currency string) int {
 	if digits, known := events.CurrencyDigits(currency); known {
 		return digits

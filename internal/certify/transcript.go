@@ -12,7 +12,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// recorded is one exchange, numbered and read.
+// recorded is an exchange with its number and its messages read.
 type recorded struct {
 	seqr.Exchange
 	n        int
@@ -22,10 +22,10 @@ type recorded struct {
 
 func (x *recorded) ended() time.Time { return x.At.Add(x.Duration) }
 
-// answered says whether the provider's word was this code.
+// answered tells whether the provider has answered with this code.
 func (x *recorded) answered(code seqr.ResultCode) bool { return x.Code != nil && *x.Code == code }
 
-// reference is the bill or the payment that the exchange is about.
+// reference gives the reference of the invoice, payment, period or terminal that the exchange is about; empty if there is none.
 func (x *recorded) reference() string {
 	for _, ref := range []string{
 		x.request.word("invoiceReference"), x.response.word("invoiceReference"), x.request.word("ersReference"),
@@ -38,7 +38,7 @@ func (x *recorded) reference() string {
 	return ""
 }
 
-// outcome in words.
+// outcome describes how the exchange ended.
 func (x *recorded) outcome() string {
 	switch {
 	case x.Code != nil && *x.Code == seqr.Success:
@@ -51,8 +51,9 @@ func (x *recorded) outcome() string {
 	return x.Sent.String()
 }
 
-// tape keeps everything that goes over the wire and everything that the workers record.
-type tape struct {
+// transcript keeps everything that goes over the wire and everything that the workers record. Its methods may be called
+// concurrently, but for those that need it locked.
+type transcript struct {
 	mu       sync.Mutex
 	calls    []*recorded
 	invoices []events.Invoice
@@ -60,10 +61,12 @@ type tape struct {
 	changed  chan struct{}
 }
 
-func newTape() *tape { return &tape{parked: map[string]events.Parked{}, changed: make(chan struct{})} }
+func newTranscript() *transcript {
+	return &transcript{parked: map[string]events.Parked{}, changed: make(chan struct{})}
+}
 
 // Record implements seqr.Recorder.
-func (t *tape) Record(x seqr.Exchange) {
+func (t *transcript) Record(x seqr.Exchange) {
 	r := &recorded{Exchange: x}
 	r.request, _ = payload(x.Request) // what cannot be read has no elements, and fails whatever looks for them
 	if answer, err := payload(x.Response); err == nil {
@@ -75,8 +78,8 @@ func (t *tape) Record(x seqr.Exchange) {
 	})
 }
 
-// take notes an event of the streams.
-func (t *tape) take(e bus.Entry) error {
+// add keeps an event of the streams.
+func (t *transcript) add(e bus.Entry) error {
 	switch e.Stream {
 	case events.InvoicesStream:
 		inv, err := bus.DecodeInvoice(e.Body)
@@ -94,7 +97,7 @@ func (t *tape) take(e bus.Entry) error {
 	return nil
 }
 
-func (t *tape) change(do func()) {
+func (t *transcript) change(do func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	do()
@@ -104,8 +107,8 @@ func (t *tape) change(do func()) {
 
 var errNotSeen = errors.New("it did not happen in time")
 
-// await looks at the tape whenever it changes, until look has found something, or an error.
-func (t *tape) await(ctx context.Context, patience time.Duration, look func() (bool, error)) error {
+// waitFor calls look, with the transcript locked, whenever it changes, until look has found something or gives an error.
+func (t *transcript) waitFor(ctx context.Context, patience time.Duration, look func() (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotSeen)
 	defer cancel()
 	for {
@@ -124,8 +127,8 @@ func (t *tape) await(ctx context.Context, patience time.Duration, look func() (b
 	}
 }
 
-// find gives the first call that fits; the lock is held.
-func (t *tape) find(fits func(*recorded) bool) *recorded {
+// find gives the first call that fits; the transcript is locked.
+func (t *transcript) find(fits func(*recorded) bool) *recorded {
 	for _, x := range t.calls {
 		if fits(x) {
 			return x
@@ -135,7 +138,7 @@ func (t *tape) find(fits func(*recorded) bool) *recorded {
 }
 
 // list gives all calls that fit.
-func (t *tape) list(fits func(*recorded) bool) []*recorded {
+func (t *transcript) list(fits func(*recorded) bool) []*recorded {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []*recorded
@@ -147,8 +150,8 @@ func (t *tape) list(fits func(*recorded) bool) []*recorded {
 	return out
 }
 
-// stuck gives the reason for which a message about the id lies parked; the lock is held.
-func (t *tape) stuck(kind, shop, id string) error {
+// parkedError gives the reason for which a message about the id is parked; nil if none is. The transcript is locked.
+func (t *transcript) parkedError(kind, shop, id string) error {
 	for subject, p := range t.parked {
 		a, err := events.ParseSubject(subject)
 		if err == nil && a.Kind == kind && a.Shop == shop && a.ID == id {

@@ -15,28 +15,38 @@ import (
 
 var errNoAnswerYet = errors.New("no answer yet")
 
-// lookFor is how long one question of a start may take before it is told what is waited for.
-const lookFor = 2500 * time.Millisecond
+// answersIn is how long one request of a start may take before the log says what is waited for.
+const answersIn = 2500 * time.Millisecond
 
-// Look makes sure that the streams and durables of these consumers are there. Where something is missing it is made, if the
-// broker lets this process; else the error says what is missing and who makes it. A broker that does not answer is waited
-// for until ctx ends.
-func (b *Bus) Look(ctx context.Context, consumers []Consumer) error {
+// Require makes sure that the streams and durables of these consumers are there. What is missing is made if the broker lets this
+// process; else the error says what is missing and which command makes it. A broker that does not answer is waited for until ctx
+// ends.
+func (b *Bus) Require(ctx context.Context, consumers []Consumer) error {
+	for _, name := range streamsOf(consumers) {
+		if err := b.patiently(ctx, "stream "+name, func(ctx context.Context) error { return b.requireStream(ctx, name) }); err != nil {
+			return err
+		}
+	}
+	return b.eachDurable(ctx, consumers, b.bind)
+}
+
+// streamsOf gives the streams that a process with these consumers reads, each once.
+func streamsOf(consumers []Consumer) []string {
 	streams := []string{events.InvoicesStream, events.ParkedStream}
 	for _, c := range consumers {
 		streams = append(streams, c.Stream)
 	}
 	slices.Sort(streams)
-	for _, name := range slices.Compact(streams) {
-		if err := b.patiently(ctx, "stream "+name, func(ctx context.Context) error { return b.lookForStream(ctx, name) }); err != nil {
-			return err
-		}
-	}
+	return slices.Compact(streams)
+}
+
+// eachDurable does the same with each consumer and with that of its replays, patiently.
+func (b *Bus) eachDurable(ctx context.Context, consumers []Consumer, do func(context.Context, Consumer) (jetstream.Consumer, error)) error {
 	for _, c := range consumers {
 		c = b.withDefaults(c)
 		for _, spec := range []Consumer{c, c.replays()} {
 			if err := b.patiently(ctx, "consumer "+spec.Name+" of "+spec.Stream, func(ctx context.Context) error {
-				_, err := b.bind(ctx, spec)
+				_, err := do(ctx, spec)
 				return err
 			}); err != nil {
 				return err
@@ -46,8 +56,8 @@ func (b *Bus) Look(ctx context.Context, consumers []Consumer) error {
 	return nil
 }
 
-// patiently asks again while the broker gives no answer, and says so at once and then once a minute. What does not pass by
-// itself is an error, which says how to mend it.
+// patiently asks again while the broker gives no answer, and logs that at once and then once a minute. The error is one that does not
+// pass by itself, and says how to mend it.
 func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Context) error) error {
 	waiting := func(err error) {
 		if b.sometimes.OK("start " + what) {
@@ -56,11 +66,11 @@ func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Conte
 	}
 	for begun := time.Now(); ; {
 		once, cancel := context.WithTimeout(ctx, 2*requestTimeout)
-		slow := time.AfterFunc(lookFor, func() { waiting(errNoAnswerYet) })
+		slow := time.AfterFunc(answersIn, func() { waiting(errNoAnswerYet) })
 		err := b.denied(ask(once))
 		slow.Stop()
 		cancel()
-		starting := time.Since(begun) < lookFor && !errors.Is(err, errDenied) // a broker that starts has no JetStream for a moment
+		starting := time.Since(begun) < answersIn && !errors.Is(err, errDenied) // a broker that starts has no JetStream for a moment
 		lasting := refused(err) && !starting || !refused(err) && isAPIError(err) && !isCode(err, 503)
 		switch {
 		case err == nil:
@@ -77,14 +87,14 @@ func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Conte
 	}
 }
 
-// refused says that this user may not ask at all: by its permissions, or because its account has no such service.
+// refused says whether this user may not ask at all: by its permissions, or because its account has no such service.
 func refused(err error) bool {
 	return errors.Is(err, errDenied) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) ||
 		errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
 }
 
-// lookForStream finds a stream, or makes all of them on a broker that has none and lets everybody.
-func (b *Bus) lookForStream(ctx context.Context, name string) error {
+// requireStream finds a stream, or makes all streams if the broker lets this process.
+func (b *Bus) requireStream(ctx context.Context, name string) error {
 	s, err := b.js.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if err := b.EnsureStreams(ctx); err != nil {

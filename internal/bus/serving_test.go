@@ -12,7 +12,7 @@ import (
 
 // A message that a copy with the credentials has and lets wait, for a payment for instance, is not parked by a copy that lacks
 // them, however often and long that one sees it; one that no copy has them for is.
-func TestMessageWaitsForTheCopyThatHasTheCredentials(t *testing.T) {
+func TestMessageWaitsForTheCopyWithTheCredentials(t *testing.T) {
 	t.Parallel()
 	lacks := errors.New("no credentials")
 	first, second, _ := copies(t, 0)

@@ -2,8 +2,8 @@ package sandbox
 
 import "time"
 
-// toldBuyer is how an invoice stands in words to the buyer, who knows nothing of shops' interfaces: a headline, and a
-// sentence that may be empty.
+// toldBuyer gives the state of an invoice in words that a buyer understands: a headline, and a sentence that may be
+// empty.
 func (inv *invoice) toldBuyer(now time.Time) (headline, message string) {
 	switch inv.Status {
 	case Issued:

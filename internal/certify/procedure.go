@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Steps that several tests have.
+// Names of steps that are in several tests, or that code refers to.
 const (
 	stepSend      = "sendInvoice"
 	stepSendAgain = "sendInvoice again"
@@ -16,9 +16,9 @@ const (
 	stepLater     = "getPaymentStatus of that reference, 30 s after its sendInvoice"
 )
 
-// procedure is what the provider's own text has as the steps of each test, in its order; every other step is a check of
-// ours. Read only.
-var procedure = map[string][]string{
+// procedureSteps holds the steps that the provider's procedure has in each test, in its order. All other steps are checks of
+// this package. Read only.
+var procedureSteps = map[string][]string{
 	"registerTerminal":      {"registerTerminal is accepted"},
 	"assignSeqrId":          {"assignSeqrId is accepted"},
 	"sendInvoice":           {"an order of one row is sent as an invoice", "an order of several rows is sent as an invoice"},
@@ -30,9 +30,9 @@ var procedure = map[string][]string{
 	"unregisterTerminal":    {"unregisterTerminal is accepted"},
 }
 
-// number is the procedure's own number of a step, such as 2.4; empty if the step is none of the procedure's.
+// number gives the procedure's number of a step, such as 2.4; empty if the procedure has no such step.
 func (t Test) number(step string) string {
-	at := slices.Index(procedure[t.Name], step)
+	at := slices.Index(procedureSteps[t.Name], step)
 	if at < 0 {
 		return ""
 	}
