@@ -64,6 +64,9 @@ func TestKilledBrokersLoseNothing(t *testing.T) {
 	t.Logf("stood still: at most %s without a new event under load, from %s", still.Length.Round(time.Millisecond), still.From.Format("15:04:05.000"))
 	ledger := provider.Ledger()
 	history, comparison := rig.Audit(t, c.bus, ledger)
+	if n := rig.Parked(t, c.bus); n > 0 {
+		t.Errorf("%d messages are parked, expected none", n)
+	}
 	acked, failed := l.result()
 	if failed != nil {
 		t.Error(failed)

@@ -71,6 +71,9 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 	t.Logf("%d orders, settled after %s", *invoices, time.Since(begun).Round(100*time.Millisecond))
 	ledger := provider.Ledger()
 	history, comparison := rig.Audit(t, b, ledger)
+	if n := rig.Parked(t, b); n > 0 {
+		t.Errorf("%d messages are parked, expected none", n)
+	}
 	s.checkOutcomes(history)
 	report(t, provider, ledger, f.events.Events(), comparison)
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
-	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
@@ -95,16 +94,7 @@ func (r system) audit() {
 		return
 	}
 	r.IdleBut(poller.Name) // it leases what is open
-	h, err := audit.Read(context.Background(), r.Bus, *r.foreign...)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, p := range h.Problems {
-		r.t.Errorf("history: %s", p)
-	}
-	for _, d := range audit.Compare(r.Sandbox.Ledger(), h.Last()).Differences {
-		r.t.Errorf("ledger: %s", d)
-	}
+	rig.Audit(r.t, r.Bus, r.Sandbox.Ledger(), *r.foreign...)
 }
 
 // runRefunder runs a refunder with a connection of its own.
