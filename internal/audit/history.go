@@ -54,15 +54,6 @@ func (h *History) Last() map[events.Key]events.Invoice {
 	return last
 }
 
-// Names gives the names of an invoice's events in order.
-func (h *History) Names(k events.Key) []events.Name {
-	var names []events.Name
-	for _, e := range h.Events[k] {
-		names = append(names, e.Change.Event)
-	}
-	return names
-}
-
 // add reads one message and checks it against the event before it of the same invoice.
 func (h *History) add(m bus.Entry, foreign bool) {
 	report := func(format string, args ...any) {

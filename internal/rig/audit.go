@@ -43,11 +43,14 @@ func Parked(t testing.TB, b *bus.Bus) int {
 func (r *Rig) Parked() int { r.T.Helper(); return Parked(r.T, r.Bus) }
 
 // History gives the names of an invoice's events in order.
-func (r *Rig) History(id string) []events.Name {
+func (r *Rig) History(id string) (names []events.Name) {
 	r.T.Helper()
 	h, err := audit.Read(r.T.Context(), r.Bus)
 	if err != nil {
 		r.T.Fatal(err)
 	}
-	return h.Names(events.KeyOf(Shop, id))
+	for _, e := range h.Events[events.KeyOf(Shop, id)] {
+		names = append(names, e.Change.Event)
+	}
+	return names
 }

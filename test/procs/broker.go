@@ -83,8 +83,6 @@ func URL(brokers ...*Broker) string {
 	return strings.Join(urls, ",")
 }
 
-// Data is the folder of the broker's streams.
-func (b *Broker) Data() string { return filepath.Join(filepath.Dir(b.config), "data") }
 
 // JetStream connects a client to the broker until the test ends, for what the bus has no question for.
 func JetStream(t testing.TB, url string) jetstream.JetStream {
