@@ -83,7 +83,7 @@ func measure(ctx context.Context, cfg Config, orders int, extra time.Duration, t
 // withCause adds to an error why the measurement was broken off.
 func withCause(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		return fmt.Errorf("broken off: %w (%v)", cause, err)
+		return fmt.Errorf("broken off: %w (%w)", cause, err)
 	}
 	return err
 }

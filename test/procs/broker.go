@@ -83,7 +83,6 @@ func URL(brokers ...*Broker) string {
 	return strings.Join(urls, ",")
 }
 
-
 // JetStream connects a client to the broker until the test ends, for what the bus has no question for.
 func JetStream(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
