@@ -1,5 +1,12 @@
-// Package app runs components in one process: which there are is a table, and a container with one
-// worker differs from a laptop with everything only in the names that are chosen from it.
+// Package app runs components in one process. A container with one worker and a laptop with everything differ only in the names
+// that are chosen from one table.
+//
+//	table.go     the table: each component with its consumers, its rights at the broker, and what it needs; how workers are made
+//	app.go       Start chooses rows and starts them in order; Stop drains the workers first, then ends the rest
+//	start.go     how the other components start: broker, bus, provider's client, sandbox, gateway
+//	http.go      health, metrics, and the limits of every HTTP listener
+//	settings.go  the settings that long-running commands share, and the shops' credentials; shops.go finds a shop's; keys.go
+//	             finds misspelt keys
 package app
 
 import (

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// UnknownKey says of a key that nobody reads which one may have been meant.
+// UnknownKey is the error for a key that is none of the known ones. It names the nearest known key, or all of them.
 func UnknownKey(path, key string, known []string) error {
 	if meant := nearest(key, known); meant != "" {
 		return fmt.Errorf("%s: no such key; did you mean %s?", path, meant)
@@ -29,7 +29,7 @@ func nearest(key string, names []string) (found string) {
 	return found
 }
 
-// unknownShopKeys finds the keys of a shops file that nobody reads, also in the shops' own entries. Of a settings file only
+// unknownShopKeys finds the unknown keys of a shops file, also in the shops' own entries. Of a settings file only
 // shops: is looked at, the rest is flags.
 func unknownShopKeys(body []byte, settings bool) []error {
 	var file map[string]any

@@ -65,7 +65,7 @@ type Shop struct {
 	ResellerPassword     seqr.Secret `yaml:"reseller_password"`
 	ResellerPasswordFile string      `yaml:"reseller_password_file"`
 
-	// EarlierTerminals are those that the shop had before: its older invoices are theirs, and only they can ask about,
+	// EarlierTerminals are the terminals that the shop had before. They issued its older invoices, and only they can ask about,
 	// cancel or refund them.
 	EarlierTerminals []EarlierTerminal `yaml:"earlier_terminals"`
 }

@@ -38,8 +38,8 @@ type export struct {
 	To       string // the subject in the importing account, where it is another
 }
 
-// home is the account in which a subject is published for all. What is no stream's belongs to the process that hears it.
-func home(subject string) string {
+// homeAccount is the account in which a subject is published for all. What is no stream's belongs to the process that hears it.
+func homeAccount(subject string) string {
 	worker, serving := strings.CutPrefix(subject, bus.ServingPrefix)
 	switch {
 	case serving:
@@ -52,9 +52,9 @@ func home(subject string) string {
 	return StreamsAccount
 }
 
-// there is the subject by its name in the account where it is published for all; to is its name in the importing account,
+// atHome is the subject by its name in the account where it is published for all; to is its name in the importing account,
 // where that is another.
-func (r Right) there(shop bool) (subject, to string) {
+func (r Right) atHome(shop bool) (subject, to string) {
 	switch {
 	case r.Kind == Subscribe && strings.HasPrefix(r.Subject, "invoices."):
 		return bus.StoredPrefix + r.Subject, r.Subject
@@ -83,7 +83,7 @@ func (c Config) accounts(keys map[string]string) []account {
 	for _, r := range c.roles() {
 		for _, right := range r.Rights() {
 			if bus.AboutStuck(right.Subject) {
-				c.hear(all, r, right)
+				c.importTold(all, r, right)
 				continue
 			}
 			kind := "service"
@@ -91,8 +91,8 @@ func (c Config) accounts(keys map[string]string) []account {
 				kind = "stream"
 			}
 			var to string
-			right.Subject, to = right.there(strings.HasPrefix(r.Name, shopPrefix))
-			from := home(right.Subject)
+			right.Subject, to = right.atHome(strings.HasPrefix(r.Name, shopPrefix))
+			from := homeAccount(right.Subject)
 			if from == r.Account() {
 				continue
 			}
@@ -109,9 +109,9 @@ func (c Config) accounts(keys map[string]string) []account {
 	return append(out, account{Name: "SYS", User: &user{Key: keys[systemUser], Unlimited: true}})
 }
 
-// hear lets a role hear what each of several others says in its own account. It is no service, because what goes into an
+// importTold lets a role hear what each of several others says in its own account. It is no service, because what goes into an
 // account as a service leaves it again as no stream.
-func (c Config) hear(all map[string]*account, r Role, right Right) {
+func (c Config) importTold(all map[string]*account, r Role, right Right) {
 	if right.Kind != Subscribe {
 		return // it says it at home
 	}

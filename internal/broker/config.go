@@ -14,22 +14,22 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Config of the server that is written.
+// Config of the server that is written, and of the files around it; each field is a flag of "seqrflow broker config".
 type Config struct {
-	ServerName string   // default seqrflow
-	Listen     string   // host:port for clients
-	Monitor    string   // host:port of the server's health and figures over HTTP; "" leaves it off
-	StoreDir   string   // folder of the streams
-	Shops      []string // subject tokens of the shops that connect to the broker themselves
-	TLSCert    string   // the server's certificate, as the server finds it; "" is a broker without TLS
-	TLSKey     string
-	TLSCA      string // clients must show a certificate that this one has signed; "" lets them come without
+	Shops       []string `kong:"-"` // subject tokens of the shops that connect to the broker themselves
+	ReplaceKeys []string `name:"replace-key" placeholder:"USER" help:"Users that get a new key; the old one is refused once the server has read the new nats.conf."`
+	HandOut     string   `env:"SEQRFLOW_BROKER_HAND_OUT" type:"path" placeholder:"DIR" help:"Folder with a folder for each user that is to get its key there, as user.nk beside ca.pem; the folder nats gets what the server needs."`
+	Listen      string   `env:"SEQRFLOW_BROKER_LISTEN" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the broker takes connections (${default})."`
+	Monitor     string   `env:"SEQRFLOW_BROKER_MONITOR" placeholder:"ADDR" help:"Where the broker shows its health and figures over HTTP, without a password; off unless given."`
+	ServerName  string   `env:"SEQRFLOW_BROKER_SERVER_NAME" default:"seqrflow" placeholder:"NAME" help:"The broker's name (${default})."`
+	StoreDir    string   `env:"SEQRFLOW_BROKER_STORE_DIR" default:"/data" placeholder:"DIR" help:"Where the broker keeps the streams (${default})."`
 
-	TLSSelfSigned bool     // makes an authority and a certificate in the folder, and keeps them valid
-	TLSFrom       string   // folder of ca.pem, server.pem and server.key, which are copied into the folder instead
-	TLSNames      []string // DNS names and IP addresses that the certificate must be valid for
-	HandOut       string   // folder with one folder per user, which gets that user's key and the authority
-	ReplaceKeys   []string // users that get a new key
+	TLSSelfSigned bool     `name:"tls-self-signed" env:"SEQRFLOW_BROKER_TLS_SELF_SIGNED" help:"Make an authority and a certificate for the broker, valid for ten years, and make them anew in their last year. A certificate that --tls-from has put there stays."`
+	TLSNames      []string `name:"tls-name" env:"SEQRFLOW_BROKER_TLS_NAMES" default:"nats,localhost,127.0.0.1" placeholder:"NAME" help:"Names and addresses by which clients reach the broker: the certificate must be valid for each (${default})."`
+	TLSFrom       string   `name:"tls-from" type:"path" placeholder:"DIR" help:"Take the certificate of your own authority: server.pem, server.key and ca.pem in this folder."`
+	TLSCert       string   `name:"tls-cert" placeholder:"FILE" help:"The broker's certificate, at its path on the broker's machine, where you have put it."`
+	TLSKey        string   `name:"tls-key" placeholder:"FILE" help:"The certificate's key, likewise."`
+	TLSCA         string   `name:"tls-ca" placeholder:"FILE" help:"Authority, likewise: clients without a certificate that it has signed are refused."`
 }
 
 // MaxPayload lets an over-long order reach the stream, so that it is parked with a reason.

@@ -12,8 +12,8 @@ import (
 // SeedFile is the name that every user's key has in its folder of a hand-out.
 const SeedFile = "user" + seedSuffix
 
-// handed is a file that one process gets.
-type handed struct {
+// handOutFile is a file that one process gets.
+type handOutFile struct {
 	name string // absolute
 	body string
 	mode fs.FileMode
@@ -22,7 +22,7 @@ type handed struct {
 // handOut says which file goes to which process: to each user that has a folder of its name its key and the
 // authority, and to the server, in the folder nats, its configuration and certificate. Only the owner of the command
 // can read a key.
-func (c Config) handOut(dir string, keys []key, conf string, certificates map[string]string) ([]handed, error) {
+func (c Config) handOut(dir string, keys []key, conf string, certificates map[string]string) ([]handOutFile, error) {
 	if c.HandOut == "" {
 		return nil, nil
 	}
@@ -30,7 +30,7 @@ func (c Config) handOut(dir string, keys []key, conf string, certificates map[st
 	if err != nil {
 		return nil, err
 	}
-	var out []handed
+	var out []handOutFile
 	for _, k := range keys {
 		to := filepath.Join(root, k.user)
 		if !isFolder(to) {
@@ -46,15 +46,15 @@ func (c Config) handOut(dir string, keys []key, conf string, certificates map[st
 			}
 		}
 		if ca := certificates[CAFile]; ca != "" {
-			out = append(out, handed{filepath.Join(to, CAFile), ca, 0o444})
+			out = append(out, handOutFile{filepath.Join(to, CAFile), ca, 0o444})
 		}
-		out = append(out, handed{filepath.Join(to, SeedFile), string(bytes.TrimSpace(seed)) + "\n", 0o400})
+		out = append(out, handOutFile{filepath.Join(to, SeedFile), string(bytes.TrimSpace(seed)) + "\n", 0o400})
 	}
 	if to := filepath.Join(root, NATSFolder); isFolder(to) {
 		if certificates != nil {
-			out = append(out, handed{filepath.Join(to, ServerKey), certificates[ServerKey], 0o400}, handed{filepath.Join(to, CertFile), certificates[CertFile], 0o444})
+			out = append(out, handOutFile{filepath.Join(to, ServerKey), certificates[ServerKey], 0o400}, handOutFile{filepath.Join(to, CertFile), certificates[CertFile], 0o444})
 		}
-		out = append(out, handed{filepath.Join(to, ConfFile), conf, 0o444})
+		out = append(out, handOutFile{filepath.Join(to, ConfFile), conf, 0o444})
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("--hand-out: no folder in %s has the name of a user, or is %s", root, NATSFolder)

@@ -5,6 +5,10 @@
 // reaches the streams only through the services that its account imports. JetStream sends its answer to whatever
 // reply subject a request names, without a check; an answer that leaves through a service arrives in the account
 // that asked, where there is no stream that it could be stored in. Inside one account it would be stored.
+//
+//	role.go      which role each process and each person has; right.go the subjects that follow from a role
+//	accounts.go  the accounts, with what each exports and imports
+//	config.go    the server's configuration as text; write.go, keys.go, tls.go and handout.go the files around it
 package broker
 
 import (

@@ -22,7 +22,7 @@ import (
 const (
 	TLSFolder  = "tls"
 	CAFile     = "ca.pem"     // the authority's certificate: clients need it
-	caKeyFile  = "ca.key"     // signs the server's certificates; there is none where the authority is somebody else's
+	caKeyFile  = "ca.key"     // signs the server's certificates; there is none for an authority that --tls-from brought
 	CertFile   = "server.pem" // the server's certificate, and those between it and the authority
 	ServerKey  = "server.key"
 	clockSkew  = time.Hour                 // a certificate is valid so long before it is made, for clients whose clock is behind
@@ -216,7 +216,7 @@ func pemOfKey(key *ecdsa.PrivateKey) (string, error) {
 }
 
 // certificates writes the files of TLS. A run that is interrupted leaves what the next one mends: a key before its
-// certificate, and no authority's key beside somebody else's certificate.
+// certificate, and no authority's key beside a certificate of another authority.
 func (w *writer) certificates(c Config, files map[string]string) {
 	if files == nil {
 		return

@@ -49,7 +49,7 @@ func Write(dir string, c Config, dryRun bool) ([]Change, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := ours(filepath.Join(dir, ConfFile)); err != nil {
+	if err := checkAuthor(filepath.Join(dir, ConfFile)); err != nil {
 		return nil, err
 	}
 	keys, err := c.keys(filepath.Join(dir, KeysFolder))
@@ -106,8 +106,8 @@ func (c Config) keys(dir string) ([]key, error) {
 	return keys, errors.Join(errs...)
 }
 
-// ours fails where a configuration of another hand would be overwritten.
-func ours(file string) error {
+// checkAuthor fails if the file is there and this command has not written it.
+func checkAuthor(file string) error {
 	old, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

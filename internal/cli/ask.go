@@ -14,7 +14,7 @@ import (
 )
 
 type askCmd struct {
-	broker
+	brokerFlags
 	Invoice invoiceArg `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
 	JSON    bool       `name:"json" help:"One JSON object: ours, the provider's answer, and whether they agree."`
 

@@ -69,7 +69,7 @@ func (b benchLifecycleCmd) Run(c *console) error {
 		if r.CPU > 0 {
 			c.say("processor           %.2f ms an order, provider and broker included", r.CPU)
 		}
-		c.sayStand(r.Disk, r.Memory)
+		c.sayDiskAndMemory(r.Disk, r.Memory)
 	})
 }
 
@@ -100,7 +100,7 @@ func (b benchPollCmd) Run(c *console) error {
 			c.say("  under that load     %s (notified)", r.Loaded.Hinted)
 			c.say("                      %s (not notified)", r.Loaded.Unhinted)
 		}
-		c.sayStand(r.Disk, r.Memory)
+		c.sayDiskAndMemory(r.Disk, r.Memory)
 	})
 }
 
@@ -145,7 +145,7 @@ func measured[R any](c *console, asJSON bool, measure func(context.Context) (R, 
 	return nil
 }
 
-func (c *console) sayStand(disk bench.Quantiles, m bench.Memory) {
+func (c *console) sayDiskAndMemory(disk bench.Quantiles, m bench.Memory) {
 	c.say("memory              %s", memoryText(m))
 	c.say("append with fsync   %s", disk)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// broker is how a command that only visits reaches the broker.
-type broker struct {
+// brokerFlags are how a command that only visits reaches the broker.
+type brokerFlags struct {
 	NATS                 string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The broker (${default})."`
 	natsauth.Credentials `embed:""`
 }
@@ -39,10 +39,10 @@ const patience = 5 * time.Second
 var quiet = nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})
 
 // connect fails at once where nothing answers: a person is waiting.
-func (f broker) connect(c *console) (*bus.Bus, error) { return f.connectWith(c, 1) }
+func (f brokerFlags) connect(c *console) (*bus.Bus, error) { return f.connectWith(c, 1) }
 
 // connectWith connects for a command that may make streams of so many replicas.
-func (f broker) connectWith(c *console, replicas int) (*bus.Bus, error) {
+func (f brokerFlags) connectWith(c *console, replicas int) (*bus.Bus, error) {
 	if err := bus.CheckAddress(f.NATS); err != nil {
 		return nil, wrongUsage("--nats: %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 type brokerApplyCmd struct {
-	broker
+	brokerFlags
 	Replicas int  `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream that is made: 1, or 3 on a cluster."`
 	DryRun   bool `help:"Only say what would be made or changed."`
 }
@@ -97,7 +97,7 @@ func limits(s bus.StreamState) string {
 }
 
 type brokerRestoredCmd struct {
-	broker
+	brokerFlags
 	Yes bool `help:"Do not ask."`
 }
 

@@ -93,7 +93,7 @@ func (x certifyCmd) Run(c *console) error {
 		x.conclude(c, report)
 	}
 	if err == nil && !report.Passed {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }

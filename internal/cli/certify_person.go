@@ -35,7 +35,7 @@ func (a certifyProgress) Waiting(why string) {
 	a.c.say("  %s", a.c.paint().In(term.Yellow, "...     "+term.Clean(why)))
 }
 
-// person shows the codes to whoever sits at the terminal, phone in hand.
+// person shows the codes at the terminal, to be scanned with the app.
 type person struct{ c *console }
 
 // Pay shows the code that is to be scanned and paid.

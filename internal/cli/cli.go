@@ -38,7 +38,7 @@ type root struct {
 
 	Order orderCmd `cmd:"" group:"orders" help:"Place, cancel or return an order."`
 	Watch watchCmd `cmd:"" group:"orders" help:"Watch events as they happen."`
-	Show  showCmd  `cmd:"" group:"orders" help:"Show the whole life of one invoice."`
+	Show  showCmd  `cmd:"" group:"orders" help:"Show everything that happened to one invoice, and why."`
 
 	Ask askCmd `cmd:"" group:"orders" help:"Ask the provider about one invoice now, and show the answer beside what is recorded."`
 
@@ -47,7 +47,7 @@ type root struct {
 	Close   closeCmd   `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
 	Periods periodsCmd `cmd:"" group:"operate" help:"See the periods that were closed."`
 	Certify certifyCmd `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
-	Broker  brokerCmd  `cmd:"" group:"operate" help:"Write the broker's configuration: who may do what, with keys."`
+	Broker  brokerCmd  `cmd:"" group:"operate" help:"Write the broker's configuration, and make its streams."`
 	Doctor  doctorCmd  `cmd:"" group:"operate" help:"Check the set-up and say how to mend it."`
 	Health  healthCmd  `cmd:"" group:"operate" help:"Say whether a worker or a broker is ready, for container health checks."`
 	Bench   benchCmd   `cmd:"" group:"operate" help:"Measure it on this machine: orders a second, punctuality, memory."`
@@ -126,8 +126,8 @@ type usageError struct{ error }
 
 func wrongUsage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// errSaid ends a command with exit code 1 when all there is to say has been printed.
-var errSaid = errors.New("failed")
+// errReported ends a command with exit code 1 when all there is to say has been printed.
+var errReported = errors.New("failed")
 
 // brokenPipe is the exit code of a process that SIGPIPE ends, which is what a shell expects.
 const brokenPipe = 128 + int(syscall.SIGPIPE)
@@ -162,7 +162,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	out := &printer{to: stdout, fails: stop}
+	out := &printer{to: stdout, stop: stop}
 	c := &console{ctx: ctx, in: stdin, out: out, terminal: term.IsTerminal(stdout), err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
 	err = c.run(parsed)
 	if lost := out.failed(); errors.Is(lost, syscall.EPIPE) {
@@ -170,7 +170,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	} else if lost != nil {
 		err = lost // whatever else went wrong followed from it
 	}
-	return c.ended(explained(err))
+	return c.exitCode(explained(err))
 }
 
 // run runs the command. One whose Run asks for the bus is connected to the broker that its flags name.
@@ -213,10 +213,10 @@ const tellAfter = 2 * time.Second
 
 // printer remembers that something could not be printed: a full disk is no success. It then stops the command.
 type printer struct {
-	to    io.Writer
-	fails func()
-	mu    sync.Mutex
-	err   error
+	to   io.Writer
+	stop func()
+	mu   sync.Mutex
+	err  error
 }
 
 func (p *printer) Write(b []byte) (int, error) {
@@ -225,7 +225,7 @@ func (p *printer) Write(b []byte) (int, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.err = err
-		p.fails()
+		p.stop()
 	}
 	return n, err
 }
@@ -236,12 +236,12 @@ func (p *printer) failed() error {
 	return p.err
 }
 
-func (c *console) ended(err error) int {
+func (c *console) exitCode(err error) int {
 	var usage usageError
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, errSaid):
+	case errors.Is(err, errReported):
 		return 1
 	case errors.As(err, &usage):
 		fmt.Fprintf(c.err, "seqrflow: %v\n", err)

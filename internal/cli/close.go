@@ -15,11 +15,11 @@ import (
 )
 
 type closeCmd struct {
-	broker
-	Shop    string        `required:"" placeholder:"ID" help:"Whose period. It is the period of the shop's terminal, and so of every shop on that terminal."`
+	brokerFlags
+	Shop    string        `required:"" placeholder:"ID" help:"The shop. What is closed is the period of the shop's terminal, and so of every shop on that terminal."`
 	Period  string        `placeholder:"NAME" help:"Your name of the period; the time of day unless given. A name is used once."`
 	Timeout time.Duration `default:"2m" help:"How long to wait for the comparison (${default})."`
-	Yes     bool          `short:"y" help:"Do not ask; needed where nobody can answer, as in cron."`
+	Yes     bool          `short:"y" help:"Do not ask. Needed without a terminal, as in cron."`
 	JSON    bool          `name:"json" help:"The whole reconciliation as one JSON object."`
 
 	WithoutOrders bool   `help:"Close although the shop has never had an order here."`
@@ -45,7 +45,7 @@ func (x closeCmd) Run(c *console, b *bus.Bus) error {
 	if x.Period == "" {
 		x.Period = time.Now().Format("2006-01-02-150405")
 	}
-	if ask, err := x.agreed(c, b); err != nil || !ask {
+	if ask, err := x.confirmed(c, b); err != nil || !ask {
 		return err
 	}
 	switch _, err := reconciler.RequestClose(c.ctx, b, "cli", x.Shop, x.Period, "asked for at the command line"); {
@@ -70,13 +70,14 @@ func (x closeCmd) Run(c *console, b *bus.Bus) error {
 		c.say("%s", lines(reconciler.Summary(p)))
 	}
 	if p.State != events.PeriodReconciled {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
 
-// agreed says what is about to be closed and asks whether it shall be; a period whose name was used closes nothing.
-func (x closeCmd) agreed(c *console, b *bus.Bus) (bool, error) {
+// confirmed prints what is about to be closed, and asks for a confirmation. It asks nothing if the period's name was used before:
+// then nothing is closed.
+func (x closeCmd) confirmed(c *console, b *bus.Bus) (bool, error) {
 	if known, err := b.LoadPeriod(c.ctx, events.PeriodKeyOf(x.Shop, x.Period)); err != nil || known.Seq > 0 {
 		return true, err
 	}

@@ -99,7 +99,7 @@ func (s *closeScope) periods(ctx context.Context, b *bus.Bus) (map[string]events
 	return marked, nil
 }
 
-// sale is one event of INVOICES that says who sells on which terminal.
+// sale is one event of INVOICES that says which shop sells on which terminal.
 type sale struct {
 	shop, terminal string
 	event          events.Name
@@ -122,7 +122,7 @@ func (s *closeScope) invoices(ctx context.Context, b *bus.Bus) ([]sale, error) {
 		}
 		a, err := events.ParseSubject(m.Subject)
 		if err != nil || json.Unmarshal(m.Body, &e) != nil {
-			return nil // the reconciler tells of what cannot be read
+			return nil // the reconciler reports an event that cannot be read
 		}
 		all = append(all, sale{e.Data.Shop, e.Data.Terminal, events.Name(a.Event), m.Seq})
 		if events.Token(e.Data.Shop) == events.Token(s.shop) {

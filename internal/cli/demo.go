@@ -66,7 +66,7 @@ func (d demoCmd) Run(c *console) error {
 		printResult(c.out, c.paint(), r)
 	}
 	if err == nil && !r.Good() {
-		err = errSaid
+		err = errReported
 	}
 	return err
 }

@@ -18,7 +18,7 @@ type doctorCmd struct {
 
 // Help shows an example.
 func (doctorCmd) Help() string {
-	return `Looks at settings, shops, broker, streams, clock, provider, parked messages, consumers that nobody serves, and money at risk: open invoices that nobody polls, refunds in doubt, periods that differ or are overdue, payments that may have been reversed, a broker that refuses what is written. It changes nothing but some KiB on PROBES. Each line: ok, warn or fail, what, and how to mend it. Exit code 1 when something fails.
+	return `Checks the settings, shops, broker, streams, clock, provider, parked messages, and consumers whose messages no worker takes. It also looks for money at risk: open invoices that no poller watches, refunds in doubt, periods that differ or are overdue, payments that may have been reversed, and a broker that refuses writes. It changes nothing but some KiB on PROBES. Each line: ok, warn or fail, what, and how to mend it. Exit code 1 when something fails.
 
 Example:
 
@@ -42,9 +42,9 @@ const (
 
 // Run looks at everything and prints what it finds.
 func (d doctorCmd) Run(c *console) error {
-	findings := d.settings(c)
-	findings = append(findings, d.provider(c)...)
-	findings = append(findings, d.atBroker(c)...)
+	findings := d.settingsFindings(c)
+	findings = append(findings, d.providerFindings(c)...)
+	findings = append(findings, d.brokerFindings(c)...)
 	failed := false
 	for _, f := range findings {
 		failed = failed || f.Level == fail
@@ -57,7 +57,7 @@ func (d doctorCmd) Run(c *console) error {
 		c.finding(f)
 	}
 	if failed {
-		return errSaid
+		return errReported
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (c *console) finding(f finding) {
 	c.say("%s", line)
 }
 
-func (d doctorCmd) settings(c *console) []finding {
+func (d doctorCmd) settingsFindings(c *console) []finding {
 	var out []finding
 	file := "no settings file"
 	if c.settings != "" {
@@ -92,14 +92,14 @@ func (d doctorCmd) settings(c *console) []finding {
 	return append(out, shopFindings(shops, d.Provider)...)
 }
 
-// shortest is the provider's own rule for terminal passwords.
-const shortest = 4
+// minPassword is the provider's own rule for terminal passwords.
+const minPassword = 4
 
 func shopFindings(shops app.ShopList, provider string) []finding {
 	var out []finding
 	for id, s := range shops {
-		if len(s.Password.Reveal()) < shortest {
-			out = append(out, finding{fail, fmt.Sprintf("shop %q: its password has under %d characters", id, shortest), "the provider answers 21 ACCESS_DENIED; give the terminal's password"})
+		if len(s.Password.Reveal()) < minPassword {
+			out = append(out, finding{fail, fmt.Sprintf("shop %q: its password has under %d characters", id, minPassword), "the provider answers 21 ACCESS_DENIED; give the terminal's password"})
 		}
 		if s.Terminal == demoShop().Terminal && s.Password == demoShop().Password && !loopback(provider) {
 			out = append(out, finding{warn, fmt.Sprintf("shop %q has the sandbox's demo credentials", id), "a real provider refuses them; give the shop's own"})
@@ -113,7 +113,7 @@ func shopFindings(shops app.ShopList, provider string) []finding {
 
 // provider asks for the one operation that does nothing, and with each shop's credentials for an invoice that there
 // cannot be.
-func (d doctorCmd) provider(c *console) []finding {
+func (d doctorCmd) providerFindings(c *console) []finding {
 	client, err := seqr.New(seqr.Config{Endpoint: d.Provider, AllowHTTP: d.ProviderHTTP, ClientID: d.ClientID, ClientReference: d.ClientReference, Timeout: patience})
 	if err != nil {
 		return []finding{{fail, "provider: " + err.Error(), "correct --provider (https, or http on this machine only) or the setting that is named"}}
@@ -125,11 +125,11 @@ func (d doctorCmd) provider(c *console) []finding {
 	if _, answered := seqr.CodeOf(err); err != nil && !answered {
 		return []finding{{fail, fmt.Sprintf("provider %s does not answer: %v", d.Provider, err), "check --provider, the network and TLS; for a sandbox: seqrflow sandbox"}}
 	}
-	return append([]finding{{ok, fmt.Sprintf("provider %s answers in %s", d.Provider, took), ""}}, d.refusals(c, client)...)
+	return append([]finding{{ok, fmt.Sprintf("provider %s answers in %s", d.Provider, took), ""}}, d.credentialFindings(c, client)...)
 }
 
-// refusals are the shops whose terminal the provider does not let in.
-func (d doctorCmd) refusals(c *console, client *seqr.Client) []finding {
+// credentialFindings names the shops whose terminals the provider refuses.
+func (d doctorCmd) credentialFindings(c *console, client *seqr.Client) []finding {
 	shops, err := app.LoadShops(d.ShopsFile, c.settings)
 	if err != nil {
 		return nil // said already

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -14,8 +13,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-func (d doctorCmd) atBroker(c *console) []finding {
-	b, err := broker{d.NATS, d.Credentials}.connectWith(c, d.Replicas)
+func (d doctorCmd) brokerFindings(c *console) []finding {
+	b, err := brokerFlags{d.NATS, d.Credentials}.connectWith(c, d.Replicas)
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		return []finding{{fail, what, "start one with \"seqrflow up\" or nats-server -js, or correct --nats"}}
@@ -49,13 +48,13 @@ func payloadFinding(most int64) finding {
 	return finding{ok, fmt.Sprintf("the broker takes messages of up to %d bytes", most), ""}
 }
 
-// hearing is how long doctor listens for pollers, which tell once a second what they watch.
-const hearing = 2500 * time.Millisecond
+// listenTime is how long doctor listens for pollers, which tell once a second what they watch.
+const listenTime = 2500 * time.Millisecond
 
 // openFinding compares the index of open invoices with what living pollers say that they hold.
 func openFinding(ctx context.Context, b *bus.Bus) finding {
 	var living watching.Pollers
-	listening, stop := context.WithTimeout(ctx, hearing)
+	listening, stop := context.WithTimeout(ctx, listenTime)
 	defer stop()
 	if err := watching.Listen(listening, b, func(a watching.Announcement) { living.Note(a, time.Now()) }); err != nil {
 		return finding{fail, "listening for pollers: " + err.Error(), "see the broker's log"}
@@ -186,9 +185,5 @@ func consumerFindings(ctx context.Context, b *bus.Bus, stream string) []finding 
 
 func loopback(endpoint string) bool {
 	u, err := url.Parse(endpoint)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && isLoopback(u.Hostname())
 }

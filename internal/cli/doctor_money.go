@@ -18,11 +18,11 @@ const (
 	surveyTime = 30 * time.Second
 	// parkedTooLong is how long a message may be parked before that is an alarm.
 	parkedTooLong = time.Hour
-	// reversalsOf is how far back doctor tells of payments that may have been reversed.
+	// reversalsOf is how far back doctor looks for payments that may have been reversed.
 	reversalsOf = 24 * time.Hour
 )
 
-// moneyFindings tell of refunds in doubt, of periods, and of payments that may have been reversed.
+// moneyFindings are about refunds in doubt, periods, and payments that may have been reversed.
 func moneyFindings(ctx context.Context, b *bus.Bus) []finding {
 	ctx, cancel := context.WithTimeout(ctx, surveyTime)
 	defer cancel()
@@ -51,7 +51,7 @@ func doubtFinding(ctx context.Context, b *bus.Bus, s *reconciler.Survey) finding
 	return finding{ok, "no refund is in doubt", ""}
 }
 
-// periodFindings tell of terminals whose last comparison found differences, and of shops whose payments were in none for two
+// periodFindings are about terminals whose last comparison found differences, and shops whose payments were in no period for two
 // days.
 func periodFindings(ctx context.Context, b *bus.Bus, s *reconciler.Survey) []finding {
 	var out []finding

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -22,7 +23,7 @@ type orderCmd struct {
 
 // publishing is what the order commands share.
 type publishing struct {
-	broker
+	brokerFlags
 	NoCheck bool `name:"no-check" help:"Publish it as it is, valid or not; the workers park what they can't read."`
 }
 
@@ -102,8 +103,12 @@ func (p publishing) store(c *console, b *bus.Bus, e orderfile.Event) error {
 	return b.PublishOrder(ctx, source, e.Shop, e.Order, nuid.Next(), e.Name, json.RawMessage(e.Body))
 }
 
+// fields of an order event that flags have set; an empty text is left out.
+type fields map[string]any
+
 // event makes an order event out of flags.
-func event(name events.OrderName, data any) ([]orderfile.Event, error) {
+func event(name events.OrderName, data fields) ([]orderfile.Event, error) {
+	maps.DeleteFunc(data, func(_ string, v any) bool { return v == "" })
 	body, err := json.Marshal(data)
 	if err != nil {
 		return nil, err

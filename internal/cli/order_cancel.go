@@ -21,7 +21,7 @@ Example:
 
 // Run publishes the cancellation.
 func (x cancelCmd) Run(c *console) error {
-	evs, err := event(events.OrderCanceled, events.Cancellation{OrderID: x.Order, InvoiceID: x.Invoice, Shop: x.Shop, Reason: x.Reason})
+	evs, err := event(events.OrderCanceled, fields{"orderId": x.Order, "invoiceId": x.Invoice, "shop": x.Shop, "reason": x.Reason})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -24,7 +25,7 @@ type placeCmd struct {
 	Rows      []string `name:"row" sep:"none" placeholder:"TEXT;QTY;TOTAL[;TAX]" help:"A row: description; quantity; total; VAT per cent. Repeat it for more. A negative total is a discount."`
 	Title     string   `placeholder:"TEXT" help:"What the buyer sees above the rows."`
 	BackURL   string   `name:"back-url" placeholder:"URL" help:"Opens on the buyer's phone afterwards."`
-	CashierID string   `name:"cashier" placeholder:"ID" help:"Who sold it."`
+	CashierID string   `name:"cashier" placeholder:"ID" help:"The person who sold it."`
 	ValidFor  string   `name:"valid-for" placeholder:"DURATION" help:"How long the buyer may take, e.g. 15m; then the invoice expires."`
 }
 
@@ -87,26 +88,6 @@ func input(c *console, file string) ([]byte, error) {
 	return io.ReadAll(c.in)
 }
 
-type orderData struct {
-	OrderID   string    `json:"orderId"`
-	InvoiceID string    `json:"invoiceId,omitempty"`
-	Shop      string    `json:"shop"`
-	Currency  string    `json:"currency"`
-	Total     string    `json:"total"`
-	Rows      []rowData `json:"rows"`
-	Title     string    `json:"title,omitempty"`
-	BackURL   string    `json:"backUrl,omitempty"`
-	CashierID string    `json:"cashierId,omitempty"`
-	ValidFor  string    `json:"validFor,omitempty"`
-}
-
-type rowData struct {
-	Description string `json:"description"`
-	Quantity    string `json:"quantity"`
-	Total       string `json:"total"`
-	TaxRate     string `json:"taxRate,omitempty"`
-}
-
 func (p placeCmd) fromFlags() ([]orderfile.Event, error) {
 	var missing []string
 	for _, f := range []struct{ name, value string }{{"--shop", p.Shop}, {"--order", p.Order}, {"--currency", p.Currency}, {"--row", strings.Join(p.Rows, "")}} {
@@ -117,38 +98,36 @@ func (p placeCmd) fromFlags() ([]orderfile.Event, error) {
 	if len(missing) > 0 {
 		return nil, wrongUsage("an order needs %s; or name a file (- is standard input). See: seqrflow order place --help", strings.Join(missing, ", "))
 	}
-	o := orderData{OrderID: p.Order, InvoiceID: p.Invoice, Shop: p.Shop, Currency: p.Currency, Total: p.Total,
-		Title: p.Title, BackURL: p.BackURL, CashierID: p.CashierID, ValidFor: p.ValidFor}
+	var rows []fields
 	var sum events.Amount
 	for i, text := range p.Rows {
 		row, total, err := parseRow(text)
 		if err != nil {
 			return nil, wrongUsage("--row %d: %w", i+1, err)
 		}
-		sum, o.Rows = sum.Add(total), append(o.Rows, row)
+		sum, rows = sum.Add(total), append(rows, row)
 	}
-	if o.Total == "" {
-		o.Total = sum.In(o.Currency)
-	}
-	return event(events.Placed, o)
+	return event(events.Placed, fields{
+		"orderId": p.Order, "invoiceId": p.Invoice, "shop": p.Shop, "currency": p.Currency, "total": cmp.Or(p.Total, sum.In(p.Currency)), "rows": rows,
+		"title": p.Title, "backUrl": p.BackURL, "cashierId": p.CashierID, "validFor": p.ValidFor,
+	})
 }
 
 // parseRow reads description;quantity;total[;taxRate].
-func parseRow(text string) (rowData, events.Amount, error) {
+func parseRow(text string) (row fields, total events.Amount, err error) {
 	f := strings.Split(text, ";")
 	for i := range f {
 		f[i] = strings.TrimSpace(f[i])
 	}
 	if len(f) < 3 || len(f) > 4 {
-		return rowData{}, events.Amount{}, fmt.Errorf("expected description;quantity;total[;taxRate], got %q", text)
+		return nil, total, fmt.Errorf("expected description;quantity;total[;taxRate], got %q", text)
 	}
-	row := rowData{Description: f[0], Quantity: f[1], Total: f[2]}
-	if len(f) == 4 {
-		row.TaxRate = f[3]
+	row = fields{"description": f[0], "quantity": f[1], "total": f[2]}
+	if len(f) == 4 && f[3] != "" {
+		row["taxRate"] = f[3]
 	}
-	total, err := events.ParseAmount(row.Total)
-	if err != nil {
-		return row, total, fmt.Errorf("total: %w", err)
+	if total, err = events.ParseAmount(f[2]); err != nil {
+		return nil, total, fmt.Errorf("total: %w", err)
 	}
 	return row, total, nil
 }

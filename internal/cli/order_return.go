@@ -12,15 +12,6 @@ type returnCmd struct {
 	Reason  string `placeholder:"TEXT" help:"Why; kept with the refund."`
 }
 
-type returnData struct {
-	OrderID   string `json:"orderId"`
-	InvoiceID string `json:"invoiceId,omitempty"`
-	Shop      string `json:"shop"`
-	RefundID  string `json:"refundId"`
-	Amount    string `json:"amount,omitempty"`
-	Reason    string `json:"reason,omitempty"`
-}
-
 // Help shows examples.
 func (returnCmd) Help() string {
 	return `Examples:
@@ -31,7 +22,7 @@ func (returnCmd) Help() string {
 
 // Run publishes the return.
 func (x returnCmd) Run(c *console) error {
-	evs, err := event(events.Returned, returnData{OrderID: x.Order, InvoiceID: x.Invoice, Shop: x.Shop, RefundID: x.Refund, Amount: x.Amount, Reason: x.Reason})
+	evs, err := event(events.Returned, fields{"orderId": x.Order, "invoiceId": x.Invoice, "shop": x.Shop, "refundId": x.Refund, "amount": x.Amount, "reason": x.Reason})
 	if err != nil {
 		return err
 	}

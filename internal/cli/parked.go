@@ -17,7 +17,7 @@ type parkedCmd struct {
 	List    parkedListCmd    `cmd:"" help:"What is parked, and what became of it."`
 	Show    parkedShowCmd    `cmd:"" help:"One parked message, whole, with the original."`
 	Replay  parkedReplayCmd  `cmd:"" help:"Give parked messages to their worker once more."`
-	Dismiss parkedDismissCmd `cmd:"" help:"Record that nobody has to do anything about them any more, and why."`
+	Dismiss parkedDismissCmd `cmd:"" help:"Record that nothing has to be done about them any more, and why."`
 }
 
 // parked is a record of PARKED with what became of it.
@@ -30,8 +30,8 @@ func (p parked) status() string {
 	return p.Decided.Event
 }
 
-// fate is what became of it, in words; "" while it waits for a person.
-func (p parked) fate(l term.Lines) string {
+// decision is what became of it, in words; "" while it waits for a person.
+func (p parked) decision(l term.Lines) string {
 	switch p.Decided.Event {
 	case events.ParkedReplayed:
 		if p.Again > 0 {
@@ -44,8 +44,8 @@ func (p parked) fate(l term.Lines) string {
 	return ""
 }
 
-// parkedOf makes a record that cannot be read tell so.
-func parkedOf(m bus.ParkedMessage) parked {
+// toParked gives a record that cannot be read the error as its reason.
+func toParked(m bus.ParkedMessage) parked {
 	if m.Err != nil {
 		m.Reason = "this record cannot be read: " + m.Err.Error()
 	}
@@ -61,7 +61,7 @@ func parkedBy(ctx context.Context, read func(context.Context) ([]bus.ParkedMessa
 	var out []parked
 	for _, m := range all {
 		if worker == "" || strings.HasPrefix(m.On, "parked."+events.Token(worker)+".") {
-			out = append(out, parkedOf(m))
+			out = append(out, toParked(m))
 		}
 	}
 	return out, nil
@@ -77,7 +77,7 @@ func parkedAt(ctx context.Context, b *bus.Bus, seq uint64) (parked, error) {
 }
 
 type parkedListCmd struct {
-	broker
+	brokerFlags
 	Worker string `placeholder:"NAME" help:"Only what this worker parked."`
 	Open   bool   `help:"Only what waits for a person: neither replayed nor dismissed."`
 	JSON   bool   `name:"json" help:"One JSON object per line."`
@@ -128,7 +128,7 @@ func (p parked) MarshalJSON() ([]byte, error) {
 }
 
 type parkedShowCmd struct {
-	broker
+	brokerFlags
 	Seq  uint64 `arg:"" placeholder:"SEQ" help:"As parked list shows it."`
 	JSON bool   `name:"json" help:"As JSON."`
 }
@@ -154,7 +154,7 @@ func (s parkedShowCmd) Run(c *console, b *bus.Bus) error {
 	for _, f := range [][2]string{
 		{"when", c.lines.Date(p.Stored)}, {"worker", p.Worker}, {"reason", p.Reason}, {"attempts", fmt.Sprint(p.Attempts)},
 		{"original", fmt.Sprintf("message %d of %s", p.Sequence, p.Stream)}, {"subject", p.Subject},
-		{"decided", p.fate(c.lines)},
+		{"decided", p.decision(c.lines)},
 	} {
 		if f[1] != "" {
 			c.say("  %s %s", term.Pad(f[0], 9), term.Clean(f[1]))

@@ -10,15 +10,15 @@ import (
 )
 
 type parkedDismissCmd struct {
-	broker
+	brokerFlags
 	Seq    []uint64 `arg:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
-	By     string   `required:"" placeholder:"NAME" help:"Who has decided."`
-	Reason string   `required:"" placeholder:"TEXT" help:"Why nobody has to do anything about it any more."`
+	By     string   `required:"" placeholder:"NAME" help:"The name of the person who has decided."`
+	Reason string   `required:"" placeholder:"TEXT" help:"Why nothing has to be done about it any more."`
 }
 
 // Help shows an example.
 func (parkedDismissCmd) Help() string {
-	return `Nothing is done with the original. The decision is recorded as an event on PARKED: the message counts no more as waiting for a person, and "parked list", "parked show" and "show" say who decided and why. A dismissed message can still be replayed, with --again.
+	return `The decision is recorded as an event on PARKED. The message then no longer waits for a person, and "parked list", "parked show" and "show" say who decided and why. Nothing is done with the original. A dismissed message can still be replayed, with --again.
 
 Example:
 
@@ -42,7 +42,7 @@ func (d parkedDismissCmd) Run(c *console, b *bus.Bus) error {
 			return err
 		}
 		if !p.Open() {
-			return fmt.Errorf("nothing was dismissed: parked message %d was %s", seq, term.Clean(p.fate(c.lines)))
+			return fmt.Errorf("nothing was dismissed: parked message %d was %s", seq, term.Clean(p.decision(c.lines)))
 		}
 		chosen = append(chosen, p)
 	}

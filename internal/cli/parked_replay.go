@@ -12,7 +12,7 @@ import (
 )
 
 type parkedReplayCmd struct {
-	broker
+	brokerFlags
 	Seq    []uint64 `arg:"" optional:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
 	All    bool     `help:"All that wait for a person: neither replayed nor dismissed."`
 	Worker string   `placeholder:"NAME" help:"With --all: only what this worker parked."`
@@ -80,7 +80,7 @@ func (r parkedReplayCmd) choose(c *console, b *bus.Bus) ([]parked, error) {
 				return nil, err
 			}
 			if !p.Open() && !r.Again {
-				return nil, fmt.Errorf("nothing was replayed: parked message %d was %s; to give it to the %s once more, add --again", seq, term.Clean(p.fate(c.lines)), p.Worker)
+				return nil, fmt.Errorf("nothing was replayed: parked message %d was %s; to give it to the %s once more, add --again", seq, term.Clean(p.decision(c.lines)), p.Worker)
 			}
 			out = append(out, p)
 		}

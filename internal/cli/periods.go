@@ -14,7 +14,7 @@ type periodsCmd struct {
 }
 
 type periodsListCmd struct {
-	broker
+	brokerFlags
 	Shop string `placeholder:"ID" help:"Only this shop's."`
 	JSON bool   `name:"json" help:"One JSON object per line: the whole period."`
 }

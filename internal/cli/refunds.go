@@ -18,8 +18,8 @@ type refundsCmd struct {
 	Resolve refundsResolveCmd `cmd:"" help:"Record what was found out about one of them."`
 }
 
-// doubtful is one refund in doubt or stuck.
-type doubtful struct {
+// openRefund is one refund in doubt or stuck.
+type openRefund struct {
 	Shop         string        `json:"shop"`
 	InvoiceID    string        `json:"invoiceId"`
 	Currency     string        `json:"currency"`
@@ -29,7 +29,7 @@ type doubtful struct {
 }
 
 // refundsInDoubt finds every refund that is in doubt or stuck now, oldest first.
-func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]doubtful, error) {
+func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]openRefund, error) {
 	var s reconciler.Survey
 	if err := s.Read(ctx, b); err != nil {
 		return nil, err
@@ -38,17 +38,17 @@ func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]doubtful, e
 	if err != nil {
 		return nil, err
 	}
-	var out []doubtful
+	var out []openRefund
 	for _, r := range refunds {
 		if inv := r.Invoice; shop == "" || events.Token(shop) == events.Token(inv.Shop) {
-			out = append(out, doubtful{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r.Refund, []string{}})
+			out = append(out, openRefund{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r.Refund, []string{}})
 		}
 	}
 	return out, reported(ctx, b, out)
 }
 
 // reported adds what the comparisons of closed periods say of each refund.
-func reported(ctx context.Context, b *bus.Bus, refunds []doubtful) error {
+func reported(ctx context.Context, b *bus.Bus, refunds []openRefund) error {
 	if len(refunds) == 0 {
 		return nil
 	}
@@ -71,7 +71,7 @@ func reported(ctx context.Context, b *bus.Bus, refunds []doubtful) error {
 }
 
 type refundsListCmd struct {
-	broker
+	brokerFlags
 	Shop string `help:"Only this shop's."`
 	JSON bool   `name:"json" help:"One JSON object per line."`
 }
@@ -82,10 +82,10 @@ func (l refundsListCmd) Run(c *console, b *bus.Bus) error {
 	if err != nil {
 		return err
 	}
-	err = list[doubtful]{
+	err = list[openRefund]{
 		all: all, none: "no refund is in doubt",
 		head: []string{"invoice", "refund", "amount", "status", "attempts", "asked", "payment's ersReference", "why in doubt"}, right: []int{2, 4},
-		row: func(d doubtful) []string {
+		row: func(d openRefund) []string {
 			return []string{d.Shop + "/" + d.InvoiceID, d.Refund.RefundID, d.Refund.Amount.In(d.Currency) + " " + d.Currency,
 				string(d.Refund.Status), fmt.Sprint(d.Refund.Attempts), c.lines.Date(d.Refund.AskedAt), d.ErsReference, term.Clip(d.Refund.Detail, maxReason)}
 		},
@@ -103,13 +103,13 @@ func (l refundsListCmd) Run(c *console, b *bus.Bus) error {
 }
 
 type refundsResolveCmd struct {
-	broker
+	brokerFlags
 	Invoice      invoiceArg `arg:"" placeholder:"SHOP/INVOICE" help:"As refunds list shows it."`
 	Refund       string     `arg:"" placeholder:"REFUND" help:"The refund's id."`
 	Happened     bool       `xor:"what" required:"" help:"The provider has paid back."`
 	Not          bool       `name:"did-not-happen" xor:"what" required:"" help:"The provider has not paid back: the amount may be asked for again, under another refund id."`
 	ErsReference string     `placeholder:"REF" help:"With --happened: the provider's reference of the refund."`
-	By           string     `required:"" help:"Who says so."`
+	By           string     `required:"" help:"The name of the person who found it out."`
 	Note         string     `help:"How it was found out."`
 }
 

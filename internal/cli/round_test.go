@@ -138,7 +138,7 @@ func TestOneOrderFromItsPlacingToTheClosingOfThePeriod(t *testing.T) {
 	has(t, good(t, "ask", "acme/no 7.1", "--nats", nats, provider), "answered 0 SUCCESS", "state         RECEIPTED", "  PAID\n", "The two agree.")
 	has(t, good(t, "ask", "acme/no 7.1", "--nats", nats, provider, "--json"), `"state":"RECEIPTED"`, `"status":"PAID"`, `"agree":true`)
 	refuses(t, 1, "there is no invoice acme/1 here", "ask", "acme/1", "--nats", nats, provider)
-	refuses(t, 1, "the provider does not answer", "ask", "acme/no 7.1", "--nats", nats, "--provider", "http://"+nobody(t)+"/")
+	refuses(t, 1, "the provider does not answer", "ask", "acme/no 7.1", "--nats", nats, "--provider", "http://"+unusedAddress(t)+"/")
 	refuses(t, 2, "no shops: the provider wants the shop's credentials", "ask", "acme/no 7.1", "--nats", nats, "--provider", "https://seqr.example/")
 	has(t, good(t, "order", "return", "--nats", nats, "--shop", "acme", "--order", "no 7.1", "--refund", "r-1", "--amount", "49.50", "--reason", "bruten"), "returned")
 	sees(t, nats, "no 7.1", "refunded")

@@ -17,7 +17,7 @@ type runCmd struct {
 // Help lists the workers and shows examples.
 func (runCmd) Help() string {
 	var b strings.Builder
-	b.WriteString("Any number of copies of a worker may run at once, in one process or in many. Health and metrics answer at --http-listen.\n\nWorkers:\n\n")
+	b.WriteString("Runs workers against a broker and a provider. Any number of copies of a worker may run at once, in one process or in many. Health and metrics are at --http-listen.\n\nWorkers:\n\n")
 	for _, p := range app.Processes() {
 		fmt.Fprintf(&b, "    %-11s %s\n", p.Name, p.About)
 	}

@@ -19,8 +19,8 @@ type sandboxCmd struct {
 	BaseURL   string        `name:"base-url" env:"SEQRFLOW_SANDBOX_BASE_URL" placeholder:"URL" help:"How wallets reach it, if not by the listen address."`
 	Data      string        `env:"SEQRFLOW_SANDBOX_DATA" type:"path" placeholder:"DIR" help:"Folder that keeps its state across restarts; without it, memory only."`
 	Clock     string        `default:"real" enum:"real,manual" help:"real, or manual: time moves only by POST /clock/advance?d=25s."`
-	Reversal  time.Duration `default:"20s" help:"After so long a payment that nobody has fetched is reversed."`
-	Lifetime  time.Duration `default:"0s" help:"After so long an unpaid invoice is EXPIRED; 0 is never."`
+	Reversal  time.Duration `default:"20s" help:"A payment that no status call has fetched is reversed after this time."`
+	Lifetime  time.Duration `default:"0s" help:"An unpaid invoice is EXPIRED after this time; 0 is never."`
 	Seed      uint64        `default:"1" help:"Of faults with a probability, and of references."`
 	LogLevel  string        `env:"SEQRFLOW_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat string        `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json (then nothing but log records is printed), console, or auto: console on a terminal."`
@@ -36,8 +36,8 @@ Examples:
     seqrflow sandbox --data ./provider --clock manual`
 }
 
-// lean trades some processor time for memory: a sandbox holds many small things for long.
-const lean = 50
+// gcPercent trades some processor time for memory: a sandbox holds many small things for long.
+const gcPercent = 50
 
 // Run serves until the context ends.
 func (s sandboxCmd) Run(c *console) error {
@@ -55,7 +55,7 @@ func (s sandboxCmd) Run(c *console) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	debug.SetGCPercent(lean)
+	debug.SetGCPercent(gcPercent)
 	srv := &http.Server{Handler: sb, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()

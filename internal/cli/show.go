@@ -13,7 +13,7 @@ import (
 )
 
 type showCmd struct {
-	broker
+	brokerFlags
 	Invoice invoiceArg `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
 	JSON    bool       `name:"json" help:"One JSON object: the current invoice and its whole history."`
 	QR      bool       `name:"qr" help:"The QR code that the buyer scans, too."`
@@ -33,7 +33,7 @@ Examples:
     seqrflow show acme/1001 --qr`
 }
 
-// life is all there is of one invoice.
+// life is all that the streams and the workers have of one invoice.
 type life struct {
 	Key     events.Key
 	Current *events.Invoice // nil when there is no event of it yet

@@ -37,7 +37,7 @@ func stuckOf(ctx context.Context, b *bus.Bus, l life) ([]bus.Stuck, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking workers: %w", err)
 	}
-	expected := l.expects()
+	expected := l.expectedWorkers()
 	byWorker := map[string]bus.Stuck{}
 	for _, s := range told {
 		if s.Terminal != "" && !slices.Contains(expected, s.Worker) || l.recordedBy(s.Worker, s.Last) {
@@ -49,7 +49,7 @@ func stuckOf(ctx context.Context, b *bus.Bus, l life) ([]bus.Stuck, error) {
 	for _, worker := range workerOrder() {
 		s, known := byWorker[worker]
 		if !known && slices.Contains(expected, worker) {
-			s, known = idle(ctx, b, worker)
+			s, known = workerState(ctx, b, worker)
 		}
 		if known {
 			out = append(out, s)
@@ -84,8 +84,8 @@ func workerOrder() []string {
 	return out
 }
 
-// expects gives the workers that have something to do for the invoice, as far as its history tells.
-func (l life) expects() []string {
+// expectedWorkers gives the workers that have something to do for the invoice, as far as its history tells.
+func (l life) expectedWorkers() []string {
 	var out []string
 	add := func(worker string, when bool) {
 		if when && !slices.Contains(out, worker) && !l.parkedBy(worker) {
@@ -144,8 +144,8 @@ func (l life) recordedBy(worker string, since time.Time) bool {
 	})
 }
 
-// idle says whether a worker that has to act, and tells nothing, runs at all.
-func idle(ctx context.Context, b *bus.Bus, worker string) (s bus.Stuck, ok bool) {
+// workerState says whether a worker that has to act, and tells nothing, runs at all.
+func workerState(ctx context.Context, b *bus.Bus, worker string) (s bus.Stuck, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s = bus.Stuck{Worker: worker, Reason: reasonNotRunning}

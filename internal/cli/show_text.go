@@ -18,7 +18,7 @@ func (c *console) showLife(l life) {
 			day = d
 			c.say("%s", c.paint().In(term.Dim, day))
 		}
-		c.say("%s", c.step(e))
+		c.say("%s", c.historyLine(e))
 	}
 	if l.Current == nil {
 		c.say("\n%s  %s: no worker has recorded anything of it yet", c.paint().In(term.Bold, term.Clean(term.ID(l.Key.Shop)+"/"+term.ID(l.Key.Invoice))), events.None)
@@ -32,7 +32,7 @@ func (c *console) showLife(l life) {
 	}
 	c.say("\n%s  %s  %s", c.paint().In(term.Bold, term.Clean(inv.Shop+"/"+inv.InvoiceID)),
 		c.paint().In(term.Mood(inv.State, ""), string(inv.State)), strings.TrimSpace(inv.Total.In(inv.Currency)+" "+inv.Currency))
-	for _, f := range c.standing(inv) {
+	for _, f := range c.currentFacts(inv) {
 		if f[1] != "" {
 			c.say("  %s %s", term.Pad(f[0], 18), term.Clean(f[1]))
 		}
@@ -40,8 +40,8 @@ func (c *console) showLife(l life) {
 	c.showStuck(l.Stuck)
 }
 
-// step is one line of the history: when, what, from and to, by whom, why, and the call it rests on.
-func (c *console) step(e bus.Entry) string {
+// historyLine is one line of the history: when, what, from and to, by whom, why, and the call it rests on.
+func (c *console) historyLine(e bus.Entry) string {
 	line := func(what, change, by, why string, colour term.Colour) string {
 		return strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", c.paint().In(term.Dim, c.lines.Clock(e.Time)), c.paint().In(colour, term.Pad(what, 14)),
 			term.Pad(change, 22), term.Pad(by, 10), term.Clean(why)), " ")
@@ -121,8 +121,8 @@ func (c *console) refunds(inv events.Invoice) [][]string {
 	return rows
 }
 
-// standing is the current state, one fact per line.
-func (c *console) standing(inv events.Invoice) [][2]string {
+// currentFacts is the current state, one fact per line.
+func (c *console) currentFacts(inv events.Invoice) [][2]string {
 	when := c.lines.DateOf
 	late := ""
 	if inv.Late {

@@ -29,7 +29,7 @@ func (c *console) serve(o app.Options, started func(*app.Stack)) error {
 		if c.ctx.Err() != nil {
 			return nil // told to stop while it was still starting
 		}
-		return mend(err)
+		return withAdvice(err)
 	}
 	if o.LogFormat == jsonLog {
 		log.Info().Strs("components", o.Targets).Str("broker", bus.Address(s.NATSURL())).Str("provider", s.ProviderURL()).Str("health", s.HTTPURL()).
@@ -42,8 +42,8 @@ func (c *console) serve(o app.Options, started func(*app.Stack)) error {
 	return errors.Join(err, s.Stop())
 }
 
-// mend adds what to do about an error where the error itself does not say it.
-func mend(err error) error {
+// withAdvice adds what to do about an error where the error itself does not say it.
+func withAdvice(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) && !strings.Contains(err.Error(), "--") {
 		return fmt.Errorf("%w\nIs another seqrflow or NATS server running? Choose another address with --nats-listen", err)
 	}

@@ -48,7 +48,7 @@ func TestShowSaysWhichWorkerDoesNotRun(t *testing.T) {
 func TestDoctorTellsOfRefundsInDoubt(t *testing.T) {
 	t.Parallel()
 	url, _ := longStreams(t)
-	code, out, _ := run(t, "", "doctor", "--nats", url, "--provider", "http://"+nobody(t)+"/")
+	code, out, _ := run(t, "", "doctor", "--nats", url, "--provider", "http://"+unusedAddress(t)+"/")
 	if code != 1 {
 		t.Errorf("exit code %d", code)
 	}

@@ -36,8 +36,8 @@ var visiting = map[string][]string{
 // staying are long-running: they wait for a broker as long as it takes, and log it.
 var staying = []string{"run", "up"}
 
-// world is a broker that is not as it should be.
-type world struct {
+// faultyBroker is a broker that is not as it should be.
+type faultyBroker struct {
 	nats   string
 	flags  []string
 	want   string            // what every command says
@@ -45,7 +45,7 @@ type world struct {
 	silent bool              // and within 3 s it says what it waits for
 }
 
-func nowhere(t *testing.T) string {
+func unusedAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -55,8 +55,8 @@ func nowhere(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// mute accepts connections and says nothing.
-func mute(t *testing.T) string {
+// silentListener accepts connections and says nothing.
+func silentListener(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -75,8 +75,8 @@ func mute(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// web is an HTTP server: the broker's monitoring port, for instance.
-func web(t *testing.T) string {
+// httpServer is an HTTP server: the broker's monitoring port, for instance.
+func httpServer(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -127,15 +127,15 @@ func selfSigned(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
-func worlds(t *testing.T) map[string]world {
+func faultyBrokers(t *testing.T) map[string]faultyBroker {
 	cert, ca := selfSigned(t)
 	mayNothing := &server.User{Username: "u", Password: "p", Permissions: &server.Permissions{
 		Publish: &server.SubjectPermission{Deny: []string{"$JS.>", "orders.>"}}, Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX.>"}}}}
 	bare := natsServer(t, server.Options{JetStream: true})
-	return map[string]world{
-		"nothing listens":              {nats: nowhere(t), want: "no broker at nats://127.0.0.1:"},
-		"a port of something else":     {nats: web(t), want: "is no NATS server"},
-		"it says nothing":              {nats: mute(t), want: "said nothing for 5s", silent: true},
+	return map[string]faultyBroker{
+		"nothing listens":              {nats: unusedAddress(t), want: "no broker at nats://127.0.0.1:"},
+		"a port of something else":     {nats: httpServer(t), want: "is no NATS server"},
+		"it says nothing":              {nats: silentListener(t), want: "said nothing for 5s", silent: true},
 		"TLS that we do not trust":     {nats: natsServer(t, server.Options{TLS: true, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, TLSTimeout: 5}), want: "certificate of the broker at nats://127.0.0.1:"},
 		"no TLS where we want it":      {nats: bare, flags: []string{"--nats-ca", ca}, want: "has no TLS", but: map[string]string{"health": ""}},
 		"a user that it does not know": {nats: natsServer(t, server.Options{Users: []*server.User{{Username: "u", Password: "p"}}}), want: "refuses the credentials"},
@@ -165,23 +165,23 @@ func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
 	}
 	// Many at once, because most of their time they wait; the machine has to give each broker its turn within 5 s.
 	turns := make(chan struct{}, 40)
-	all := worlds(t)
-	met := map[string]map[string]chan meeting{}
+	all := faultyBrokers(t)
+	results := map[string]map[string]chan visitResult{}
 	for name, w := range all {
-		met[name] = map[string]chan meeting{}
+		results[name] = map[string]chan visitResult{}
 		for _, command := range commands {
-			m := make(chan meeting, 1)
-			met[name][command] = m
+			m := make(chan visitResult, 1)
+			results[name][command] = m
 			go func() {
 				turns <- struct{}{}
 				defer func() { <-turns }()
-				m <- w.meet(t.Context(), command)
+				m <- w.visit(t.Context(), command)
 			}()
 		}
 	}
 	for name, w := range all {
 		for _, command := range commands {
-			t.Run(name+"/"+command, func(t *testing.T) { w.judge(t, command, <-met[name][command]) })
+			t.Run(name+"/"+command, func(t *testing.T) { w.check(t, command, <-results[name][command]) })
 		}
 	}
 }
@@ -189,14 +189,14 @@ func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
 // givesUp bounds a test; every command gives up long before.
 const givesUp = 90 * time.Second
 
-// meeting is what became of a command that went to a broker.
-type meeting struct {
+// visitResult is what became of a command that went to a broker.
+type visitResult struct {
 	code   int
 	said   string
 	gaveUp bool
 }
 
-func (w world) meet(ctx context.Context, command string) meeting {
+func (w faultyBroker) visit(ctx context.Context, command string) visitResult {
 	args := append(strings.Fields(command), visiting[command]...)
 	if command != "health" { // has no flags of its own for TLS
 		args = append(args, w.flags...)
@@ -206,10 +206,10 @@ func (w world) meet(ctx context.Context, command string) meeting {
 	defer cancel()
 	var out, errs bytes.Buffer
 	code := Run(ctx, args, strings.NewReader(""), &out, &errs)
-	return meeting{code: code, said: out.String() + errs.String(), gaveUp: ctx.Err() == nil}
+	return visitResult{code: code, said: out.String() + errs.String(), gaveUp: ctx.Err() == nil}
 }
 
-func (w world) judge(t *testing.T, command string, m meeting) {
+func (w faultyBroker) check(t *testing.T, command string, m visitResult) {
 	want := w.want
 	if but, other := w.but[command]; other {
 		want = but

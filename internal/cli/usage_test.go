@@ -20,8 +20,8 @@ func run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr s
 	return code, out.String(), errs.String()
 }
 
-// nobody is an address where nothing listens.
-func nobody(t *testing.T) string {
+// unusedAddress is an address where nothing listens.
+func unusedAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,7 +82,7 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 
 func TestWithoutABrokerItSaysHowToStartOne(t *testing.T) {
 	t.Parallel()
-	nats := "nats://" + nobody(t)
+	nats := "nats://" + unusedAddress(t)
 	for _, args := range [][]string{
 		{"show", "acme/1"}, {"watch"}, {"parked", "list"}, {"order", "cancel", "--shop", "a", "--order", "1"},
 	} {
@@ -98,7 +98,7 @@ func TestInvalidOrdersAreNamedAndNotPublished(t *testing.T) {
 	in := `{"shop":"acme","orderId":"1","currency":"SEK","total":"10","rows":[{"description":"a","quantity":"1","total":"10"}]}
 {"shop":"acme","orderId":"2","currency":"SEK","total":12.5,"rows":[]}
 {"type":"returned","shop":"acme","orderId":"1"}`
-	code, stdout, stderr := run(t, in, "order", "place", "-", "--nats", "nats://"+nobody(t))
+	code, stdout, stderr := run(t, in, "order", "place", "-", "--nats", "nats://"+unusedAddress(t))
 	if code != 1 || stdout != "" {
 		t.Errorf("exit code %d, stdout %q", code, stdout)
 	}
@@ -155,7 +155,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(shops, []byte("shops: {acme: {terminal: t, password: abc}, ok: {terminal: t2, password: abcd, reseller: r}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := run(t, "", "doctor", "--nats", "nats://"+nobody(t), "--provider", "http://"+nobody(t)+"/", "--shops-file", shops)
+	code, stdout, stderr := run(t, "", "doctor", "--nats", "nats://"+unusedAddress(t), "--provider", "http://"+unusedAddress(t)+"/", "--shops-file", shops)
 	if code != 1 || stderr != "" {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
@@ -180,7 +180,7 @@ func TestDoctorTriesTheCredentials(t *testing.T) {
 	if err := os.WriteFile(shops, []byte("shops: {good: {terminal: demo-terminal, password: demo-secret}, bad: {terminal: demo-terminal, password: wrong-secret}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, _ := run(t, "", "doctor", "--nats", "nats://"+nobody(t), "--provider", wallet+"/extclientproxy/service/v2", "--shops-file", shops)
+	code, stdout, _ := run(t, "", "doctor", "--nats", "nats://"+unusedAddress(t), "--provider", wallet+"/extclientproxy/service/v2", "--shops-file", shops)
 	if code != 1 || !strings.Contains(stdout, `fail  shop "bad": the provider refuses terminal demo-terminal`) || strings.Contains(stdout, `shop "good": the provider`) || strings.Contains(stdout, "wrong-secret") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 type watchCmd struct {
-	broker
+	brokerFlags
 	Shop    string   `placeholder:"ID" help:"Only this shop's."`
 	Invoice string   `placeholder:"ID" help:"Only this invoice's."`
 	Event   []string `placeholder:"NAME" help:"Only these events, e.g. paid,refunded."`
