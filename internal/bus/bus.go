@@ -177,7 +177,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 			return nc, nil
 		}
 		if b.sometimes.OK("dial") {
-			log.Warn().Err(Explain(err)).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
+			log.Warn().Err(explain(err)).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
 		}
 		if errors.Is(err, nats.ErrAuthorization) {
 			return nil, fmt.Errorf("the broker refused the credentials: %w", err)

@@ -36,7 +36,7 @@ func (w *work) leave(l *Lease, shop, terminal string, why error) {
 	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)), "")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.strange.Forget(l.seq)
+	w.strange.forget(l.seq)
 }
 
 // strangePause gives how long the message is left to other copies, and how long ago this copy saw it first.

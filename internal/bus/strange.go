@@ -58,8 +58,8 @@ func (s *Strangers) Leave(seq uint64, now time.Time) (pause, seen time.Duration)
 	return pause, seen
 }
 
-// Forget forgets a message that is settled.
-func (s *Strangers) Forget(seq uint64) { delete(s.seen, seq) }
+// forget forgets a message that is settled.
+func (s *Strangers) forget(seq uint64) { delete(s.seen, seq) }
 
 // sweep forgets messages that have not come for long.
 func (s *Strangers) sweep(now time.Time) {

@@ -174,7 +174,7 @@ func (w *work) outcome(j *job) Outcome {
 	begun := time.Now()
 	d := l.Delivery
 	d.lease = l
-	o := w.handle(WithTrace(w.inHand, l.TraceParent()), d)
+	o := w.handle(withTrace(w.inHand, l.TraceParent()), d)
 	w.bus.metrics.handled(w.spec.Worker, o, time.Since(begun))
 	return o
 }
