@@ -16,13 +16,11 @@ import (
 	"github.com/seqrflow/seqrflow/internal/watching"
 )
 
-// flags by which the listen addresses are set, for the message that one is taken.
-var listenFlags = map[string]string{"sandbox": "--sandbox-listen", "gateway": "--gateway-listen", "http": "--http-listen"}
-
-func listen(name, addr string) (net.Listener, string, error) {
-	l, err := net.Listen("tcp", addr)
+// Listen takes connections at the address, which the flag sets, and gives the URL by which this machine reaches it.
+func Listen(flag, addr string) (l net.Listener, url string, err error) {
+	l, err = net.Listen("tcp", addr)
 	if err != nil {
-		return nil, "", fmt.Errorf("cannot listen on %s (choose another address with %s): %w", addr, listenFlags[name], err)
+		return nil, "", fmt.Errorf("cannot listen on %s (choose another address with %s): %w", addr, flag, err)
 	}
 	host, port, err := net.SplitHostPort(l.Addr().String())
 	if err != nil {
@@ -87,7 +85,7 @@ func buildMetric() prometheus.Collector {
 }
 
 func startHTTP(_ context.Context, s *Stack) (func() error, error) {
-	l, url, err := listen("http", s.opts.HTTPListen)
+	l, url, err := Listen("--http-listen", s.opts.HTTPListen)
 	if err != nil {
 		return nil, err
 	}

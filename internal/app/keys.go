@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -21,32 +22,11 @@ func UnknownKey(path, key string, known []string) error {
 func nearest(key string, names []string) (found string) {
 	least := max(2, len(key)/2) + 1
 	for _, name := range names {
-		if n := edits(strings.ToLower(strings.ReplaceAll(key, "_", "-")), strings.ReplaceAll(name, "_", "-")); n < least {
+		if n := levenshtein.ComputeDistance(strings.ToLower(strings.ReplaceAll(key, "_", "-")), strings.ReplaceAll(name, "_", "-")); n < least {
 			found, least = name, n
 		}
 	}
 	return found
-}
-
-// edits counts the letters that have to be inserted, left out or replaced to make b of a.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			replaced := diagonal
-			if a[i-1] != b[j-1] {
-				replaced++
-			}
-			diagonal = row[j]
-			row[j] = min(replaced, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // unknownShopKeys finds the keys of a shops file that nobody reads, also in the shops' own entries. Of a settings file only

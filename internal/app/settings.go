@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
+	"regexp"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -97,7 +97,7 @@ func LoadShops(shopsFile, settingsFile string) (ShopList, error) {
 		Shops ShopList `yaml:"shops"`
 	}
 	if err := yaml.Unmarshal(body, &f); err != nil {
-		return nil, fmt.Errorf("shops: %s: %s", file, unquoted(err))
+		return nil, fmt.Errorf("shops: %s: %s", file, quoted.ReplaceAllString(err.Error(), ""))
 	}
 	errs := append(unknownShopKeys(body, shopsFile == "" || shopsFile == settingsFile), f.Shops.resolve())
 	if shopsFile != "" && len(f.Shops) == 0 {
@@ -109,19 +109,8 @@ func LoadShops(shopsFile, settingsFile string) (ShopList, error) {
 	return f.Shops, nil
 }
 
-// unquoted is what a YAML error says without the value that it quotes, which may be a password.
-func unquoted(err error) string {
-	out, rest, found := strings.Cut(err.Error(), " `")
-	for found {
-		if _, after, closed := strings.Cut(rest, "`"); closed {
-			rest = after
-		}
-		var more string
-		more, rest, found = strings.Cut(rest, " `")
-		out += more
-	}
-	return out
-}
+// quoted is a value that a YAML error quotes, which may be a password.
+var quoted = regexp.MustCompile(" `[^`]*`?")
 
 // resolve reads the secrets that are kept in files of their own, and checks every entry.
 func (l ShopList) resolve() error {

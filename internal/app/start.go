@@ -103,7 +103,7 @@ func (s *Stack) provision(ctx context.Context, b *bus.Bus) error {
 }
 
 func startSandbox(_ context.Context, s *Stack) (func() error, error) {
-	l, url, err := listen("sandbox", s.opts.SandboxListen)
+	l, url, err := Listen("--sandbox-listen", s.opts.SandboxListen)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func startGateway(_ context.Context, s *Stack) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, url, err := listen("gateway", s.opts.GatewayListen)
+	l, url, err := Listen("--gateway-listen", s.opts.GatewayListen)
 	if err != nil {
 		return nil, errors.Join(err, stop())
 	}

@@ -93,11 +93,19 @@ func (r *polling) play(ctx context.Context) (PollResult, error) {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	g.Go(func() error { return r.invoicer(hinted, r.GatewayURL()).Run(working) })
-	g.Go(func() error { return r.invoicer(unhinted, "").Run(working) })
+	firstPolled := make(chan struct{})
+	g.Go(func() error {
+		select { // orders come to either invoicer and are passed on to the one that serves their shop: with one, they need not be
+		case <-firstPolled:
+			return r.invoicer(unhinted, "").Run(working)
+		case <-working.Done():
+			return nil
+		}
+	})
 	g.Go(func() error { return r.poller().Run(working) })
 	g.Go(func() (err error) {
 		defer stop()
-		result, err = r.measure(ctx)
+		result, err = r.measure(ctx, firstPolled)
 		return err
 	})
 	err := g.Wait()
@@ -116,12 +124,13 @@ func (r *polling) poller() *poller.Worker {
 	})
 }
 
-// measure does one thing after another: payments while there is little to do, the load, payments under it.
-func (r *polling) measure(ctx context.Context) (out PollResult, err error) {
+// measure does one thing after another: first polls, after which it closes the channel, payments while there is little to do, the load, payments under it.
+func (r *polling) measure(ctx context.Context, firstPolled chan<- struct{}) (out PollResult, err error) {
 	out.Invoices = r.Invoices
 	if out.First, err = r.firstPolls(ctx); err != nil {
 		return out, err
 	}
+	close(firstPolled)
 	if out.Unloaded, err = r.payments(ctx); err != nil {
 		return out, err
 	}

@@ -140,7 +140,7 @@ func verify(l sandbox.Ledger, payments, receipts int) error {
 // cause tells why a measurement was broken off, and what it was at.
 func cause(ctx context.Context, err error) error {
 	if c := context.Cause(ctx); err != nil && c != nil {
-		return fmt.Errorf("broken off: %w (%v)", c, err)
+		return fmt.Errorf("broken off: %w (%w)", c, err)
 	}
 	return err
 }

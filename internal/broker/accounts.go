@@ -86,10 +86,11 @@ func (c Config) accounts(keys map[string]string) []account {
 				c.hear(all, r, right)
 				continue
 			}
-			kind, to := "service", ""
+			kind := "service"
 			if right.Kind == Subscribe {
 				kind = "stream"
 			}
+			var to string
 			right.Subject, to = right.there(strings.HasPrefix(r.Name, shopPrefix))
 			from := home(right.Subject)
 			if from == r.Account() {

@@ -51,7 +51,7 @@ func (s *Strangers) Leave(seq uint64, now time.Time) (pause, seen time.Duration)
 	seen = now.Sub(x.first)
 	pause = anyOf(max(seen/strangePart, strangeLeast))
 	r := s.rate.ReserveN(now, 1)
-	if pause = pause + r.DelayFrom(now); pause > s.most {
+	if pause += r.DelayFrom(now); pause > s.most {
 		r.CancelAt(now)
 		pause = anyOf(s.most)
 	}

@@ -26,6 +26,7 @@ func words(line string) []string {
 
 // What "up" tells a person to copy and paste has to do what it says.
 func TestTheLinesThatUpPrintsReallyWork(t *testing.T) {
+	t.Parallel()
 	s, url, _ := up(t)
 	s.until(`^  .* show acme/2001`)
 	var place []string
@@ -59,6 +60,7 @@ func TestTheLinesThatUpPrintsReallyWork(t *testing.T) {
 }
 
 func TestTheFirstCallThatTheSandboxPrintsReallyWorks(t *testing.T) {
+	t.Parallel()
 	s := start(t, "sandbox", "--listen", "127.0.0.1:0", "--clock", "manual", "--log-level", "error")
 	endpoint := s.until(`^  SOAP endpoint +(\S+)$`)
 	s.until(`clock/advance`)
@@ -79,6 +81,7 @@ func TestTheFirstCallThatTheSandboxPrintsReallyWorks(t *testing.T) {
 }
 
 func TestHealthAsksAURLOrABroker(t *testing.T) {
+	t.Parallel()
 	s, url, _ := up(t)
 	health := s.until(`^  health +(\S+),`)
 	has(t, good(t, "health", "--url", health), "ready")

@@ -15,8 +15,8 @@ import (
 
 type askCmd struct {
 	broker
-	Invoice string `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
-	JSON    bool   `name:"json" help:"One JSON object: ours, the provider's answer, and whether they agree."`
+	Invoice invoiceArg `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
+	JSON    bool       `name:"json" help:"One JSON object: ours, the provider's answer, and whether they agree."`
 
 	Provider        string        `env:"SEQRFLOW_PROVIDER" default:"http://127.0.0.1:8585/extclientproxy/service/v2" placeholder:"URL" help:"The provider's SOAP endpoint (the sandbox of \"up\")."`
 	ProviderHTTP    bool          `name:"provider-http" env:"SEQRFLOW_PROVIDER_HTTP" help:"Allow http to a provider that is not on this machine."`
@@ -60,26 +60,18 @@ type providerAnswer struct {
 }
 
 // Run asks once.
-func (a askCmd) Run(c *console) error {
-	k, err := events.ParseKey(a.Invoice)
-	if err != nil {
-		return usageError{err}
-	}
+func (a askCmd) Run(c *console, b *bus.Bus) error {
+	k := a.Invoice.Key
 	shops, err := a.shops(c)
 	if err != nil {
 		return err
 	}
-	b, err := a.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	inv, err := b.Load(c.ctx, k)
 	switch {
 	case err != nil:
 		return err
 	case !inv.Known():
-		return fmt.Errorf("there is no invoice %s here; see: seqrflow show %s", k, shellWord(a.Invoice))
+		return fmt.Errorf("there is no invoice %s here; see: seqrflow show %s", k, a.Invoice.word)
 	case inv.InvoiceReference == "":
 		return fmt.Errorf("%s is %s and has no invoiceReference: the provider has never issued it, so there is nothing to ask for", k, inv.State)
 	}
@@ -168,9 +160,9 @@ func (a askCmd) report(c *console, b *bus.Bus, inv bus.Loaded, out answer) error
 	case p.Code != 0:
 		c.say("\nThe provider has no status of it: it answers %d %s.", p.Code, p.Description)
 	case inv.State.Open():
-		c.say("\nThe two differ. The poller was told to ask at once; what it gets is recorded: seqrflow show %s", shellWord(a.Invoice))
+		c.say("\nThe two differ. The poller was told to ask at once; what it gets is recorded: seqrflow show %s", a.Invoice.word)
 	default:
-		c.say("\nThe two differ, and here the invoice has ended. Look at its life: seqrflow show %s", shellWord(a.Invoice))
+		c.say("\nThe two differ, and here the invoice has ended. Look at its life: seqrflow show %s", a.Invoice.word)
 	}
 	return nil
 }

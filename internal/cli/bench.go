@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -62,20 +63,14 @@ func (b benchLifecycleCmd) Validate() error {
 
 // Run measures and prints.
 func (b benchLifecycleCmd) Run(c *console) error {
-	r, err := bench.Lifecycle{Config: b.config(c), Orders: b.Orders, Rate: b.Rate}.Run(c.ctx)
-	if err != nil {
-		return err
-	}
-	if b.JSON {
-		return c.json(r)
-	}
-	c.say("orders → RECEIPTED  %.0f a second (%d in %.1f s, placed in %.1f s)", r.PerSec, r.Orders, r.Seconds, r.PlacedIn)
-	c.say("each order          %s", r.Latency)
-	if r.CPU > 0 {
-		c.say("processor           %.2f ms an order, provider and broker included", r.CPU)
-	}
-	c.sayStand(r.Disk, r.Memory)
-	return nil
+	return measured(c, b.JSON, bench.Lifecycle{Config: b.config(c), Orders: b.Orders, Rate: b.Rate}.Run, func(r bench.LifecycleResult) {
+		c.say("orders → RECEIPTED  %.0f a second (%d in %.1f s, placed in %.1f s)", r.PerSec, r.Orders, r.Seconds, r.PlacedIn)
+		c.say("each order          %s", r.Latency)
+		if r.CPU > 0 {
+			c.say("processor           %.2f ms an order, provider and broker included", r.CPU)
+		}
+		c.sayStand(r.Disk, r.Memory)
+	})
 }
 
 type benchPollCmd struct {
@@ -94,25 +89,19 @@ func (b benchPollCmd) Validate() error {
 
 // Run measures and prints.
 func (b benchPollCmd) Run(c *console) error {
-	r, err := bench.Poll{Config: b.config(c), Invoices: b.Invoices, Seconds: b.Seconds, Payments: b.Payments, Latency: b.Latency, AtOnce: b.AtOnce}.Run(c.ctx)
-	if err != nil {
-		return err
-	}
-	if b.JSON {
-		return c.json(r)
-	}
-	c.say("order → first poll    %s (100 orders a second)", r.First)
-	c.say("polled once a second  %d invoices, %.0f answers a second, %.2f processors", r.Invoices, r.PerSec, r.CPUs)
-	c.say("lateness of a poll    %s", r.Lateness)
-	c.say("longest gap           %.2f s between two answers about one invoice", r.Gap)
-	if b.Payments > 0 {
-		c.say("paid → event          %s (notified)", r.Unloaded.Hinted)
-		c.say("                      %s (not notified)", r.Unloaded.Unhinted)
-		c.say("  under that load     %s (notified)", r.Loaded.Hinted)
-		c.say("                      %s (not notified)", r.Loaded.Unhinted)
-	}
-	c.sayStand(r.Disk, r.Memory)
-	return nil
+	return measured(c, b.JSON, bench.Poll{Config: b.config(c), Invoices: b.Invoices, Seconds: b.Seconds, Payments: b.Payments, Latency: b.Latency, AtOnce: b.AtOnce}.Run, func(r bench.PollResult) {
+		c.say("order → first poll    %s (100 orders a second)", r.First)
+		c.say("polled once a second  %d invoices, %.0f answers a second, %.2f processors", r.Invoices, r.PerSec, r.CPUs)
+		c.say("lateness of a poll    %s", r.Lateness)
+		c.say("longest gap           %.2f s between two answers about one invoice", r.Gap)
+		if b.Payments > 0 {
+			c.say("paid → event          %s (notified)", r.Unloaded.Hinted)
+			c.say("                      %s (not notified)", r.Unloaded.Unhinted)
+			c.say("  under that load     %s (notified)", r.Loaded.Hinted)
+			c.say("                      %s (not notified)", r.Loaded.Unhinted)
+		}
+		c.sayStand(r.Disk, r.Memory)
+	})
 }
 
 type benchSandboxCmd struct {
@@ -132,20 +121,27 @@ func (b benchSandboxCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	r, err := bench.Sandbox{
+	return measured(c, b.JSON, bench.Sandbox{
 		Config: benchFlags{JSON: b.JSON}.config(c), Program: []string{self, "sandbox", "--listen", "127.0.0.1:0", "--log-level", "error"},
 		Invoices: b.Invoices, Seconds: b.Seconds,
-	}.Run(c.ctx)
-	if err != nil {
+	}.Run, func(r bench.SandboxResult) {
+		c.say("getPaymentStatus  %.0f a second on one processor (%.0f %% of it used, so %.0f a second of its time)", r.PerSec, 100*r.Busy, r.PerCPUSec)
+		c.say("each answer       %s with %d calls under way", r.Latency, bench.Callers)
+		c.say("memory            resident %.0f MB with %d invoices open, %.0f MB at most", float64(r.RSS)/1e6, r.Invoices, float64(r.PeakRSS)/1e6)
+		c.say("sendInvoice       %.0f a second", r.Opened)
+	})
+}
+
+// measured runs a measurement and prints its result: as JSON, or in the lines that show writes.
+func measured[R any](c *console, asJSON bool, measure func(context.Context) (R, error), show func(R)) error {
+	r, err := measure(c.ctx)
+	switch {
+	case err != nil:
 		return err
-	}
-	if b.JSON {
+	case asJSON:
 		return c.json(r)
 	}
-	c.say("getPaymentStatus  %.0f a second on one processor (%.0f %% of it used, so %.0f a second of its time)", r.PerSec, 100*r.Busy, r.PerCPUSec)
-	c.say("each answer       %s with %d calls under way", r.Latency, bench.Callers)
-	c.say("memory            resident %.0f MB with %d invoices open, %.0f MB at most", float64(r.RSS)/1e6, r.Invoices, float64(r.PeakRSS)/1e6)
-	c.say("sendInvoice       %.0f a second", r.Opened)
+	show(r)
 	return nil
 }
 

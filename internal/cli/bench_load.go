@@ -25,17 +25,11 @@ func (b benchFairnessCmd) Validate() error {
 
 // Run measures and prints.
 func (b benchFairnessCmd) Run(c *console) error {
-	r, err := bench.Fairness{Config: b.config(c), Silent: b.Silent, Flood: b.Flood, Large: b.Large, Orders: b.Orders, Rate: b.Rate}.Run(c.ctx)
-	if err != nil {
-		return err
-	}
-	if b.JSON {
-		return c.json(r)
-	}
-	c.say("beside              %d silent terminals, %d orders at once of another shop, an order of %d bytes", r.Silent, r.Flood, r.Large)
-	c.say("order → issued      %s (%d orders of the healthy shop)", r.Latency, r.Latency.Count)
-	c.say("of the flood        %d were not issued yet at the end", r.Left)
-	return nil
+	return measured(c, b.JSON, bench.Fairness{Config: b.config(c), Silent: b.Silent, Flood: b.Flood, Large: b.Large, Orders: b.Orders, Rate: b.Rate}.Run, func(r bench.FairnessResult) {
+		c.say("beside              %d silent terminals, %d orders at once of another shop, an order of %d bytes", r.Silent, r.Flood, r.Large)
+		c.say("order → issued      %s (%d orders of the healthy shop)", r.Latency, r.Latency.Count)
+		c.say("of the flood        %d were not issued yet at the end", r.Left)
+	})
 }
 
 type benchOutageCmd struct {
@@ -56,17 +50,11 @@ func (b benchOutageCmd) Validate() error {
 
 // Run measures and prints.
 func (b benchOutageCmd) Run(c *console) error {
-	r, err := bench.Outage{Config: b.config(c), Waiting: b.Waiting, Seconds: b.Seconds}.Run(c.ctx)
-	if err != nil {
-		return err
-	}
-	if b.JSON {
-		return c.json(r)
-	}
-	c.say("while it is silent  %.2f sendInvoice and %.2f probes a second, %d orders waiting", r.Attempts, r.Probes, r.Waiting)
-	c.say("afterwards          first invoice after %.1f s, then %.0f a second, %d calls at once at most; all after %.1f s", r.First, r.PerSec, r.AtOnce, r.All)
-	c.say("memory              %s", memoryText(r.Memory))
-	return nil
+	return measured(c, b.JSON, bench.Outage{Config: b.config(c), Waiting: b.Waiting, Seconds: b.Seconds}.Run, func(r bench.OutageResult) {
+		c.say("while it is silent  %.2f sendInvoice and %.2f probes a second, %d orders waiting", r.Attempts, r.Probes, r.Waiting)
+		c.say("afterwards          first invoice after %.1f s, then %.0f a second, %d calls at once at most; all after %.1f s", r.First, r.PerSec, r.AtOnce, r.All)
+		c.say("memory              %s", memoryText(r.Memory))
+	})
 }
 
 type benchStartCmd struct {
@@ -87,15 +75,9 @@ func (b benchStartCmd) Validate() error {
 
 // Run measures and prints.
 func (b benchStartCmd) Run(c *console) error {
-	r, err := bench.Start{Config: b.config(c), Ended: b.Ended, Open: b.Open}.Run(c.ctx)
-	if err != nil {
-		return err
-	}
-	if b.JSON {
-		return c.json(r)
-	}
-	c.say("history             %d invoices that have ended, %d open", r.Ended, r.Open)
-	c.say("with its durable    first poll after %.3f s, all asked about after %.2f s", r.With.First, r.With.All)
-	c.say("with a new one      first poll after %.3f s, all asked about after %.2f s", r.Without.First, r.Without.All)
-	return nil
+	return measured(c, b.JSON, bench.Start{Config: b.config(c), Ended: b.Ended, Open: b.Open}.Run, func(r bench.StartResult) {
+		c.say("history             %d invoices that have ended, %d open", r.Ended, r.Open)
+		c.say("with its durable    first poll after %.3f s, all asked about after %.2f s", r.With.First, r.With.All)
+		c.say("with a new one      first poll after %.3f s, all asked about after %.2f s", r.Without.First, r.Without.All)
+	})
 }

@@ -10,12 +10,26 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/natsauth"
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // broker is how a command that only visits reaches the broker.
 type broker struct {
 	NATS                 string `name:"nats" env:"SEQRFLOW_NATS" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"The broker (${default})."`
 	natsauth.Credentials `embed:""`
+}
+
+// invoiceArg is an invoice as a person names it: shop/invoice.
+type invoiceArg struct {
+	events.Key
+	word string // as it was written, for a shell
+}
+
+// UnmarshalText reads shop/invoice.
+func (a *invoiceArg) UnmarshalText(text []byte) (err error) {
+	a.word = shellWord(string(text))
+	a.Key, err = events.ParseKey(string(text))
+	return err
 }
 
 // patience is how long a command waits for one answer.

@@ -30,13 +30,10 @@ Examples:
 // applyTime bounds the whole, but for the index of open invoices, which is built from history only once.
 const applyTime = 10 * time.Minute
 
+func (a brokerApplyCmd) connect(c *console) (*bus.Bus, error) { return a.connectWith(c, a.Replicas) }
+
 // Run makes what is missing.
-func (a brokerApplyCmd) Run(c *console) error {
-	b, err := a.connectWith(c, a.Replicas)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (a brokerApplyCmd) Run(c *console, b *bus.Bus) error {
 	ctx, cancel := context.WithTimeout(c.ctx, applyTime)
 	defer cancel()
 	for _, want := range bus.Streams(a.Replicas) {
@@ -112,15 +109,10 @@ Run it after the restore and before the workers. Needs the provisioner's rights.
 }
 
 // Run records the restore.
-func (r brokerRestoredCmd) Run(c *console) error {
+func (r brokerRestoredCmd) Run(c *console, b *bus.Bus) error {
 	if !r.Yes && !c.confirm("Refunds without a recorded outcome will be in doubt and wait for a report or a person.") {
 		return wrongUsage("not confirmed; nothing was changed (--yes confirms)")
 	}
-	b, err := r.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
 	at, err := b.MarkRestored(ctx)

@@ -101,7 +101,7 @@ func (x certifyCmd) Run(c *console) error {
 func (x certifyCmd) config(c *console) (certify.Config, error) {
 	build := buildinfo.Read()
 	cfg := certify.Config{
-		Procedure: certify.Procedure(x.Procedure), ClientID: "seqrflow", ClientReference: clip("seqrflow "+build.Version, 32),
+		Procedure: certify.Procedure(x.Procedure), ClientID: "seqrflow", ClientReference: fmt.Sprintf("%.32s", "seqrflow "+build.Version),
 		Program:  strings.TrimSpace("seqrflow " + build.Version + " " + build.Commit()),
 		Patience: x.Patience, Log: zerolog.New(c.err).Level(zerolog.ErrorLevel), Provider: certify.Provider{Currency: x.Currency},
 	}
@@ -170,14 +170,14 @@ func (a certifyAccounts) account(c *console) (app.Shop, error) {
 		given, file, flag string
 	}{{&s.Password, a.Password, a.PasswordFile, "password-file"}, {&s.ResellerPassword, a.ResellerPassword, a.ResellerPasswordFile, "reseller-password-file"}} {
 		if f.given != "" {
-			*f.to = secret(f.given)
+			*f.to = seqr.Secret(f.given)
 		}
 		if f.file != "" {
 			text, err := secretfile.Text(f.file)
 			if err != nil {
 				return s, wrongUsage("--%s: %w", f.flag, err)
 			}
-			*f.to = secret(text)
+			*f.to = seqr.Secret(text)
 		}
 	}
 	return s, nil
@@ -198,11 +198,4 @@ func (x certifyCmd) conclude(c *console, r certify.Report) {
 	if x.Out != "" {
 		c.say("Evidence: %s", filepath.Join(x.Out, "report.html"))
 	}
-}
-
-func clip(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n])
-	}
-	return s
 }

@@ -1,4 +1,11 @@
-// Package cli is the command line: one file per command, each a struct whose fields are its flags.
+// Package cli is the command line: one file per command, each a struct whose fields are its flags, with
+//
+//	Help      what it does, and examples
+//	Validate  which flags exclude each other; a mistake ends the program with exit code 2
+//	Run       does it; a Run that asks for the bus is given one that is connected to the broker of the flags
+//
+// cli.go has the list of commands and runs the one that was named; settings.go reads the settings file; broker.go, reach.go
+// and stack.go are what commands share; the package term writes for people.
 package cli
 
 import (
@@ -11,9 +18,11 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/internal/natsauth"
 )
@@ -65,6 +74,36 @@ func (c *console) say(format string, args ...any) { fmt.Fprintf(c.out, format+"\
 // table prints rows under a head; the columns of right are numbers.
 func (c *console) table(head []string, rows [][]string, right ...int) {
 	term.Table(c.out, c.paint(), head, rows, right...)
+}
+
+// list is what a command lists: as a table, or as one JSON object per line.
+type list[T any] struct {
+	all   []T
+	none  string // what is said of an empty list
+	head  []string
+	row   func(T) []string
+	right []int // columns that are numbers
+}
+
+func (l list[T]) print(c *console, asJSON bool) error {
+	if asJSON {
+		for _, v := range l.all {
+			if err := c.json(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(l.all) == 0 {
+		c.say("%s", l.none)
+		return nil
+	}
+	var rows [][]string
+	for _, v := range l.all {
+		rows = append(rows, l.row(v))
+	}
+	c.table(l.head, rows, l.right...)
+	return nil
 }
 
 // json prints v on a line of its own.
@@ -125,12 +164,52 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	defer stop()
 	out := &printer{to: stdout, fails: stop}
 	c := &console{ctx: ctx, in: stdin, out: out, terminal: term.IsTerminal(stdout), err: stderr, settings: string(r.Config), lines: term.Lines{Paint: term.PaintFor(stdout)}}
-	err = parsed.Run(c)
-	if lost := out.failed(); lost != nil {
+	err = c.run(parsed)
+	if lost := out.failed(); errors.Is(lost, syscall.EPIPE) {
+		return brokenPipe // the reader has seen enough: | head
+	} else if lost != nil {
 		err = lost // whatever else went wrong followed from it
 	}
 	return c.ended(explained(err))
 }
+
+// run runs the command. One whose Run asks for the bus is connected to the broker that its flags name.
+func (c *console) run(parsed *kong.Context) error {
+	var b *bus.Bus
+	defer func() {
+		if b != nil {
+			b.Close()
+		}
+	}()
+	err := parsed.BindToProvider(func() (*bus.Bus, error) {
+		var err error
+		b, err = parsed.Selected().Target.Interface().(interface {
+			connect(*console) (*bus.Bus, error)
+		}).connect(c)
+		return b, err
+	})
+	if err != nil {
+		return err
+	}
+	return parsed.Run(c)
+}
+
+// tellSlow says what is waited for, unless it is done within 2 s. Nothing is written once done has returned.
+func (c *console) tellSlow(what string) (done func()) {
+	told := make(chan struct{})
+	t := time.AfterFunc(tellAfter, func() {
+		defer close(told)
+		fmt.Fprintln(c.err, what)
+	})
+	return sync.OnceFunc(func() {
+		if !t.Stop() {
+			<-told
+		}
+	})
+}
+
+// tellAfter is how long a command may be silent.
+const tellAfter = 2 * time.Second
 
 // printer remembers that something could not be printed: a full disk is no success. It then stops the command.
 type printer struct {
@@ -164,8 +243,6 @@ func (c *console) ended(err error) int {
 		return 0
 	case errors.Is(err, errSaid):
 		return 1
-	case errors.Is(err, syscall.EPIPE):
-		return brokenPipe // whoever read has seen enough: | head
 	case errors.As(err, &usage):
 		fmt.Fprintf(c.err, "seqrflow: %v\n", err)
 		return 2

@@ -41,19 +41,14 @@ Examples:
 }
 
 // Run asks for the closing and waits for its end.
-func (x closeCmd) Run(c *console) error {
+func (x closeCmd) Run(c *console, b *bus.Bus) error {
 	if x.Period == "" {
 		x.Period = time.Now().Format("2006-01-02-150405")
 	}
-	b, err := x.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	if ask, err := x.agreed(c, b); err != nil || !ask {
 		return err
 	}
-	switch _, err = reconciler.RequestClose(c.ctx, b, "cli", x.Shop, x.Period, "asked for at the command line"); {
+	switch _, err := reconciler.RequestClose(c.ctx, b, "cli", x.Shop, x.Period, "asked for at the command line"); {
 	case errors.Is(err, reconciler.ErrUsed):
 		fmt.Fprintf(c.err, "%v; showing what came of it\n", err)
 	case err != nil:

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -33,11 +31,11 @@ type closeScope struct {
 // scopeOf finds it in the streams; the shops' settings, where this command has them, tell more.
 func scopeOf(ctx context.Context, b *bus.Bus, shop string, settings app.ShopList) (closeScope, error) {
 	s := closeScope{shop: shop, shops: map[string]struct{}{}}
-	marked, err := s.periods(ctx, b, settings)
+	marked, err := s.periods(ctx, b)
 	if err != nil {
 		return s, err
 	}
-	sales, err := s.invoices(ctx, b, marked)
+	sales, err := s.invoices(ctx, b)
 	if err != nil {
 		return s, err
 	}
@@ -78,7 +76,7 @@ func scopeOf(ctx context.Context, b *bus.Bus, shop string, settings app.ShopList
 }
 
 // periods gives the last marked period of each terminal. The shop's own last one tells its terminal.
-func (s *closeScope) periods(ctx context.Context, b *bus.Bus, settings app.ShopList) (map[string]events.Period, error) {
+func (s *closeScope) periods(ctx context.Context, b *bus.Bus) (map[string]events.Period, error) {
 	all, err := periodsOf(ctx, b, "")
 	if err != nil {
 		return nil, err
@@ -109,7 +107,7 @@ type sale struct {
 }
 
 // invoices reads what was recorded since the terminal's last period, or everything where there was none.
-func (s *closeScope) invoices(ctx context.Context, b *bus.Bus, marked map[string]events.Period) ([]sale, error) {
+func (s *closeScope) invoices(ctx context.Context, b *bus.Bus) ([]sale, error) {
 	var all []sale
 	var filters []string
 	for _, e := range []events.Name{events.EventIssued, events.EventPaid, events.EventRefunded} {
@@ -161,40 +159,3 @@ func counted(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-// periodsOf gives every period, of one shop or of all, as its last event has it; the last asked for comes last.
-func periodsOf(ctx context.Context, b *bus.Bus, shop string) ([]events.Period, error) {
-	at := map[events.PeriodKey]int{}
-	var all []events.Period
-	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream}, func(e bus.Entry) error {
-		p, err := bus.DecodePeriod(e.Body)
-		if err != nil {
-			return nil // no reconciler and no request wrote it
-		}
-		if i, known := at[p.Key()]; known {
-			all[i] = p
-		} else if shop == "" || events.Token(p.Shop) == events.Token(shop) {
-			at[p.Key()] = len(all)
-			all = append(all, p)
-		}
-		return nil
-	})
-	return all, err
-}
-
-// tellSlow says what is waited for, unless it is done within 2 s. Nothing is written once done has returned.
-func (c *console) tellSlow(what string) (done func()) {
-	told := make(chan struct{})
-	t := time.AfterFunc(tellAfter, func() {
-		defer close(told)
-		fmt.Fprintln(c.err, what)
-	})
-	return sync.OnceFunc(func() {
-		if !t.Stop() {
-			<-told
-		}
-	})
-}
-
-// tellAfter is how long a command may be silent.
-const tellAfter = 2 * time.Second

@@ -42,6 +42,7 @@ func ledger(t *testing.T) *bus.Bus {
 }
 
 func TestCloseSaysWhoseTerminalsPeriodItEnds(t *testing.T) {
+	t.Parallel()
 	b := ledger(t)
 	for name, c := range map[string]struct {
 		shop     string
@@ -71,6 +72,7 @@ func TestCloseSaysWhoseTerminalsPeriodItEnds(t *testing.T) {
 }
 
 func TestAnOrderWithoutAnInvoiceIsAnOrder(t *testing.T) {
+	t.Parallel()
 	b := ledger(t)
 	if err := b.PublishRaw(t.Context(), "orders.delta.1.placed", "", []byte("{}")); err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ func (r *record) Write(b []byte) (int, error) {
 
 // What a container prints goes to one collector of logs: with JSON logs, every line of both streams is one JSON object.
 func TestNothingButJSONIsPrintedWithJSONLogs(t *testing.T) {
+	t.Parallel()
 	free := "127.0.0.1:0"
 	for _, args := range [][]string{
 		{"up", "--data", t.TempDir(), "--nats-listen", free, "--sandbox-listen", free, "--http-listen", free, "--gateway-listen", free},

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -83,12 +84,7 @@ type parkedListCmd struct {
 }
 
 // Run prints a table.
-func (l parkedListCmd) Run(c *console) error {
-	b, err := l.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (l parkedListCmd) Run(c *console, b *bus.Bus) error {
 	read := b.ParkedMessages
 	if l.Open {
 		read = b.OpenParked
@@ -97,32 +93,20 @@ func (l parkedListCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	var rows [][]string
-	for _, p := range all {
-		if l.JSON {
-			if err := c.json(p.view()); err != nil {
-				return err
-			}
-			continue
-		}
-		rows = append(rows, []string{fmt.Sprint(p.Seq), c.lines.Date(p.Stored), p.Worker, p.Subject, fmt.Sprint(p.Attempts), p.status(), term.Clip(p.Reason, maxReason)})
-	}
-	if l.JSON {
-		return nil
-	}
-	if len(rows) == 0 {
-		c.say("nothing is parked")
-		return nil
-	}
-	term.Table(c.out, c.paint(), []string{"seq", "when", "worker", "subject", "attempts", "status", "reason"}, rows, 0, 4)
-	return nil
+	return list[parked]{
+		all: all, none: "nothing is parked",
+		head: []string{"seq", "when", "worker", "subject", "attempts", "status", "reason"}, right: []int{0, 4},
+		row: func(p parked) []string {
+			return []string{fmt.Sprint(p.Seq), c.lines.Date(p.Stored), p.Worker, p.Subject, fmt.Sprint(p.Attempts), p.status(), term.Clip(p.Reason, maxReason)}
+		},
+	}.print(c, l.JSON)
 }
 
 // maxReason keeps a row of the table readable; "parked show" has the whole.
 const maxReason = 160
 
-// view is the form of --json.
-func (p parked) view() any {
+// MarshalJSON writes the form of --json.
+func (p parked) MarshalJSON() ([]byte, error) {
 	at := func(event string) *time.Time {
 		if p.Decided.Event != event {
 			return nil
@@ -130,7 +114,7 @@ func (p parked) view() any {
 		t := p.Decided.At.UTC()
 		return &t
 	}
-	return struct {
+	return json.Marshal(struct {
 		Seq          uint64        `json:"seq"`
 		Status       string        `json:"status"`
 		ReplayedAt   *time.Time    `json:"replayedAt,omitempty"`
@@ -140,7 +124,7 @@ func (p parked) view() any {
 		DismissedWhy string        `json:"dismissedWhy,omitempty"`
 		On           string        `json:"on"`
 		Parked       events.Parked `json:"parked"`
-	}{p.Seq, p.status(), at(events.ParkedReplayed), p.Again, at(events.ParkedDismissed), p.Decided.By, p.Decided.Why, p.On, p.Parked}
+	}{p.Seq, p.status(), at(events.ParkedReplayed), p.Again, at(events.ParkedDismissed), p.Decided.By, p.Decided.Why, p.On, p.Parked})
 }
 
 type parkedShowCmd struct {
@@ -150,22 +134,21 @@ type parkedShowCmd struct {
 }
 
 // Run prints everything that is known of the parked message.
-func (s parkedShowCmd) Run(c *console) error {
-	b, err := s.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (s parkedShowCmd) Run(c *console, b *bus.Bus) error {
 	p, err := parkedAt(c.ctx, b, s.Seq)
 	if err != nil {
 		return err
 	}
 	original, gone := b.MessageAt(c.ctx, p.Stream, p.Sequence)
 	if s.JSON {
-		return c.json(struct {
-			Parked   any        `json:"parked"`
+		out := struct {
+			Parked   parked     `json:"parked"`
 			Original *bus.Entry `json:"original,omitempty"`
-		}{p.view(), orNil(original, gone)})
+		}{p, &original}
+		if gone != nil {
+			out.Original = nil
+		}
+		return c.json(out)
 	}
 	c.say("parked message %d", p.Seq)
 	for _, f := range [][2]string{
@@ -186,13 +169,6 @@ func (s parkedShowCmd) Run(c *console) error {
 		c.say("\nWhen the cause is mended: seqrflow parked replay %[1]d --dry-run\nWhen nobody has to do anything about it any more: seqrflow parked dismiss %[1]d --by NAME --reason TEXT", p.Seq)
 	}
 	return nil
-}
-
-func orNil(e bus.Entry, err error) *bus.Entry {
-	if err != nil {
-		return nil
-	}
-	return &e
 }
 
 // lines makes text of several lines harmless for a terminal.

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 )
 
@@ -23,16 +25,16 @@ Example:
     seqrflow parked dismiss 12 13 --by 'Ann, support' --reason 'test orders of the new shop'`
 }
 
-// Run records the decision.
-func (d parkedDismissCmd) Run(c *console) error {
+// Validate the flags.
+func (d parkedDismissCmd) Validate() error {
 	if strings.TrimSpace(d.By) == "" || strings.TrimSpace(d.Reason) == "" {
-		return wrongUsage("--by and --reason: expected a name and a reason")
+		return errors.New("--by and --reason: expected a name and a reason")
 	}
-	b, err := d.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+	return nil
+}
+
+// Run records the decision.
+func (d parkedDismissCmd) Run(c *console, b *bus.Bus) error {
 	var chosen []parked
 	for _, seq := range d.Seq {
 		p, err := parkedAt(c.ctx, b, seq)

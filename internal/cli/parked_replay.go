@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -29,22 +30,21 @@ Examples:
     seqrflow parked replay --all --worker invoicer`
 }
 
+// Validate the flags.
+func (r parkedReplayCmd) Validate() error {
+	switch {
+	case r.All == (len(r.Seq) > 0):
+		return errors.New("say which: sequence numbers from \"seqrflow parked list\", or --all")
+	case r.Worker != "" && !r.All:
+		return errors.New("--worker goes with --all")
+	case r.All && r.Again:
+		return errors.New("--again goes with sequence numbers")
+	}
+	return nil
+}
+
 // Run replays, or says what a replay would do.
-func (r parkedReplayCmd) Run(c *console) error {
-	if r.All == (len(r.Seq) > 0) {
-		return wrongUsage("say which: sequence numbers from \"seqrflow parked list\", or --all")
-	}
-	if r.Worker != "" && !r.All {
-		return wrongUsage("--worker goes with --all")
-	}
-	if r.All && r.Again {
-		return wrongUsage("--again goes with sequence numbers")
-	}
-	b, err := r.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (r parkedReplayCmd) Run(c *console, b *bus.Bus) error {
 	chosen, err := r.choose(c, b)
 	if err != nil {
 		return err
@@ -102,11 +102,14 @@ func forecast(ctx context.Context, b *bus.Bus, p parked) (string, error) {
 		if err := orderfile.CheckMessage(m); err != nil {
 			return "it cannot be read and would be parked again: " + err.Error(), nil
 		}
-		key = events.KeyOf(idsOf(original))
+		seen := orderfile.Glance(original.Subject, original.Body)
+		key = events.KeyOf(seen.Shop, seen.Invoice)
 	case events.InvoicesStream:
-		if key, err = keyOf(original.Subject); err != nil {
+		at, err := events.ParseSubject(original.Subject)
+		if err != nil {
 			return "it would be parked again: " + err.Error(), nil
 		}
+		key = at.Key()
 	default:
 		return "it is handled by how its period stands now", nil
 	}
@@ -118,14 +121,4 @@ func forecast(ctx context.Context, b *bus.Bus, p parked) (string, error) {
 		return fmt.Sprintf("it can be read; nothing is recorded of %s yet", key), nil
 	}
 	return fmt.Sprintf("it can be read; %s is %s since %s", key, inv.State, inv.Change.At.UTC().Format("2006-01-02 15:04:05Z")), nil
-}
-
-func idsOf(e bus.Entry) (shop, invoice string) {
-	seen := orderfile.Glance(e.Subject, e.Body)
-	return seen.Shop, seen.Invoice
-}
-
-func keyOf(subject string) (events.Key, error) {
-	a, err := events.ParseSubject(subject)
-	return a.Key(), err
 }

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -28,35 +30,39 @@ Examples:
 }
 
 // Run prints a table.
-func (l periodsListCmd) Run(c *console) error {
-	b, err := l.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (l periodsListCmd) Run(c *console, b *bus.Bus) error {
 	all, err := periodsOf(c.ctx, b, l.Shop)
 	if err != nil {
 		return err
 	}
-	var rows [][]string
-	for _, p := range all {
-		if l.JSON {
-			if err := c.json(p); err != nil {
-				return err
-			}
-			continue
+	return list[events.Period]{
+		all: all, none: "no period was asked for",
+		head: []string{"shop", "period", "state", "terminal", "asked", "marked", "compared", "differences"}, right: []int{7},
+		row: func(p events.Period) []string {
+			return []string{p.Shop, p.Period, strings.ToLower(string(p.State)), p.Terminal, c.lines.DateOf(p.RequestedAt),
+				c.lines.DateOf(p.MarkedAt), c.lines.DateOf(p.ComparedAt), differenceCount(p)}
+		},
+	}.print(c, l.JSON)
+}
+
+// periodsOf gives every period, of one shop or of all, as its last event has it; the last asked for comes last.
+func periodsOf(ctx context.Context, b *bus.Bus, shop string) ([]events.Period, error) {
+	at := map[events.PeriodKey]int{}
+	var all []events.Period
+	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream}, func(e bus.Entry) error {
+		p, err := bus.DecodePeriod(e.Body)
+		if err != nil {
+			return nil // no reconciler and no request wrote it
 		}
-		rows = append(rows, []string{p.Shop, p.Period, strings.ToLower(string(p.State)), p.Terminal, c.lines.DateOf(p.RequestedAt),
-			c.lines.DateOf(p.MarkedAt), c.lines.DateOf(p.ComparedAt), differenceCount(p)})
-	}
-	switch {
-	case l.JSON:
-	case len(rows) == 0:
-		c.say("no period was asked for")
-	default:
-		c.table([]string{"shop", "period", "state", "terminal", "asked", "marked", "compared", "differences"}, rows, 7)
-	}
-	return nil
+		if i, known := at[p.Key()]; known {
+			all[i] = p
+		} else if shop == "" || events.Token(p.Shop) == events.Token(shop) {
+			at[p.Key()] = len(all)
+			all = append(all, p)
+		}
+		return nil
+	})
+	return all, err
 }
 
 // differenceCount of a compared period; "" before.

@@ -133,6 +133,7 @@ func spy(t *testing.T, url string) func() []apiRequest {
 
 // A command that only reads makes no publisher wait: it asks the broker for nothing that it has to look for in the streams.
 func TestReadingCommandsNeverMakeTheBrokerWalkAStream(t *testing.T) {
+	t.Parallel()
 	url, asked := longStreams(t)
 	for _, c := range []struct {
 		args []string
@@ -172,6 +173,7 @@ func TestReadingCommandsNeverMakeTheBrokerWalkAStream(t *testing.T) {
 }
 
 func TestShowHasEveryEventHoweverFarApart(t *testing.T) {
+	t.Parallel()
 	url, _ := longStreams(t)
 	var shown struct {
 		State   events.State
@@ -191,6 +193,7 @@ func TestShowHasEveryEventHoweverFarApart(t *testing.T) {
 }
 
 func TestWatchGivesThePastOfAllStreamsInTheOrderOfTime(t *testing.T) {
+	t.Parallel()
 	url, _ := longStreams(t)
 	s := start(t, "watch", "--since", "all", "--orders", "--parked", "--json", "--nats", url)
 	last := time.Time{}

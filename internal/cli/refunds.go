@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,34 +77,22 @@ type refundsListCmd struct {
 }
 
 // Run prints a table, and under it what the reports say.
-func (l refundsListCmd) Run(c *console) error {
-	b, err := l.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (l refundsListCmd) Run(c *console, b *bus.Bus) error {
 	all, err := refundsInDoubt(c.ctx, b, l.Shop)
 	if err != nil {
 		return err
 	}
-	if l.JSON {
-		for _, d := range all {
-			if err := c.json(d); err != nil {
-				return err
-			}
-		}
-		return nil
+	err = list[doubtful]{
+		all: all, none: "no refund is in doubt",
+		head: []string{"invoice", "refund", "amount", "status", "attempts", "asked", "payment's ersReference", "why in doubt"}, right: []int{2, 4},
+		row: func(d doubtful) []string {
+			return []string{d.Shop + "/" + d.InvoiceID, d.Refund.RefundID, d.Refund.Amount.In(d.Currency) + " " + d.Currency,
+				string(d.Refund.Status), fmt.Sprint(d.Refund.Attempts), c.lines.Date(d.Refund.AskedAt), d.ErsReference, term.Clip(d.Refund.Detail, maxReason)}
+		},
+	}.print(c, l.JSON)
+	if err != nil || l.JSON || len(all) == 0 {
+		return err
 	}
-	if len(all) == 0 {
-		c.say("no refund is in doubt")
-		return nil
-	}
-	var rows [][]string
-	for _, d := range all {
-		rows = append(rows, []string{d.Shop + "/" + d.InvoiceID, d.Refund.RefundID, d.Refund.Amount.In(d.Currency) + " " + d.Currency,
-			string(d.Refund.Status), fmt.Sprint(d.Refund.Attempts), c.lines.Date(d.Refund.AskedAt), d.ErsReference, term.Clip(d.Refund.Detail, maxReason)})
-	}
-	term.Table(c.out, c.paint(), []string{"invoice", "refund", "amount", "status", "attempts", "asked", "payment's ersReference", "why in doubt"}, rows, 2, 4)
 	for _, d := range all {
 		for _, r := range d.Reports {
 			c.say("\n%s/%s %s: %s", d.Shop, d.InvoiceID, d.Refund.RefundID, term.Clean(r))
@@ -115,13 +104,13 @@ func (l refundsListCmd) Run(c *console) error {
 
 type refundsResolveCmd struct {
 	broker
-	Invoice      string `arg:"" placeholder:"SHOP/INVOICE" help:"As refunds list shows it."`
-	Refund       string `arg:"" placeholder:"REFUND" help:"The refund's id."`
-	Happened     bool   `xor:"what" required:"" help:"The provider has paid back."`
-	Not          bool   `name:"did-not-happen" xor:"what" required:"" help:"The provider has not paid back: the amount may be asked for again, under another refund id."`
-	ErsReference string `placeholder:"REF" help:"With --happened: the provider's reference of the refund."`
-	By           string `required:"" help:"Who says so."`
-	Note         string `help:"How it was found out."`
+	Invoice      invoiceArg `arg:"" placeholder:"SHOP/INVOICE" help:"As refunds list shows it."`
+	Refund       string     `arg:"" placeholder:"REFUND" help:"The refund's id."`
+	Happened     bool       `xor:"what" required:"" help:"The provider has paid back."`
+	Not          bool       `name:"did-not-happen" xor:"what" required:"" help:"The provider has not paid back: the amount may be asked for again, under another refund id."`
+	ErsReference string     `placeholder:"REF" help:"With --happened: the provider's reference of the refund."`
+	By           string     `required:"" help:"Who says so."`
+	Note         string     `help:"How it was found out."`
 }
 
 // Help of the command.
@@ -137,20 +126,16 @@ Examples:
     seqrflow refunds resolve acme/1001 r-17 --did-not-happen --by Ann --note 'case 4711 with the provider'`
 }
 
-// Run records the decision.
-func (r refundsResolveCmd) Run(c *console) error {
+// Validate the flags.
+func (r refundsResolveCmd) Validate() error {
 	if r.Not && r.ErsReference != "" {
-		return wrongUsage("--ers-reference goes with --happened")
+		return errors.New("--ers-reference goes with --happened")
 	}
-	k, err := events.ParseKey(r.Invoice)
-	if err != nil {
-		return wrongUsage("invoice: %v", err)
-	}
-	b, err := r.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+	return nil
+}
+
+// Run records the decision.
+func (r refundsResolveCmd) Run(c *console, b *bus.Bus) error {
 	why := r.By + " found that it was not paid back"
 	if r.Happened {
 		why = r.By + " found that it was paid back"
@@ -158,14 +143,14 @@ func (r refundsResolveCmd) Run(c *console) error {
 	if r.Note != "" {
 		why += ": " + r.Note
 	}
-	inv, err := b.Update(c.ctx, "operator", k, func(i events.Invoice) (events.Invoice, error) {
+	inv, err := b.Update(c.ctx, "operator", r.Invoice.Key, func(i events.Invoice) (events.Invoice, error) {
 		if known, ok := i.Refund(r.Refund); ok && known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()) {
 			return i, fmt.Errorf("refund %q is being sent; only after %s without an outcome may it be settled by hand", r.Refund, reconciler.StuckAfter)
 		}
 		return i.RefundSettled(r.Refund, r.Happened, r.ErsReference, events.Fact{At: b.Now(), Why: why, By: "operator"})
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", k, err)
+		return fmt.Errorf("%s: %w", r.Invoice.Key, err)
 	}
 	c.say("recorded  %s  %s  %s, %s left to refund", inv.Change.Event, inv.State, why, inv.Remaining().In(inv.Currency))
 	return nil

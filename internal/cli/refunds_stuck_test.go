@@ -11,6 +11,7 @@ import (
 
 // A refund that nobody sends any more is shown like one in doubt; one that is being sent now is left alone.
 func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
+	t.Parallel()
 	broker, b := brokerWithStreams(t)
 	amount, err := events.ParseAmount("40")
 	if err != nil {

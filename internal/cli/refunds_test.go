@@ -27,9 +27,8 @@ func request(t *testing.T, method, url, body string) map[string]any {
 }
 
 func TestRefundInDoubtIsListedAndResolved(t *testing.T) {
-	defer http.DefaultClient.CloseIdleConnections()
-	t.Setenv("SEQRFLOW_RECORD_EXCHANGES", "true")
-	s, nats, sandbox := up(t)
+	t.Parallel()
+	s, nats, sandbox := up(t, "--record-exchanges")
 	at := []string{"--nats", nats}
 	good(t, append([]string{"order", "place", "--shop", "acme", "--order", "1", "--currency", "SEK", "--row", "Mug;1;100.00;25"}, at...)...)
 	sees(t, nats, "1", "issued")

@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/seqrflow/seqrflow/internal/cli"
 )
 
@@ -74,15 +72,15 @@ func (s *started) end() int {
 }
 
 // up is the whole stack on free ports.
-func up(t *testing.T) (s *started, nats, wallet string) {
+func up(t *testing.T, flags ...string) (s *started, nats, wallet string) {
 	t.Helper()
-	return resume(t, t.TempDir())
+	return resume(t, t.TempDir(), flags...)
 }
 
-func resume(t *testing.T, data string) (s *started, nats, wallet string) {
+func resume(t *testing.T, data string, flags ...string) (s *started, nats, wallet string) {
 	t.Helper()
 	free := "127.0.0.1:0"
-	s = start(t, "up", "--data", data, "--nats-listen", free, "--sandbox-listen", free, "--http-listen", free, "--gateway-listen", free, "--log-level", "error")
+	s = start(t, append([]string{"up", "--data", data, "--nats-listen", free, "--sandbox-listen", free, "--http-listen", free, "--gateway-listen", free, "--log-level", "error"}, flags...)...)
 	return s, s.until(`^  broker +(\S+)$`), s.until(`^  wallet +(\S+)/ `)
 }
 
@@ -123,8 +121,7 @@ func has(t *testing.T, text string, wants ...string) {
 }
 
 func TestOneOrderFromItsPlacingToTheClosingOfThePeriod(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	defer http.DefaultClient.CloseIdleConnections()
+	t.Parallel()
 	s, nats, wallet := up(t)
 
 	has(t, good(t, "order", "place", "--nats", nats, "--shop", "acme", "--order", "no 7.1", "--currency", "SEK",
@@ -189,7 +186,7 @@ func ends(t *testing.T, s *started) {
 }
 
 func TestWhatCannotBeReadIsParkedShownAndReplayed(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	t.Parallel()
 	s, nats, _ := up(t)
 	parked := func(seq string) {
 		t.Helper()
@@ -279,6 +276,7 @@ func TestUpResumesItsDataAndSharesItWithNobody(t *testing.T) {
 }
 
 func TestATakenPortIsNamedWithItsFlag(t *testing.T) {
+	t.Parallel()
 	s, nats, wallet := up(t)
 	taken := map[string]string{"--nats-listen": strings.TrimPrefix(nats, "nats://"), "--sandbox-listen": strings.TrimPrefix(wallet, "http://")}
 	for flag, addr := range taken {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
-	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 type runCmd struct {
@@ -82,5 +81,3 @@ func (r runCmd) options(c *console) (app.Options, error) {
 	o.ShopList = shops
 	return o, nil
 }
-
-func secret(s string) seqr.Secret { return seqr.Secret(s) }

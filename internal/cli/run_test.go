@@ -5,14 +5,12 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/seqrflow/seqrflow/internal/natsd"
 )
 
 // Workers that run apart from each other do together what "up" does in one process.
 func TestWorkersRunAgainstAGivenBrokerAndProvider(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	t.Parallel()
 	broker, err := natsd.Start(natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -1,15 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 )
 
@@ -35,8 +36,6 @@ Examples:
     seqrflow sandbox --data ./provider --clock manual`
 }
 
-// sandbox.Path is where the provider's SOAP service is.
-
 // lean trades some processor time for memory: a sandbox holds many small things for long.
 const lean = 50
 
@@ -46,13 +45,11 @@ func (s sandboxCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", s.Listen)
+	l, url, err := app.Listen("--listen", s.Listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s (choose another address with --listen): %w", s.Listen, err)
+		return err
 	}
-	if s.BaseURL == "" {
-		s.BaseURL = urlOf(l.Addr())
-	}
+	s.BaseURL = cmp.Or(s.BaseURL, url)
 	sb, err := sandbox.New(sandbox.Config{ManualClock: s.Clock == "manual", BaseURL: s.BaseURL, Data: s.Data, Reversal: s.Reversal,
 		Lifetime: s.Lifetime, Seed: s.Seed, Log: log})
 	if err != nil {
@@ -77,18 +74,6 @@ func (s sandboxCmd) Run(c *console) error {
 		}
 	}
 	return errors.Join(err, sb.Close())
-}
-
-// urlOf is an address as somebody on this machine reaches it.
-func urlOf(a net.Addr) string {
-	host, port, err := net.SplitHostPort(a.String())
-	if err != nil {
-		return "http://" + a.String()
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 func (s sandboxCmd) welcome(c *console) {

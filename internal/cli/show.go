@@ -14,9 +14,9 @@ import (
 
 type showCmd struct {
 	broker
-	Invoice string `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
-	JSON    bool   `name:"json" help:"One JSON object: the current invoice and its whole history."`
-	QR      bool   `name:"qr" help:"The QR code that the buyer scans, too."`
+	Invoice invoiceArg `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
+	JSON    bool       `name:"json" help:"One JSON object: the current invoice and its whole history."`
+	QR      bool       `name:"qr" help:"The QR code that the buyer scans, too."`
 
 	Exchanges bool `help:"What went over the wire, secrets masked; kept when the workers run with --record-exchanges."`
 	Reference bool `help:"Nothing but the invoiceReference, the provider's name of the bill."`
@@ -58,16 +58,8 @@ func (l life) MarshalJSON() ([]byte, error) {
 }
 
 // Run prints the life of the invoice.
-func (s showCmd) Run(c *console) error {
-	k, err := events.ParseKey(s.Invoice)
-	if err != nil {
-		return usageError{err}
-	}
-	b, err := s.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func (s showCmd) Run(c *console, b *bus.Bus) error {
+	k := s.Invoice.Key
 	l, err := lifeOf(c.ctx, b, k)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -116,24 +115,15 @@ func callText(call *events.Call) string {
 func (c *console) refunds(inv events.Invoice) [][]string {
 	var rows [][]string
 	for _, r := range inv.Refunds {
-		settled := ""
-		if r.SettledAt != nil {
-			settled = c.lines.Date(*r.SettledAt)
-		}
 		rows = append(rows, []string{r.RefundID, r.Amount.In(inv.Currency) + " " + inv.Currency, string(r.Status), fmt.Sprint(r.Attempts),
-			c.lines.Date(r.AskedAt), settled, r.ErsReference, join(r.Reason, r.Detail)})
+			c.lines.Date(r.AskedAt), c.lines.DateOf(r.SettledAt), r.ErsReference, join(r.Reason, r.Detail)})
 	}
 	return rows
 }
 
 // standing is the current state, one fact per line.
 func (c *console) standing(inv events.Invoice) [][2]string {
-	when := func(t *time.Time) string {
-		if t == nil {
-			return ""
-		}
-		return c.lines.Date(*t)
-	}
+	when := c.lines.DateOf
 	late := ""
 	if inv.Late {
 		late = "yes: paid after it had ended; refunded in full"

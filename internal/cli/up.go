@@ -7,6 +7,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 type upCmd struct {
@@ -68,7 +69,7 @@ func (u upCmd) options(c *console) (app.Options, error) {
 // demoShop has the credentials that a sandbox takes by itself.
 func demoShop() app.Shop {
 	t, r := sandbox.DemoTerminals()[0], sandbox.DemoResellers()[0]
-	return app.Shop{Terminal: t.ID, Password: secret(t.Password), Reseller: r.ID, ResellerUser: r.UserID, ResellerPassword: secret(r.Password)}
+	return app.Shop{Terminal: t.ID, Password: seqr.Secret(t.Password), Reseller: r.ID, ResellerUser: r.UserID, ResellerPassword: seqr.Secret(r.Password)}
 }
 
 func (u upCmd) welcome(c *console, s *app.Stack) {

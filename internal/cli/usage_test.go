@@ -32,6 +32,7 @@ func nobody(t *testing.T) string {
 }
 
 func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	noTerminal := filepath.Join(t.TempDir(), "shops.yaml")
 	if err := os.WriteFile(noTerminal, []byte("shops: {acme: {password: a-secret}}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -80,6 +81,7 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 }
 
 func TestWithoutABrokerItSaysHowToStartOne(t *testing.T) {
+	t.Parallel()
 	nats := "nats://" + nobody(t)
 	for _, args := range [][]string{
 		{"show", "acme/1"}, {"watch"}, {"parked", "list"}, {"order", "cancel", "--shop", "a", "--order", "1"},
@@ -92,6 +94,7 @@ func TestWithoutABrokerItSaysHowToStartOne(t *testing.T) {
 }
 
 func TestInvalidOrdersAreNamedAndNotPublished(t *testing.T) {
+	t.Parallel()
 	in := `{"shop":"acme","orderId":"1","currency":"SEK","total":"10","rows":[{"description":"a","quantity":"1","total":"10"}]}
 {"shop":"acme","orderId":"2","currency":"SEK","total":12.5,"rows":[]}
 {"type":"returned","shop":"acme","orderId":"1"}`
@@ -147,6 +150,7 @@ func TestSettingsFlagsBeforeEnvironmentBeforeFile(t *testing.T) {
 }
 
 func TestDoctorNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	shops := filepath.Join(t.TempDir(), "shops.yaml")
 	if err := os.WriteFile(shops, []byte("shops: {acme: {terminal: t, password: abc}, ok: {terminal: t2, password: abcd, reseller: r}}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -170,6 +174,7 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestDoctorTriesTheCredentials(t *testing.T) {
+	t.Parallel()
 	_, _, wallet := up(t)
 	shops := filepath.Join(t.TempDir(), "shops.yaml")
 	if err := os.WriteFile(shops, []byte("shops: {good: {terminal: demo-terminal, password: demo-secret}, bad: {terminal: demo-terminal, password: wrong-secret}}"), 0o600); err != nil {
@@ -186,6 +191,7 @@ type fullDisk struct{}
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestWhatCannotBePrintedIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	var stderr bytes.Buffer
 	if code := cli.Run(t.Context(), []string{"version"}, strings.NewReader(""), fullDisk{}, &stderr); code != 1 || !strings.Contains(stderr.String(), "no space left") {
 		t.Errorf("exit code %d, %q", code, stderr.String())

@@ -46,17 +46,18 @@ func eventNames() string {
 	return strings.Join(names, ", ")
 }
 
+// Validate the flags.
+func (w watchCmd) Validate() error {
+	_, err := w.sources(time.Now())
+	return err
+}
+
 // Run prints events until the context ends.
-func (w watchCmd) Run(c *console) error {
+func (w watchCmd) Run(c *console, b *bus.Bus) error {
 	sources, err := w.sources(time.Now())
 	if err != nil {
 		return err
 	}
-	b, err := w.connect(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	ready := func() { fmt.Fprintln(c.err, "watching; Ctrl-C ends it") }
 	enc := json.NewEncoder(c.out)
 	day := c.lines.Day(time.Now())
@@ -120,7 +121,7 @@ func (w watchCmd) names() ([]string, error) {
 	var out []string
 	for _, n := range w.Event {
 		if n = strings.TrimSpace(n); !known[n] {
-			return nil, wrongUsage("--event: there is no event %q; there are %s", n, eventNames())
+			return nil, fmt.Errorf("--event: there is no event %q; there are %s", n, eventNames())
 		}
 		out = append(out, n)
 	}
@@ -141,5 +142,5 @@ func since(text string, now time.Time) (bus.Source, error) {
 	if d, err := time.ParseDuration(text); err == nil && d > 0 {
 		return bus.Source{Since: now.Add(-d)}, nil
 	}
-	return bus.Source{}, wrongUsage("--since: expected a time span such as 10m, a sequence number, or all; got %q", text)
+	return bus.Source{}, fmt.Errorf("--since: expected a time span such as 10m, a sequence number, or all; got %q", text)
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ type Fact struct {
 }
 
 func (f Fact) change(e Name, by Actor) Change {
-	return Change{Event: e, At: f.At, By: or(f.By, string(by)), Why: f.Why, Call: f.Call, SecondsWithoutAnswer: f.Gap.Round(time.Second / 10).Seconds()}
+	return Change{Event: e, At: f.At, By: cmp.Or(f.By, string(by)), Why: f.Why, Call: f.Call, SecondsWithoutAnswer: f.Gap.Round(time.Second / 10).Seconds()}
 }
 
 // ProviderInvoice is what the provider answered to sendInvoice.
@@ -41,14 +42,14 @@ func (inv Invoice) RejectedFor(o Order, f Fact) (Invoice, error) {
 }
 
 func (inv Invoice) of(o Order) Invoice {
-	inv.Shop, inv.OrderID, inv.InvoiceID = o.Shop, o.OrderID, or(o.InvoiceID, o.OrderID)
+	inv.Shop, inv.OrderID, inv.InvoiceID = o.Shop, o.OrderID, cmp.Or(o.InvoiceID, o.OrderID)
 	inv.Currency, inv.Total, inv.Order = o.Currency, o.Total, &o
 	return inv
 }
 
 // CanceledBeforeIssue records that the order was canceled before there was an invoice.
 func (inv Invoice) CanceledBeforeIssue(c Cancellation, f Fact) (Invoice, error) {
-	inv.Shop, inv.OrderID, inv.InvoiceID = c.Shop, c.OrderID, or(c.InvoiceID, c.OrderID)
+	inv.Shop, inv.OrderID, inv.InvoiceID = c.Shop, c.OrderID, cmp.Or(c.InvoiceID, c.OrderID)
 	return inv.EndedBy(EventCanceled, ActorCanceler, f)
 }
 

@@ -67,7 +67,7 @@ func documentation() string {
 			if from == None {
 				src = "[*]"
 			}
-			fmt.Fprintf(&b, "    %s --> %s: %s\n", src, or(string(t.To), src), t.label())
+			fmt.Fprintf(&b, "    %s --> %s: %s\n", src, t.to(from), t.label())
 		}
 	}
 	b.WriteString("```\n\n| state | the payment | meaning |\n|---|---|---|\n")
@@ -76,9 +76,16 @@ func documentation() string {
 	}
 	b.WriteString("\n| from | event | to | recorded by | when |\n|---|---|---|---|---|\n")
 	for _, t := range Transitions() {
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", list(t.From), t.On, or(string(t.To), "same"), list(t.By), t.When)
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", list(t.From), t.On, same(t.To), list(t.By), t.When)
 	}
 	return b.String()
+}
+
+func same(to State) State {
+	if to == "" {
+		return "same"
+	}
+	return to
 }
 
 func list[T ~string](all []T) string {

@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -122,7 +123,9 @@ func (m Message) checkHeader(ps *Problems, name, want string) {
 func (m Message) matches(r reader, shop, order string) {
 	a, err := ParseSubject(m.Subject)
 	if err != nil {
-		*r.problems = append(*r.problems, err.(Problem))
+		var p Problem
+		errors.As(err, &p)
+		*r.problems = append(*r.problems, p)
 		return
 	}
 	if a.Kind != "orders" {

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -84,10 +85,10 @@ type Return struct {
 }
 
 // Key of the invoice that the order is paid by: the order's id names it unless the event has an invoiceId.
-func (o Order) Key() Key { return KeyOf(o.Shop, or(o.InvoiceID, o.OrderID)) }
+func (o Order) Key() Key { return KeyOf(o.Shop, cmp.Or(o.InvoiceID, o.OrderID)) }
 
 // Key of the invoice to cancel.
-func (c Cancellation) Key() Key { return KeyOf(c.Shop, or(c.InvoiceID, c.OrderID)) }
+func (c Cancellation) Key() Key { return KeyOf(c.Shop, cmp.Or(c.InvoiceID, c.OrderID)) }
 
 // Key of the invoice to refund.
-func (r Return) Key() Key { return KeyOf(r.Shop, or(r.InvoiceID, r.OrderID)) }
+func (r Return) Key() Key { return KeyOf(r.Shop, cmp.Or(r.InvoiceID, r.OrderID)) }

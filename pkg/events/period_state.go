@@ -19,11 +19,6 @@ const (
 	PeriodMismatched PeriodState = "MISMATCHED"
 )
 
-// PeriodStates gives every state in the order of a closing.
-func PeriodStates() []PeriodState {
-	return []PeriodState{PeriodNone, PeriodClosing, PeriodMarked, PeriodReconciled, PeriodMismatched}
-}
-
 // Ended says that the comparison is made.
 func (s PeriodState) Ended() bool { return s == PeriodReconciled || s == PeriodMismatched }
 

@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -29,7 +30,7 @@ func readObject(path string, body []byte, ps *Problems) reader {
 				what += ": " + err.Error()
 			}
 		}
-		*ps = append(*ps, Problem{or(path, "body"), what})
+		*ps = append(*ps, Problem{cmp.Or(path, "body"), what})
 		return r
 	}
 	r.checkDuplicates(body)
@@ -194,11 +195,4 @@ func kind(v json.RawMessage) string {
 		return "a boolean"
 	}
 	return "the number " + clip(string(v), 40)
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

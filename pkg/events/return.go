@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -74,7 +75,7 @@ type contents struct {
 // Contents is a digest of what is asked for in an invoice of this currency: whether all, the amount, the currency, the
 // reason and the rows. The same refundId always has the same contents.
 func (t Return) Contents(currency string) string {
-	c := contents{All: t.All, Amount: trimmedAmount(t.Amount), Currency: or(t.Currency, currency), Reason: t.Reason}
+	c := contents{All: t.All, Amount: trimmedAmount(t.Amount), Currency: cmp.Or(t.Currency, currency), Reason: t.Reason}
 	for _, r := range t.Rows {
 		taxRate := ""
 		if r.TaxRate != nil {

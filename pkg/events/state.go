@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -60,15 +61,6 @@ var stateTable = [...]stateRow{
 	{Failed, ended, "the provider could not take the payment"},
 	{Expired, ended, "the buyer's time was over"},
 	{Refunded, paid, "paid, and all of it was paid back"},
-}
-
-// States gives every state in the order of an invoice's life.
-func States() []State {
-	var out []State
-	for _, r := range stateTable {
-		out = append(out, r.state)
-	}
-	return out
 }
 
 func (s State) stage() stage {
@@ -226,7 +218,7 @@ var transitionTable = func() []Transition {
 	}
 }()
 
-func (t Transition) to(from State) State { return State(or(string(t.To), string(from))) }
+func (t Transition) to(from State) State { return cmp.Or(t.To, from) }
 
 func (t Transition) label() string { return label(t.On, t.full) }
 
@@ -264,7 +256,7 @@ func Next(from State, e Name, full bool) (State, error) {
 // recorded. The empty state is [None].
 func RecordersOf(from State, e Name) []Actor {
 	for _, t := range transitionTable {
-		if t.On == e && slices.Contains(t.From, State(or(string(from), string(None)))) {
+		if t.On == e && slices.Contains(t.From, cmp.Or(from, None)) {
 			return t.By
 		}
 	}

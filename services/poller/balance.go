@@ -13,95 +13,70 @@ import (
 type balance struct {
 	id, serves string
 	roll       *watching.Pollers
-	refused    map[uint64]time.Time // entries that were not taken, by sequence; one that comes again is taken
-	shed       map[uint64]time.Time // entries that were given back for another copy; one that comes back is kept
-	shedding   bool
+	returned   map[uint64]returned // entries that were given back for another copy, by sequence
+	givingBack bool
+}
 
-	looked          time.Time // when others and theirs were last found
-	others, entries int       // copies that serve the same shops, without this one, and what they hold
+type returned struct {
+	at        time.Time
+	refused   bool      // it was delivered and not accepted
+	givenBack time.Time // when it was given back after it was held
 }
 
 func newBalance(p *Worker) balance {
-	return balance{id: p.id, serves: serving(p.Only), roll: p.roll, refused: map[uint64]time.Time{}, shed: map[uint64]time.Time{}}
+	return balance{id: p.id, serves: serving(p.Only), roll: p.roll, returned: map[uint64]returned{}}
 }
 
 // serving names the shops that a copy is set to serve, "" for all.
 func serving(only []string) string { return strings.Join(slices.Sorted(slices.Values(only)), " ") }
 
-const (
-	// above the mean by this part and this number a copy has too much.
-	tooMuchPart   = 4 // a quarter
-	tooMuchNumber = 10
-	// shedPart is the part of its entries that a copy gives back in one second.
-	shedPart = 10
-	// shedMemory is how long an entry that was given back or refused is remembered.
-	shedMemory = time.Minute
-	// shedBack is how soon an entry comes again that no other copy has taken.
-	shedBack = 3 * time.Second
-	// rollFor is how long a look at the other copies counts.
-	rollFor = 100 * time.Millisecond
-)
-
 // mean is how many entries the copies have that serve the same shops, this one with held of them; ok is false when this
 // is the only one.
 func (b *balance) mean(held int, now time.Time) (mean int, ok bool) {
-	if now.Sub(b.looked) > rollFor {
-		b.looked, b.others, b.entries = now, 0, 0
-		for id, w := range b.roll.Living(now) {
-			if id != b.id && w.Serves == b.serves {
-				b.others, b.entries = b.others+1, b.entries+w.Held
-			}
+	copies, entries := 1, held
+	for id, w := range b.roll.Living(now) {
+		if id != b.id && w.Serves == b.serves {
+			copies, entries = copies+1, entries+w.Held
 		}
 	}
-	return (b.entries + held) / (b.others + 1), b.others > 0
+	return entries / copies, copies > 1
 }
 
 func tooMuch(held, mean int) bool { return held > mean+mean/tooMuchPart+tooMuchNumber }
 
-// accept says whether to take an entry.
-func (b *balance) accept(seq uint64, held int, now time.Time) bool {
-	if _, again := b.refused[seq]; again {
-		delete(b.refused, seq)
-		return true
+// accept says whether to keep an entry that was delivered. When this copy has too much, the entry is left to another once.
+// cameBack says that this copy gave it back a moment ago: no other copy can poll it, or wants to.
+func (b *balance) accept(seq uint64, held int, now time.Time) (ok, cameBack bool) {
+	r := b.returned[seq]
+	if mean, others := b.mean(held, now); !r.refused && others && tooMuch(held, mean) {
+		b.returned[seq] = returned{at: now, refused: true, givenBack: r.givenBack}
+		return false, false
 	}
-	mean, others := b.mean(held, now)
-	if !others || !tooMuch(held, mean) {
-		return true
-	}
-	b.refused[seq] = now
-	return false
+	delete(b.returned, seq)
+	return true, now.Sub(r.givenBack) < cameBackWithin
 }
 
-// excess is how many entries to give back now; it is asked once a second.
+// noteGivenBack notes that an entry is given back for another copy.
+func (b *balance) noteGivenBack(seq uint64, now time.Time) {
+	b.returned[seq] = returned{at: now, givenBack: now}
+}
+
+// excess is how many entries to give back now. It is asked once a second, and forgets what was given back long ago.
 func (b *balance) excess(held int, now time.Time) int {
+	for seq, r := range b.returned {
+		if now.Sub(r.at) > returnedMemory {
+			delete(b.returned, seq)
+		}
+	}
 	mean, others := b.mean(held, now)
 	switch {
 	case !others || held <= mean+1:
-		b.shedding = false
+		b.givingBack = false
 	case tooMuch(held, mean):
-		b.shedding = true
+		b.givingBack = true
 	}
-	if !b.shedding {
+	if !b.givingBack {
 		return 0
 	}
-	return min(held-mean, max(held/shedPart, 1))
-}
-
-func (b *balance) noteShed(seq uint64, now time.Time) { b.shed[seq] = now }
-
-// cameBack says whether the entry was given back a moment ago: no other copy can poll it, or wants to.
-func (b *balance) cameBack(seq uint64, now time.Time) bool {
-	at, shed := b.shed[seq]
-	delete(b.shed, seq)
-	return shed && now.Sub(at) < shedBack
-}
-
-func (b *balance) tidy(now time.Time) {
-	for _, m := range []map[uint64]time.Time{b.refused, b.shed} {
-		for seq, at := range m {
-			if now.Sub(at) > shedMemory {
-				delete(m, seq)
-			}
-		}
-	}
+	return min(held-mean, max(held/excessPart, 1))
 }

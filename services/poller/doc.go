@@ -9,12 +9,17 @@
 // The provider reverses a payment whose PAID status nobody fetches within 20 s. An invoice that ends, recorded or parked,
 // is removed from the index; nothing that a start does grows with how many have ended.
 //
-//	leases.go    entries come, are loaded, polled, given back or removed; entry.go says which of these
-//	preparing.go entries whose invoice is not recorded yet; balance.go keeps the copies' shares alike
-//	scheduler.go which invoice is asked about next (pure); terminal.go, queue.go, watch.go are what it works on
-//	poll.go      one question, what its answer asks for, and the one place that does it
-//	hints.go     what hints do
-//	loop.go      the goroutine that owns the scheduler and all that is held; survey.go its look at all of it each second
+// One goroutine, the loop, owns the scheduler and every invoice that this copy holds (watch.go). An invoice goes through the
+// files in this order:
+//
+//	lease.go     an entry of the index is delivered and kept; its invoice is loaded; entry.go says what the entry asks for
+//	loop.go      the invoice is taken in, waits until it is recorded, is polled at its turn or after a hint
+//	scheduler.go which invoice is asked about next (pure); terminal.go is what is known of each terminal
+//	poll.go      the provider is asked once; its answer becomes an action
+//	record.go    the action is executed: the event is appended, the entry removed, or the invoice parked
+//	survey.go    once a second: what is overdue, lost, or late; balance.go says how much is another copy's share
+//
+// Every duration and limit stands in timing.go with its reason.
 //
 // Sizing: calls at once = open invoices × the provider's latency / interval. 3,500 invoices at a latency of 1 s and the
 // interval of 1 s need 3,500. Up to Config.Concurrency are made, as many as are needed; a warning and the lateness

@@ -12,65 +12,6 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// disposition is what is to be done with an entry, by what the stream says of its invoice.
-type disposition int
-
-const (
-	toPoll    disposition = iota
-	toPrepare             // nothing is recorded yet
-	toFinish              // it has ended
-	toForget              // nothing is recorded, and nothing will be
-	toLeave               // another copy may be able to poll it
-	toNewer               // only a newer version may
-	toPark
-	toRetry // the broker fails
-)
-
-// load reads the invoice's state and prepares the watch to be polled.
-func (ls *leases) load(w *watch, age time.Duration) (disposition, error) {
-	if !ls.p.serves(w.key.Shop) {
-		return toLeave, nil
-	}
-	inv, err := ls.p.Bus.Load(ls.ctx, w.key)
-	w.loaded = inv
-	w.loaded.Order = nil // it may be large
-	if d, err := judge(inv, err, age); d != toPoll {
-		return d, err
-	}
-	as, err := calls.As(ls.p.Shops, inv.Invoice)
-	if err != nil {
-		return toLeave, err
-	}
-	w.as, w.reference = as, inv.InvoiceReference
-	w.ctx = seqr.WithAbout(ls.p.inHand, w.key.String())
-	w.dueAt, w.overdue = time.Time{}, inv.OverdueAt != nil || !inv.State.Open()
-	if inv.DueAt != nil {
-		w.dueAt = *inv.DueAt
-	}
-	return toPoll, nil
-}
-
-// judge says what to do with an entry.
-func judge(inv bus.Loaded, err error, age time.Duration) (disposition, error) {
-	switch {
-	case errors.Is(err, events.ErrNewerVersion):
-		return toNewer, err
-	case err != nil:
-		return toRetry, err
-	case !inv.Known() && age > bus.ForgottenAfter && inv.Seq > 0: // its own events may be lost
-		return toPark, errors.New("every message under the invoice's subjects was written by nobody of ours: if the provider has a bill, nobody polls it")
-	case !inv.Known() && age > bus.ForgottenAfter:
-		return toForget, nil
-	case !inv.Known():
-		return toPrepare, nil
-	case inv.State.Paid() || inv.State == events.Rejected || !inv.State.Open() && inv.InvoiceReference == "":
-		return toFinish, nil
-	case inv.InvoiceReference == "":
-		return toPark, fmt.Errorf("event %q of the invoice: %w", inv.Change.Event, events.Problem{Path: "data.invoiceReference", Expected: "missing"})
-	}
-	return toPoll, nil
-}
-
 // keyOf names the invoice of an entry, or of an event that a person has sent back.
 func keyOf(subject string) (events.Key, error) {
 	if k, err := events.ParseOpenSubject(subject); err == nil {
@@ -80,26 +21,141 @@ func keyOf(subject string) (events.Key, error) {
 	return a.Key(), err
 }
 
-// lookBack puts an invoice on the index again that was recorded while its entry was being removed. The invoicer looks
-// whether the entry is there after it has recorded the invoice, so one of the two sees the other; of an entry that is about to
-// be removed it looks once more later, since this process may die before it has looked back.
-func (ls *leases) lookBack(k events.Key) {
-	ctx := context.WithoutCancel(ls.ctx)
+// acceptUnusual parks a message of the index whose subject names no invoice. An invoice that a person has sent back it
+// puts on the index again: from there the invoice comes to some copy, and is counted.
+func (p *Worker) acceptUnusual(l *bus.Lease, k events.Key, err error) {
+	ctx := context.WithoutCancel(p.inHand)
+	if err != nil {
+		err = l.Park(ctx, 1, err)
+	} else if _, _, err = p.Bus.IndexOpen(p.inHand, k, 0); err == nil {
+		l.Done(ctx)
+	}
+	if err != nil {
+		p.Log.Warn().Err(err).Str("worker", Name).Str("subject", l.Subject).Msg("a message of the index is neither parked nor indexed yet")
+		l.GiveBack(leftToNewer)
+	}
+}
+
+// entryAction is what is to be done with an entry, by what the stream says of its invoice.
+type entryAction int
+
+const (
+	pollEntry    entryAction = iota
+	awaitInvoice             // nothing is recorded yet
+	removeEntry              // the invoice has ended
+	forgetEntry              // nothing is recorded, and nothing will be
+	leaveToOther             // another copy may be able to poll it
+	leaveToNewer             // only a newer version may
+	parkEntry
+	retryLoad // the broker fails
+)
+
+// loadedEntry is an entry with its invoice, and what is to be done with it.
+type loadedEntry struct {
+	action entryAction
+	loaded bus.Loaded     // without the order, which may be large
+	as     seqr.Principal // what the provider is asked with; set when the entry is to be polled
+	err    error          // why
+}
+
+// loadEntry loads the invoice of an entry, and logs whatever keeps it from being polled.
+func (p *Worker) loadEntry(ctx context.Context, k events.Key, l *bus.Lease) (e loadedEntry) {
+	age := time.Duration(0) // nothing is removed or parked for its age while that is not known
+	if p.Bus.ClockKnown() {
+		age = p.Bus.Now().Sub(l.Time)
+	}
+	if !p.serves(k.Shop) {
+		e.action = leaveToOther
+	} else {
+		e.loaded, e.err = p.Bus.Load(ctx, k)
+		e.loaded.Order = nil
+		e.action, e.err = judgeEntry(e.loaded, e.err, age)
+	}
+	if e.action == pollEntry {
+		if e.as, e.err = calls.As(p.Shops, e.loaded.Invoice); e.err != nil {
+			e.action = leaveToOther
+		}
+	}
+	log := p.Log.Warn().Err(e.err).Str("worker", Name).Str("shop", k.Shop).Str("invoice", k.Invoice)
+	switch {
+	case e.action == forgetEntry:
+		log.Dur("age", age).Msg("an entry of the index is removed: nothing is recorded of its invoice")
+	case e.action == leaveToOther:
+		p.reportNotServed(k, e.err)
+	case e.action == leaveToNewer && p.sometimes.OK("newer"):
+		log.Msg("an invoice is left to a newer version of this program; nobody polls it unless one runs")
+	case e.action == retryLoad && p.sometimes.OK("load"):
+		log.Msg("invoices cannot be loaded")
+	}
+	return e
+}
+
+// judgeEntry says what to do with an entry of that age, by what was loaded of its invoice.
+func judgeEntry(inv bus.Loaded, err error, age time.Duration) (entryAction, error) {
+	switch {
+	case errors.Is(err, events.ErrNewerVersion):
+		return leaveToNewer, err
+	case err != nil:
+		return retryLoad, err
+	case !inv.Known() && age > bus.ForgottenAfter && inv.Seq > 0: // its own events may be lost
+		return parkEntry, errors.New("every message under the invoice's subjects was written by nobody of ours: if the provider has a bill, nobody polls it")
+	case !inv.Known() && age > bus.ForgottenAfter:
+		return forgetEntry, nil
+	case !inv.Known():
+		return awaitInvoice, nil
+	case inv.State.Paid() || inv.State == events.Rejected || !inv.State.Open() && inv.InvoiceReference == "":
+		return removeEntry, nil
+	case inv.InvoiceReference == "":
+		return parkEntry, fmt.Errorf("event %q of the invoice: %w", inv.Change.Event, events.Problem{Path: "data.invoiceReference", Expected: "missing"})
+	}
+	return pollEntry, nil
+}
+
+// indexAgain puts an invoice on the index that was recorded while its entry was being removed. The invoicer looks whether
+// the entry is there after it has recorded the invoice, so one of the two sees the other; of an entry that is about to be
+// removed it looks once more later, since this process may die before it has come here.
+func (p *Worker) indexAgain(ctx context.Context, k events.Key) {
 	for {
-		inv, err := ls.p.Bus.Load(ctx, k)
+		inv, err := p.Bus.Load(context.WithoutCancel(ctx), k)
 		if err == nil && (!inv.State.Open() || inv.InvoiceReference == "") {
 			return
 		}
-		if _, _, err = ls.p.Bus.IndexOpen(ctx, k, 0); err == nil {
+		if _, _, err = p.Bus.IndexOpen(context.WithoutCancel(ctx), k, 0); err == nil {
 			return
 		}
-		if ls.p.sometimes.OK("look back") {
-			ls.p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("invoices that may be open are not on the index yet")
+		if p.sometimes.OK("index again") {
+			p.Log.Error().Err(err).Str("worker", Name).Str("invoice", k.String()).Msg("invoices that may be open are not on the index yet")
 		}
 		select {
-		case <-ls.ctx.Done():
+		case <-ctx.Done():
 			return
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// longestSilence is how long no copy may have asked about the invoice of an entry that has come to this copy now, at most.
+func (p *Worker) longestSilence(entry *bus.Lease, age time.Duration) time.Duration {
+	held := time.Since(p.started) > settledAfter
+	for _, other := range p.roll.Living(time.Now()) {
+		held = held || other.Up > settledAfter.Seconds()
+	}
+	if entry.Redelivered && held {
+		return min(age, p.Bus.AckWait())
+	}
+	return age
+}
+
+// reportNotServed tells of an entry that this copy cannot poll.
+func (p *Worker) reportNotServed(k events.Key, err error) {
+	p.metrics.notServed.WithLabelValues(k.Shop).Inc()
+	if !p.sometimes.OK("shop " + k.Shop) {
+		return
+	}
+	if err == nil {
+		p.Log.Debug().Str("worker", Name).Str("shop", k.Shop).Msg("open invoices of a shop that this copy is not set to serve are left to another")
+		return
+	}
+	p.Log.Warn().Err(err).Str("worker", Name).Str("shop", k.Shop).Str("invoice", k.Invoice).
+		Msg("open invoices are left to another copy: without one that has the credentials nobody polls them")
 }

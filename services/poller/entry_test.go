@@ -10,7 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-func TestEntryIsJudgedByWhatTheStreamSays(t *testing.T) {
+func TestEntryIsHandledByWhatTheStreamSaysOfItsInvoice(t *testing.T) {
 	invoice := func(s events.State, reference string) bus.Loaded {
 		return bus.Loaded{Invoice: events.Invoice{State: s, InvoiceReference: reference}, Seq: 7}
 	}
@@ -20,28 +20,28 @@ func TestEntryIsJudgedByWhatTheStreamSays(t *testing.T) {
 		inv  bus.Loaded
 		err  error
 		age  time.Duration
-		want disposition
+		want entryAction
 	}{
-		{"issued", invoice(events.Issued, "ref"), nil, 0, toPoll},
-		{"reserved", invoice(events.Reserved, "ref"), nil, 0, toPoll},
-		{"canceled, but a payment may have come before", invoice(events.Canceled, "ref"), nil, 0, toPoll},
-		{"expired", invoice(events.Expired, "ref"), nil, 0, toPoll},
-		{"failed", invoice(events.Failed, "ref"), nil, 0, toPoll},
-		{"canceled before there was an invoice", invoice(events.Canceled, ""), nil, 0, toFinish},
-		{"rejected", invoice(events.Rejected, ""), nil, 0, toFinish},
-		{"paid", invoice(events.Paid, "ref"), nil, 0, toFinish},
-		{"receipted", invoice(events.Receipted, "ref"), nil, 0, toFinish},
-		{"refunded", invoice(events.Refunded, "ref"), nil, 0, toFinish},
-		{"issued without a reference", invoice(events.Issued, ""), nil, 0, toPark},
-		{"nothing yet", nothing, nil, time.Minute, toPrepare},
-		{"nothing for long", nothing, nil, 2 * time.Hour, toForget},
-		{"nothing of ours yet", foreign, nil, time.Second, toPrepare},
-		{"nothing of ours yet, for a while", foreign, nil, time.Minute, toPrepare},
-		{"nothing but what is damaged or foreign", foreign, nil, 2 * time.Hour, toPark},
-		{"a newer version", foreign, events.ErrNewerVersion, 2 * time.Hour, toNewer},
-		{"no broker", nothing, errors.New("timeout"), 2 * time.Hour, toRetry},
+		{"issued", invoice(events.Issued, "ref"), nil, 0, pollEntry},
+		{"reserved", invoice(events.Reserved, "ref"), nil, 0, pollEntry},
+		{"canceled, but a payment may have come before", invoice(events.Canceled, "ref"), nil, 0, pollEntry},
+		{"expired", invoice(events.Expired, "ref"), nil, 0, pollEntry},
+		{"failed", invoice(events.Failed, "ref"), nil, 0, pollEntry},
+		{"canceled before there was an invoice", invoice(events.Canceled, ""), nil, 0, removeEntry},
+		{"rejected", invoice(events.Rejected, ""), nil, 0, removeEntry},
+		{"paid", invoice(events.Paid, "ref"), nil, 0, removeEntry},
+		{"receipted", invoice(events.Receipted, "ref"), nil, 0, removeEntry},
+		{"refunded", invoice(events.Refunded, "ref"), nil, 0, removeEntry},
+		{"issued without a reference", invoice(events.Issued, ""), nil, 0, parkEntry},
+		{"nothing yet", nothing, nil, time.Minute, awaitInvoice},
+		{"nothing for long", nothing, nil, 2 * time.Hour, forgetEntry},
+		{"nothing of ours yet", foreign, nil, time.Second, awaitInvoice},
+		{"nothing of ours yet, for a while", foreign, nil, time.Minute, awaitInvoice},
+		{"nothing but what is damaged or foreign", foreign, nil, 2 * time.Hour, parkEntry},
+		{"a newer version", foreign, events.ErrNewerVersion, 2 * time.Hour, leaveToNewer},
+		{"no broker", nothing, errors.New("timeout"), 2 * time.Hour, retryLoad},
 	} {
-		if got, _ := judge(c.inv, c.err, c.age); got != c.want {
+		if got, _ := judgeEntry(c.inv, c.err, c.age); got != c.want {
 			t.Errorf("%s: %d; want %d", c.name, got, c.want)
 		}
 	}
@@ -61,44 +61,31 @@ func TestKeyIsReadFromEntriesAndEvents(t *testing.T) {
 	}
 }
 
-func TestBalance(t *testing.T) {
-	now := time.Unix(1000, 0)
-	b := balance{id: "me", roll: &watching.Pollers{}, refused: map[uint64]time.Time{}, shed: map[uint64]time.Time{}}
-	if n := b.excess(5000, now); n != 0 || !b.accept(1, 5000, now) {
-		t.Errorf("the only copy gives %d back", n)
-	}
-	tell := func(held int, serves string) {
-		now = now.Add(time.Second)
-		b.roll.Note(watching.Announcement{ID: "other", Held: held, Serves: serves}, now)
-	}
-	tell(0, "other shops")
-	if n := b.excess(5000, now); n != 0 {
-		t.Errorf("a copy that serves other shops is given %d", n)
-	}
-	tell(0, "")
-	if b.accept(2, 5000, now) {
-		t.Error("a copy with far too much takes more")
-	}
-	if !b.accept(2, 5000, now) {
-		t.Error("an entry that nobody else took is refused again")
-	}
-	mine, theirs, seconds := 1000, 0, 0
-	for n := b.excess(mine, now); n > 0; n = b.excess(mine, now) {
-		if n > mine/10 {
-			t.Fatalf("%d of %d given back in a second", n, mine)
+// Only a poller that has run for a while, or hears one that has, knows that an entry that comes again was held until lately.
+func TestTimeWithoutAnyPollIsNeverUnderestimated(t *testing.T) {
+	b := &bus.Bus{}
+	const age = time.Hour
+	for name, c := range map[string]struct {
+		ran, other  time.Duration
+		redelivered bool
+		want        time.Duration
+	}{
+		"never delivered before":                       {ran: time.Hour, want: age},
+		"after a start, nobody else is there":          {redelivered: true, want: age},
+		"after a start, the others have just started":  {redelivered: true, other: time.Second / 2, want: age},
+		"after a start, another has run all the while": {redelivered: true, other: time.Hour, want: b.AckWait()},
+		"this copy has run all the while":              {redelivered: true, ran: time.Hour, want: b.AckWait()},
+	} {
+		p := &Worker{started: time.Now().Add(-c.ran - time.Millisecond), roll: &watching.Pollers{}}
+		p.Bus = b
+		p.roll.Note(watching.Announcement{ID: "other", Up: c.other.Seconds()}, time.Now())
+		if c.other == 0 {
+			p.roll.Note(watching.Announcement{ID: "other", Leaving: true}, time.Now())
 		}
-		mine, theirs, seconds = mine-n, theirs+n, seconds+1
-		tell(theirs, "")
-	}
-	if mine-theirs > 2 || theirs > mine || seconds > 15 {
-		t.Errorf("%d and %d after %d s", mine, theirs, seconds)
-	}
-	b.noteShed(3, now)
-	if !b.cameBack(3, now.Add(time.Second)) || b.cameBack(3, now.Add(time.Second)) {
-		t.Error("an entry that came back at once is to be kept, once")
-	}
-	now = now.Add(10 * time.Second) // the other copy died
-	if n := b.excess(5000, now); n != 0 || !b.accept(4, 5000, now) {
-		t.Errorf("%d given back to a dead copy", n)
+		l := &bus.Lease{}
+		l.Redelivered = c.redelivered
+		if got := p.longestSilence(l, age); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }

@@ -63,7 +63,7 @@ func TestPaymentThatMayHaveBeenReversedIsTold(t *testing.T) {
 }
 
 // A buyer who declines is not a reversal.
-func TestCancelThatWasWatchedIsNoPossibleReversal(t *testing.T) {
+func TestCanceledInvoiceThatWasPolledAllAlongIsNoPossibleReversal(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	reg := prometheus.NewRegistry()
 	cfg := config(r, newProvider(func(_ context.Context, n int, _ seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {

@@ -6,266 +6,201 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// loop is the one goroutine that owns the scheduler and everything that is held.
+// loop is the one goroutine that owns the scheduler and every invoice that is held.
 type loop struct {
 	p        *Worker
 	schedule *scheduler
-	arrivals chan arrival
-	hints    chan events.Key
-	issued   chan events.Key // the invoicer's hints
-	news     chan news
+	tasks    chan func()     // what other goroutines have the loop do
+	hints    chan events.Key // from anybody
+	issued   chan events.Key // from the invoicer: an invoice is recorded
 	stopping chan struct{}
 	ended    chan struct{}
+	abandon  context.CancelFunc // ends the polls under way
 
-	questions chan question
+	invoices    map[events.Key]*watch // all that this copy holds
+	lost        int                   // those of them whose lease is lost
+	toLoad      []*watch              // the newest last
+	loading     int                   // goroutines that load
+	loads       context.Context       // of the loads under way
+	stopLoads   context.CancelFunc
+	balance     balance
+	strangers   *bus.Strangers         // entries that this copy cannot poll
+	earlyHints  map[events.Key]instant // hints for invoices that are not held
+	earlyIssued map[events.Key]instant // hints of the invoicer for such
+	underWay    int                    // goroutines that poll or record
 
-	abandon context.CancelFunc // ends the polls under way
-
-	held      map[events.Key]*watch
-	preparing map[events.Key]*watch  // those of which nothing is recorded yet
-	early     map[events.Key]instant // hints for invoices that are not held yet
-	recorded  map[events.Key]instant // the invoicer's
-	underWay  int                    // goroutines that ask or record
-	records   chan struct{}          // bounds what is recorded at once
-	latest    instant                // the worst lateness since the last survey
-}
-
-// arrival is an entry that was loaded.
-type arrival struct {
-	w *watch
-	d disposition
-}
-
-// news of a poll: its call has ended, or all of it is over.
-type news struct {
-	w       *watch
-	called  bool // the call has ended with answer
-	answer  answer
-	over    bool
-	expired bool       // overdue is recorded
-	gone    bool       // this copy holds the invoice no more
-	lease   *bus.Lease // what it was polled under
+	// Since the last survey.
+	worstLate instant // of a poll
+	polls     int
 }
 
 func newLoop(p *Worker, abandon context.CancelFunc) *loop {
-	return &loop{
+	l := &loop{
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
-		arrivals: make(chan arrival), hints: make(chan events.Key, waiting), issued: make(chan events.Key, waiting), news: make(chan news, p.Concurrency),
-		stopping: make(chan struct{}), ended: make(chan struct{}), questions: make(chan question),
-		held: map[events.Key]*watch{}, preparing: map[events.Key]*watch{}, early: map[events.Key]instant{}, recorded: map[events.Key]instant{},
-		records: make(chan struct{}, p.Concurrency),
+		tasks: make(chan func()), hints: make(chan events.Key, mostHints), issued: make(chan events.Key, mostHints),
+		stopping: make(chan struct{}), ended: make(chan struct{}),
+		invoices: map[events.Key]*watch{}, earlyHints: map[events.Key]instant{}, earlyIssued: map[events.Key]instant{},
+		balance: newBalance(p), strangers: bus.NewStrangers(notServedMost),
 	}
+	l.loads, l.stopLoads = context.WithCancel(p.inHand)
+	return l
 }
 
-// arrive passes an entry to the loop; one that comes too late goes back.
-func (l *loop) arrive(w *watch, d disposition) {
-	select {
-	case l.arrivals <- arrival{w, d}:
-	case <-l.stopping:
-		l.p.leases.giveBack(w.lease, atOnce)
+func (l *loop) now() instant { return time.Since(l.p.started) }
+
+func (l *loop) run() {
+	defer close(l.ended)
+	turn := time.NewTimer(time.Hour)
+	defer turn.Stop()
+	l.announce(0)
+	for {
+		now := l.now()
+		l.dispatch(now)
+		if at, ok := l.schedule.nextChange(); ok {
+			turn.Reset(max(at-now, grain))
+		}
+		select {
+		case <-l.stopping:
+			l.giveBackAll()
+			return
+		case task := <-l.tasks:
+			task()
+		case k := <-l.issued:
+			l.acceptIssued(k)
+		case k := <-l.hints:
+			l.acceptHint(k)
+		case <-turn.C:
+		}
 	}
 }
 
 // stop ends the loop and waits for it.
 func (l *loop) stop() {
 	close(l.stopping)
-	l.p.leases.stop()
 	<-l.ended
 	_ = l.p.Bus.Conn().FlushTimeout(time.Second) // what was given back is at the broker
 }
 
-func (l *loop) run() {
-	defer close(l.ended)
-	turn, survey := time.NewTimer(time.Hour), time.NewTicker(time.Second)
-	defer turn.Stop()
-	defer survey.Stop()
-	look := time.NewTicker(preparingLeast)
-	defer look.Stop()
-	for {
-		l.dispatch(l.now())
-		l.setTimer(turn)
-		select {
-		case <-l.stopping:
-			l.release()
-			return
-		case a := <-l.arrivals:
-			l.accept(a)
-		case k := <-l.issued:
-			l.begin(k)
-		case k := <-l.hints:
-			l.hurry(k)
-		case n := <-l.news:
-			l.settle(n)
-		case <-turn.C:
-		case q := <-l.questions:
-			q.answer <- l.tell(q.key)
-		case <-look.C:
-			l.lookAgain(l.now())
-		case <-survey.C:
-			l.survey(l.now())
-		}
+// do has the loop run a task; false means that the loop stops and does not.
+func (l *loop) do(task func()) bool {
+	select {
+	case l.tasks <- task:
+		return true
+	case <-l.stopping:
+		return false
 	}
 }
 
-func (l *loop) now() instant { return time.Since(l.p.started) }
-
-// grain is the shortest pause of the loop.
-const grain = time.Millisecond
-
-func (l *loop) setTimer(t *time.Timer) {
-	if at, ok := l.schedule.nextChange(); ok {
-		t.Reset(max(at-l.now(), grain))
+// startPolling gives an invoice its first turn. Until it is answered, the last answer counts as being as old as it may be.
+func (l *loop) startPolling(w *watch, now instant) {
+	w.again = false
+	w.ctx = seqr.WithAbout(l.p.inHand, w.key.String())
+	w.overdue = w.loaded.OverdueAt != nil || !w.loaded.State.Open()
+	if w.loaded.DueAt != nil {
+		w.dueAt = *w.loaded.DueAt
 	}
-}
-
-// accept takes in an entry that was loaded.
-func (l *loop) accept(a arrival) {
-	w, now := a.w, l.now()
-	_, early := l.early[w.key] // the buyer, or the invoicer, was quicker than the index
-	_, recorded := l.recorded[w.key]
-	delete(l.early, w.key)
-	delete(l.recorded, w.key)
-	w.hinted, w.recorded = w.hinted || early, w.recorded || recorded
-	if known := l.held[w.key]; known != nil {
-		l.renew(known, w.lease)
-		return
-	}
-	if a.d == toPrepare && recorded { // it was looked at just before
-		l.p.leases.again(w)
-		return
-	}
-	if a.d == toPrepare {
-		l.prepare(w, early, now)
-		return
-	}
-	if earlier := l.preparing[w.key]; earlier != nil {
-		delete(l.preparing, w.key)
-		l.renew(w, earlier.lease)
-	}
-	l.held[w.key] = w
-	entry := w.lease
-	age := max(0, l.p.Bus.Now().Sub(entry.Time))
+	age := max(0, l.p.Bus.Now().Sub(w.lease.Time))
 	most := reversal // after a start it is not known when it was last asked about
-	if entry.Redelivered {
+	if w.lease.Redelivered {
 		most = l.p.Bus.AckWait() // another copy held it, and can have been silent for so long
 	}
 	w.answered, w.asked = now-min(age, most), now
-	w.unheard = max(0, l.p.silence(entry, age)-min(age, most))
+	w.unheard = max(0, l.p.longestSilence(w.lease, age)-min(age, most))
 	due := now
-	if age < l.p.Interval && !w.recorded && !(w.hinted && l.schedule.allow(now)) {
+	if age < l.p.Interval && !w.issuedHint && !(w.anyHint && l.schedule.allowHint(now)) {
 		due += l.schedule.rand(l.p.Interval) // so that a burst of orders is no burst of polls
 	}
 	l.schedule.add(w, w.as.ID, due)
 }
 
-// renew gives an invoice that is known the lease that came now. The one that it had is lost, or of an entry that was removed
-// before this one was stored.
-func (l *loop) renew(w *watch, lease *bus.Lease) {
-	if lease.Lost() || lease.Seq < w.lease.Seq {
-		l.p.leases.drop(lease)
-		return
+// acceptHint brings the next poll of an invoice forward, or its next load.
+func (l *loop) acceptHint(k events.Key) {
+	now := l.now()
+	switch w := l.invoices[k]; {
+	case w == nil:
+		remember(l.earlyHints, k, now)
+	case w.terminal == nil:
+		w.anyHint = true
+		l.loadSoon(w, w.loadBegun+reloadAfterHint)
+	default:
+		l.p.metrics.hints[l.schedule.pollHinted(w, now)].Inc()
 	}
-	l.p.leases.drop(w.lease)
-	w.lease, w.lost = lease, 0
 }
 
-// dispatch begins the calls that are due and may be made.
+// acceptIssued has an invoice polled for the first time as soon as it is recorded. The invoicer says so once for each, so
+// there is no budget for it.
+func (l *loop) acceptIssued(k events.Key) {
+	now := l.now()
+	switch w := l.invoices[k]; {
+	case w == nil:
+		remember(l.earlyIssued, k, now)
+	case w.terminal == nil:
+		w.issuedHint = true
+		l.loadSoon(w, now)
+	case !w.polled:
+		l.schedule.moveUp(w, now)
+	}
+}
+
+// remember keeps a hint for an invoice that comes soon.
+func remember(hints map[events.Key]instant, k events.Key, now instant) {
+	if len(hints) < mostHints {
+		hints[k] = now
+	}
+}
+
+// dispatch begins the loads and calls that are due and may be made.
 func (l *loop) dispatch(now instant) {
-	l.schedule.advance(now)
-	for {
-		w := l.schedule.next(now)
-		if w == nil {
-			return
-		}
+	l.toLoad = append(l.toLoad, l.schedule.advance(now)...)
+	l.beginLoads()
+	for w := l.schedule.next(now); w != nil; w = l.schedule.next(now) {
 		late := max(0, now-w.due)
-		l.latest = max(l.latest, late)
+		l.worstLate = max(l.worstLate, late)
 		l.p.metrics.lateness.Observe(late.Seconds())
 		if l.p.Observe != nil {
 			l.p.Observe(late)
 		}
 		l.underWay++
-		l.p.polls.Add(1)
+		l.polls++
 		go l.poll(w, w.lease)
 	}
 }
 
+// poll asks the provider about an invoice once and does what the answer asks for. The call ends for the scheduler before
+// its answer is recorded: a slow broker takes no call from other invoices.
 func (l *loop) poll(w *watch, lease *bus.Lease) {
-	a := l.p.ask(w)
-	l.news <- news{w: w, called: true, answer: a, over: a.nothing(), lease: lease}
-	if a.nothing() {
+	a := l.p.askStatus(w)
+	if a.isNothing() {
+		l.tasks <- func() { l.finishCall(w, a); l.finishPoll(w, lease, false) }
 		return
 	}
-	gone, _ := l.follow(w, lease, a.action)
-	l.news <- news{w: w, over: true, gone: gone, lease: lease}
+	l.tasks <- func() { l.finishCall(w, a) }
+	gone, _ := l.p.execute(w, lease, a.action)
+	l.tasks <- func() { l.finishPoll(w, lease, gone) }
 }
 
-// follow does what an action says, with as many others at once as there is room for. What fails for want of a broker
-// that takes it is told once a minute, whatever number of payments wait for it.
-func (l *loop) follow(w *watch, lease *bus.Lease, a action) (gone, done bool) {
-	wait, cancel := context.WithTimeout(w.ctx, recordTimeout)
-	defer cancel()
-	select {
-	case l.records <- struct{}{}:
-		defer func() { <-l.records }()
-	case <-wait.Done():
-		return false, false
+// finishCall learns from an answer, or from the lack of one.
+func (l *loop) finishCall(w *watch, a answer) {
+	w.said = a.said
+	l.schedule.endCall(w, a.result, l.now())
+	switch {
+	case a.status:
+		l.p.metrics.gap.Observe((w.asked - w.answered).Seconds())
+		w.answered, w.failures, w.unheard = w.asked, 0, 0
+	case a.result != resultNothing:
+		w.failures++
 	}
-	gone, err := l.p.execute(w.ctx, w, lease, a)
-	if err != nil && l.p.sometimes.OK("record") {
-		l.p.Log.Error().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).
-			Msg("an answer is not recorded, and others may not be either; the next poll tries again")
-	}
-	return gone, err == nil
 }
 
-// settle takes in the news of a poll.
-func (l *loop) settle(n news) {
-	w, now := n.w, l.now()
-	if n.called {
-		w.said = n.answer.said
-		l.schedule.ended(w, n.answer.result, now)
-		switch {
-		case n.answer.status:
-			l.p.metrics.gap.Observe((w.asked - w.answered).Seconds())
-			w.answered, w.failures, w.unheard = w.asked, 0, 0
-		case n.answer.result != resultNothing:
-			w.failures++
-		}
-	}
-	if !n.over {
-		return
-	}
+// finishPoll puts an invoice back into the timetable, unless it is gone: this copy does not hold it any more.
+func (l *loop) finishPoll(w *watch, lease *bus.Lease, gone bool) {
 	l.underWay--
-	w.overdue = w.overdue || n.expired
-	if !n.gone {
-		l.schedule.again(w, now)
-		return
-	}
-	delete(l.held, w.key)
-	if w.lease != n.lease { // it was put on the index again meanwhile, or came again
-		l.p.leases.again(&watch{key: w.key, lease: w.lease, place: none})
-	}
-}
-
-// release gives everything back at once but for the polls under way, which have the grace period to finish.
-func (l *loop) release() {
-	defer l.abandon()
-	defer time.AfterFunc(grace, l.abandon).Stop()
-	for k, w := range l.held {
-		if !w.busy {
-			delete(l.held, k)
-			l.p.leases.giveBack(w.lease, atOnce)
-		}
-	}
-	for _, w := range l.preparing {
-		l.p.leases.giveBack(w.lease, atOnce)
-	}
-	for l.underWay > 0 {
-		l.settle(<-l.news)
-	}
-	for _, w := range l.held {
-		l.p.leases.giveBack(w.lease, atOnce)
+	if gone {
+		l.endEntry(w, lease)
+	} else {
+		l.schedule.putBack(w, l.now())
 	}
 }

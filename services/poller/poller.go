@@ -2,8 +2,7 @@ package poller
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nuid"
@@ -40,32 +39,23 @@ type Config struct {
 	Log         zerolog.Logger
 
 	// Observe is told how late each poll is begun, for measurements that need more than the histogram.
-	// It is called on the loop's goroutine, so it must be quick; nil is nobody.
+	// It is called on the loop's goroutine, so it must be quick; nil observes nothing.
 	Observe func(late time.Duration)
 }
-
-const (
-	defaultInterval    = time.Second
-	defaultConcurrency = 1024
-)
 
 // Worker polls. Any number of copies may run; the broker shares the invoices out among them.
 type Worker struct {
 	Config
-	only      map[string]bool // shop tokens
 	metrics   metrics
 	open      *watching.Gauge
 	started   time.Time // what instants are counted from
 	sometimes sometimes.Sometimes
-	clock     clock
+	records   chan struct{} // bounds what is recorded at once
 
-	// of one Run
+	// Of one Run.
 	id     string
 	inHand context.Context // of the polls under way
-	leases *leases
 	roll   *watching.Pollers
-	oldest atomic.Int64 // age of the oldest answer, ns
-	polls  atomic.Int64 // made so far
 }
 
 // New worker.
@@ -76,10 +66,8 @@ func New(c Config) *Worker {
 	if c.Concurrency == 0 {
 		c.Concurrency = defaultConcurrency
 	}
-	p := &Worker{Config: c, only: map[string]bool{}, metrics: newMetrics(c.Metrics), open: watching.NewGauge(c.Bus), started: time.Now()}
-	for _, s := range c.Only {
-		p.only[events.Token(s)] = true
-	}
+	p := &Worker{Config: c, metrics: newMetrics(c.Metrics), open: watching.NewGauge(c.Bus), started: time.Now(),
+		records: make(chan struct{}, c.Concurrency)}
 	p.metrics.limit.Set(float64(c.Concurrency))
 	if c.Metrics != nil {
 		if err := p.open.Register(c.Metrics); err != nil {
@@ -95,7 +83,9 @@ func Consumers() []bus.Consumer {
 }
 
 // serves says whether this copy is set to poll the shop's invoices.
-func (p *Worker) serves(shop string) bool { return len(p.only) == 0 || p.only[shop] }
+func (p *Worker) serves(shop string) bool {
+	return len(p.Only) == 0 || slices.ContainsFunc(p.Only, func(s string) bool { return events.Token(s) == shop })
+}
 
 // Run until ctx ends; then polls under way are finished and everything that is held is given back, so that another copy
 // polls it at once.
@@ -104,8 +94,7 @@ func (p *Worker) Run(ctx context.Context) error {
 	defer abandon()
 	p.id, p.inHand, p.roll = nuid.Next(), inHand, &watching.Pollers{}
 	l := newLoop(p, abandon)
-	p.leases = newLeases(p, l.arrive)
-	stop, err := p.Bus.AnswerStuck(Name, l.ask)
+	stop, err := p.Bus.AnswerStuck(Name, l.answerStuck)
 	if err != nil {
 		return err
 	}
@@ -113,52 +102,25 @@ func (p *Worker) Run(ctx context.Context) error {
 	go l.run() // Lease ends it
 
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], p.leases.take, l.stop) })
-	g.Go(func() error { return p.Bus.Hints(gctx, l.hint, l.hintIssued) })
+	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], l.acceptDelivery, l.stop) })
+	g.Go(func() error { return p.Bus.Hints(gctx, offer(l.hints), offer(l.issued)) })
 	g.Go(func() error { return p.open.Run(gctx) })
 	g.Go(func() error {
-		return watching.Listen(gctx, p.Bus, func(a watching.Announcement) { p.roll.Note(a, time.Now()) })
+		return watching.Listen(gctx, p.Bus, func(w watching.Announcement) { p.roll.Note(w, time.Now()) })
 	})
-	g.Go(func() error { p.announce(gctx); return nil })
+	g.Go(func() error {
+		watching.EverySecond(gctx, p.Bus, func() { l.do(l.survey) })
+		return nil
+	})
 	return g.Wait()
 }
 
-// announce tells the other copies, and whoever shows what is unwatched, what this one holds.
-func (p *Worker) announce(ctx context.Context) {
-	w := watching.Announcement{ID: p.id, Serves: serving(p.Only)}
-	before := p.polls.Load()
-	tell := func() {
-		n := p.polls.Load()
-		w.Up = time.Since(p.started).Seconds()
-		w.Held, w.Polls, w.Oldest = p.leases.size(), float64(n-before), time.Duration(p.oldest.Load()).Seconds()
-		before = n
-		if err := watching.Announce(p.Bus, w); err != nil && p.sometimes.OK("announce") {
-			p.Log.Debug().Err(err).Str("worker", Name).Msg("announcing")
+// offer passes hints on. A hint is dropped when the loop is behind: the invoice's own turn comes anyway.
+func offer(hints chan<- events.Key) func(events.Key) {
+	return func(k events.Key) {
+		select {
+		case hints <- k:
+		default:
 		}
 	}
-	tell()
-	watching.EverySecond(ctx, p.Bus, tell)
-	w.Leaving = true
-	tell()
-}
-
-// clock keeps many invoices whose time is over at once from measuring as often.
-type clock struct {
-	mu   sync.Mutex
-	at   time.Time
-	skew time.Duration
-}
-
-// measure compares this machine's clock with the broker's, unless that was done a second ago.
-func (c *clock) measure(ctx context.Context, b *bus.Bus) (time.Duration, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.at) < time.Second {
-		return c.skew, nil
-	}
-	skew, err := b.MeasureClock(ctx)
-	if err == nil {
-		c.at, c.skew = time.Now(), skew
-	}
-	return skew, err
 }

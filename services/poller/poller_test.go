@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -16,7 +13,7 @@ import (
 	"github.com/seqrflow/seqrflow/services/poller"
 )
 
-func TestVersionReceivedIsTheVersionSent(t *testing.T) {
+func TestVersionThatWasReceivedIsSentWithTheNextPoll(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	p := spy(r.Client)
 	r.Run(poller.New(config(r, p)))
@@ -37,75 +34,6 @@ func TestVersionReceivedIsTheVersionSent(t *testing.T) {
 		t.Errorf("versions %v; the first is 0 and each later one the last received", v)
 	}
 	awaitOpen(t, r.Bus, 0)
-}
-
-// lastPaid gives the place in the stream of the last payment of the invoices that a prefix names.
-func lastPaid(t *testing.T, r *rig.Rig, prefix string) (last uint64) {
-	t.Helper()
-	_, err := r.Bus.Scan(t.Context(), bus.Scan{Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid"}}, func(m bus.Entry) error {
-		if strings.HasPrefix(m.Subject, "invoices."+rig.Shop+"."+prefix) {
-			last = m.Seq
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return last
-}
-
-// Without hints, ten invoices are spread over an interval of 4 s, so the last of the hinted ones comes before the last of
-// the others.
-func TestHintBringsThePollForward(t *testing.T) {
-	r := rig.New(t, sandbox.Config{Reversal: time.Hour})
-	cfg := config(r, r.Client)
-	cfg.Interval = 4 * time.Second
-	r.Run(poller.New(cfg))
-	var keys []events.Key
-	for i := range 10 {
-		for _, name := range []string{"hinted", "plain"} {
-			id := fmt.Sprint(name, i)
-			ref := r.Bill(id)
-			r.Pay(ref)
-			r.Record(rig.Recorded{ID: id, Reference: ref, Unhinted: true})
-		}
-		keys = append(keys, events.KeyOf(rig.Shop, fmt.Sprint("hinted", i)))
-	}
-	for _, k := range keys {
-		if err := r.Bus.Hint(k); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range 10 {
-		r.Wait(fmt.Sprint("hinted", i), events.EventPaid)
-		r.Wait(fmt.Sprint("plain", i), events.EventPaid)
-	}
-	if h, p := lastPaid(t, r, "hinted"), lastPaid(t, r, "plain"); h > p {
-		t.Errorf("the last hinted payment is event %d, the last other %d", h, p)
-	}
-}
-
-// The invoicer hints when it has recorded `issued`; the buyer may be quicker still.
-func TestHintBeforeTheInvoiceIsHeldIsNotLost(t *testing.T) {
-	r := rig.New(t, sandbox.Config{Reversal: time.Hour})
-	cfg := config(r, r.Client)
-	cfg.Interval = time.Hour
-	r.Run(poller.New(cfg))
-	r.Pay(r.IssueDirectly("up"))
-	if err := r.Bus.Hint(events.KeyOf(rig.Shop, "up")); err != nil { // the poller is up once it has recorded this one
-		t.Fatal(err)
-	}
-	r.Wait("up", events.EventPaid)
-	for i := range 10 {
-		id := fmt.Sprint("hinted", i)
-		ref := r.Bill(id)
-		r.Pay(ref)
-		if err := r.Bus.Hint(events.KeyOf(rig.Shop, id)); err != nil {
-			t.Fatal(err)
-		}
-		r.Record(rig.Recorded{ID: id, Reference: ref, Unhinted: true}) // paid before the poller hears of it
-		r.Wait(id, events.EventPaid)
-	}
 }
 
 func TestStoppedPollerLeavesItsInvoicesToAnother(t *testing.T) {
@@ -182,7 +110,7 @@ func TestLatePaymentIsRecordedAsLate(t *testing.T) {
 	}
 }
 
-func TestPaidWithoutTheNameOfThePaymentIsAskedAgain(t *testing.T) {
+func TestPaidWithoutErsReferenceIsAskedAgain(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
 	r.Run(poller.New(config(r, newProvider(func(_ context.Context, n int, _ seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {

@@ -1,6 +1,7 @@
 package poller
 
 import (
+	"container/heap"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -8,36 +9,36 @@ import (
 	"pgregory.net/rapid"
 )
 
-func newWatch() *watch { return &watch{place: none} }
+func newWatch() *watch { return &watch{} }
 
-func TestQueueGivesTheLeastFirstWhateverWasMovedOrRemoved(t *testing.T) {
+func TestQueueGivesTheEarliestFirstAfterMovesAndRemovals(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		q := queue[*watch]{before: func(a, b *watch) bool { return a.due < b.due }}
+		q := queue{before: func(a, b *watch) bool { return a.due < b.due }}
 		in := map[*watch]bool{}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0, 1:
 				w := newWatch()
 				w.due = instant(rapid.IntRange(0, 100).Draw(t, "due"))
-				q.push(w)
+				heap.Push(&q, w)
 				in[w] = true
 			case 2:
 				for w := range in {
 					w.due = instant(rapid.IntRange(0, 100).Draw(t, "due"))
-					q.moved(w)
+					heap.Fix(&q, w.place)
 					break
 				}
 			case 3:
 				for w := range in {
-					q.remove(w)
+					heap.Remove(&q, w.place)
 					delete(in, w)
 					break
 				}
 			}
 		}
 		last := instant(-1)
-		for n := q.len(); n > 0; n-- {
-			w := q.pop()
+		for n := q.Len(); n > 0; n-- {
+			w := heap.Pop(&q).(*watch)
 			if w.due < last || !in[w] || q.has(w) {
 				t.Fatalf("due %d after %d, in the queue: %t", w.due, last, in[w])
 			}
@@ -64,7 +65,7 @@ func TestEveryInvoiceIsAskedAboutOnceAnInterval(t *testing.T) {
 	}
 }
 
-func TestOldestAnswerComesFirst(t *testing.T) {
+func TestInvoiceWithTheOldestAnswerIsAskedAboutFirst(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newScheduler(1024, time.Second)
 		for _, age := range rapid.SliceOfN(rapid.IntRange(1, 1000), 2, 40).Draw(t, "answered") {
@@ -87,7 +88,7 @@ func TestOldestAnswerComesFirst(t *testing.T) {
 }
 
 // What comes at once, as at a start, is not due in step from then on.
-func TestWhatComesAtOnceIsSpread(t *testing.T) {
+func TestInvoicesThatComeAtOnceAreNotPolledInStep(t *testing.T) {
 	s := simulate(1024, func(*watch) (time.Duration, result) { return 5 * time.Millisecond, resultAnswered })
 	const n = 1000
 	for range n {
@@ -222,7 +223,7 @@ func TestHintsRaiseTheRateByNoMoreThanTheirBudget(t *testing.T) {
 	plain := polls(func() {})
 	flooded := polls(func() {
 		for range 50 {
-			s.hurry(all[rand.N(len(all))], s.now)
+			s.pollHinted(all[rand.N(len(all))], s.now)
 		}
 	})
 	if flooded > plain+10*hintedPerSecond+hintedBurst+plain/20 {
@@ -238,7 +239,7 @@ func TestHintsRaiseTheRateByNoMoreThanTheirBudget(t *testing.T) {
 	t.Logf("polls in 10 s: %d without hints, %d under 10,000 hints a second", plain, flooded)
 }
 
-func TestPausesAfterFailuresAreBounded(t *testing.T) {
+func TestPauseAfterFailuresIsAtMostThreeSeconds(t *testing.T) {
 	for failures, want := range map[int]time.Duration{0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 3 * time.Second, 100: 3 * time.Second} {
 		if got := pauseAfter(failures, time.Second); got != want {
 			t.Errorf("after %d failures: %s; want %s", failures, got, want)

@@ -40,12 +40,12 @@ func (s *simulation) run(d time.Duration) {
 				continue
 			}
 			delete(s.calls, w)
-			s.ended(w, c.how, s.now)
+			s.endCall(w, c.how, s.now)
 			if w.failures++; c.how == resultAnswered {
 				s.gaps[w] = max(s.gaps[w], w.asked-w.answered)
 				w.answered, w.failures = w.asked, 0
 			}
-			s.again(w, s.now)
+			s.putBack(w, s.now)
 		}
 		s.advance(s.now)
 		for w := s.next(s.now); w != nil; w = s.next(s.now) {

@@ -141,7 +141,7 @@ func TestEntryIsWatchedBeforeItsInvoiceIsRecorded(t *testing.T) {
 }
 
 // The provider takes half a second for an answer: whatever number of calls at once that needs is made, up to the setting.
-func TestAsManyCallsAtOnceAsAreNeeded(t *testing.T) {
+func TestAsManyCallsAreMadeAtOnceAsAreNeeded(t *testing.T) {
 	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	const n, enough = 600, 200
@@ -174,7 +174,7 @@ func TestAsManyCallsAtOnceAsAreNeeded(t *testing.T) {
 }
 
 // Where the setting does not allow as many as are needed, that is said while there is time.
-func TestLimitThatIsTooLowIsTold(t *testing.T) {
+func TestLimitOfCallsThatIsTooLowIsLogged(t *testing.T) {
 	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	said := &logs{}

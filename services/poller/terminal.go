@@ -1,61 +1,98 @@
 package poller
 
 import (
-	"time"
+	"slices"
 
 	"github.com/seqrflow/seqrflow/internal/window"
 )
 
-const (
-	firstWindow = 32 // calls at once before a terminal has answered
-	leastWindow = 4  // when it is silent
-	// silentEvery is how often a silent terminal is asked: it may refuse connections at once, and much may wait for it.
-	silentEvery = 100 * time.Millisecond
-	// stalledAfter is how long calls may be under way without any answer before a terminal is doubted.
-	stalledAfter = 1500 * time.Millisecond
-)
-
 // terminal is what the scheduler knows of one terminal at the provider.
 type terminal struct {
-	id       string
-	window   window.Window
-	due      queue[*watch] // its invoices that are due
-	waits    wait
-	doubtful bool    // as it was when it was last considered
-	proved   bool    // it has answered since the worker was made
-	missed   bool    // the last call got no answer
-	begun    instant // when it last had no call under way before one began
-	heard    instant // the last answer
-	last     instant // the last call's beginning
-	rests    instant // not before this is it asked while it is silent
+	id     string
+	window window.Window // of its calls under way
+	due    queue         // its invoices that are due; the oldest answer comes first
+	proved bool          // it has answered since the worker was made
+	missed bool          // the last call got no answer
+	begun  instant       // when it last had no call under way before one began
+	heard  instant       // the last answer
+	last   instant       // the last call's beginning
 
-	place int
-	key   instant // its order among the terminals
+	doubtful bool    // it may not answer, as it was when it was last considered
+	rank     instant // its order among the terminals, then
 }
 
-func (t *terminal) at() *int { return &t.place }
-
-// wait is what keeps a terminal from being asked.
-type wait int
-
-const (
-	waitsForNothing wait = iota
-	waitsForAnswer       // its window is used up
-	waitsForShare        // it is doubtful, and the part of all calls that such terminals have is used up
-	waitsForRoom         // it has much under way, and the last quarter of all calls is for those that have little
-	waitsForRest         // it is silent and was asked a moment ago
-)
-
-// doubt says that a terminal may not answer: all such terminals share a quarter of the calls.
-func (t *terminal) doubt(now instant) bool {
-	stalled := t.window.Busy() > 0 && now-max(t.begun, t.heard) > stalledAfter
-	return !t.proved || stalled || t.missed || t.window.Silent()
-}
-
-// rank sets the terminal's order: that of its first invoice. One that may not answer has always waited the longest, so
-// such terminals take turns instead.
-func (t *terminal) rank() {
-	if t.key = t.due.first().urgency(); t.doubtful {
-		t.key = max(t.key, t.last)
+func newTerminal(id string, limit int) *terminal {
+	return &terminal{
+		id: id, window: window.New(window.Limits{First: firstWindow, Least: leastWindow, Most: limit}),
+		due: queue{before: func(a, b *watch) bool { return a.urgency() < b.urgency() }},
 	}
+}
+
+// assess sets doubtful and rank. The rank is that of the first invoice due; doubtful terminals have mostly waited the longest,
+// so they take turns instead.
+func (t *terminal) assess(now instant) {
+	stalled := t.window.Busy() > 0 && now-max(t.begun, t.heard) > stalledAfter
+	t.doubtful = !t.proved || stalled || t.missed || t.window.Silent()
+	if t.rank = t.due.first().urgency(); t.doubtful {
+		t.rank = max(t.rank, t.last)
+	}
+}
+
+func (t *terminal) removeFrom(list *[]*terminal) {
+	*list = slices.DeleteFunc(*list, func(other *terminal) bool { return other == t })
+}
+
+// endCall learns from the end of a call.
+func (t *terminal) endCall(r result, now instant) {
+	full := 2*t.window.Busy() > t.window.Room()
+	t.window.End()
+	switch r {
+	case resultAnswered:
+		if full || t.missed { // room that is not needed would be filled at once by a terminal that falls silent
+			t.window.Answered()
+			if t.due.Len() > t.window.Room() {
+				t.window.Answered() // a start, with much to ask about and a slow provider, must not take long to get there
+			}
+		}
+		t.proved, t.missed, t.heard = true, false, now
+	case resultUnanswered:
+		t.missed = true
+		t.window.Unanswered()
+	}
+}
+
+// queue is a heap of invoices for container/heap. An invoice is in one queue at most, and knows its place there.
+type queue struct {
+	items  []*watch
+	before func(a, b *watch) bool
+}
+
+func (q *queue) first() *watch { return q.items[0] }
+
+func (q *queue) has(w *watch) bool { return w.place < len(q.items) && q.items[w.place] == w }
+
+// Len implements heap.Interface.
+func (q *queue) Len() int { return len(q.items) }
+
+// Less implements heap.Interface.
+func (q *queue) Less(i, j int) bool { return q.before(q.items[i], q.items[j]) }
+
+// Swap implements heap.Interface.
+func (q *queue) Swap(i, j int) {
+	q.items[i], q.items[j] = q.items[j], q.items[i]
+	q.items[i].place, q.items[j].place = i, j
+}
+
+// Push implements heap.Interface.
+func (q *queue) Push(w any) {
+	w.(*watch).place = len(q.items)
+	q.items = append(q.items, w.(*watch))
+}
+
+// Pop implements heap.Interface.
+func (q *queue) Pop() any {
+	last := len(q.items) - 1
+	w := q.items[last]
+	q.items[last], q.items = nil, q.items[:last]
+	return w
 }

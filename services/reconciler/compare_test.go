@@ -38,11 +38,18 @@ func compared(t *testing.T, b ledger, doubts []events.LedgerEntry, rows ...row) 
 	return out
 }
 
+func dash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
 // said is a difference in short: kind, reference, refund, ours, theirs.
 func said(c events.Comparison) []string {
 	var out []string
 	for _, d := range c.Lines {
-		out = append(out, strings.Join([]string{string(d.Kind), orDash(d.ErsReference), orDash(d.RefundID), amount(d.Ours, ""), amount(d.Theirs, "")}, " "))
+		out = append(out, strings.Join([]string{string(d.Kind), dash(d.ErsReference), dash(d.RefundID), amount(d.Ours, ""), amount(d.Theirs, "")}, " "))
 	}
 	return out
 }
@@ -122,7 +129,7 @@ func TestTotalsByCurrency(t *testing.T) {
 		reported("A", "10.00000"), reported("E", "7.25000"), reported("Z", "-4.00000"), reported("X", "1.5"))
 	var lines []string
 	for _, x := range got.Totals {
-		lines = append(lines, fmt.Sprintf("%s ours %d %s %d %s theirs %d %s %d %s", orDash(x.Currency), x.Ours.Sales, x.Ours.SalesSum,
+		lines = append(lines, fmt.Sprintf("%s ours %d %s %d %s theirs %d %s %d %s", dash(x.Currency), x.Ours.Sales, x.Ours.SalesSum,
 			x.Ours.Refunds, x.Ours.RefundSum, x.Theirs.Sales, x.Theirs.SalesSum, x.Theirs.Refunds, x.Theirs.RefundSum))
 	}
 	want := []string{"– ours 0 0 0 0 theirs 1 1.5 0 0", "EUR ours 1 7.25 0 0 theirs 1 7.25 0 0", "SEK ours 1 10 1 4 theirs 1 10 1 4"}

@@ -32,7 +32,7 @@ func (c *comparison) conclude(doubts []events.LedgerEntry) (events.Comparison, e
 	early = append(early, c.recordedAfterMark()...)
 	outstanding := c.missingThere()
 	out := events.Comparison{Rows: c.rows, Matched: c.matched}
-	out.Differences, out.Kinds, out.Lines = c.lines.total, c.lines.counts(), c.lines.first()
+	out.Differences, out.Kinds, out.Lines = c.lines.total, c.lines.count, c.lines.first()
 	out.Early, out.EarlyOmitted = atMost(append(early, c.notRecordedYet()...), maxEarly, maxEarlyBytes, c.ledger.EarlyOmitted)
 	out.Outstanding, out.OutstandingOmitted = atMost(outstanding, maxOutstanding, maxOutstandingBytes, c.ledger.OutstandingOmitted)
 	out.Notes = c.notes(out)

@@ -37,13 +37,6 @@ func (l *lines) add(d events.Difference) {
 	}
 }
 
-func (l *lines) counts() map[events.DifferenceKind]int {
-	if l.total == 0 {
-		return nil
-	}
-	return l.count
-}
-
 // first gives as many lines as an event has room for, the gravest kinds first.
 func (l *lines) first() []events.Difference {
 	var all []events.Difference

@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,7 @@ func Summary(p events.Period) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "period %s of %s: %s\n", oneLine(p.Period), oneLine(p.Shop), strings.ToLower(string(p.State)))
 	if p.Terminal != "" {
-		fmt.Fprintf(&b, "terminal %s, provider's period %s\n", oneLine(p.Terminal), oneLine(orDash(p.TransactionPeriodID)))
+		fmt.Fprintf(&b, "terminal %s, provider's period %s\n", oneLine(p.Terminal), oneLine(cmp.Or(p.TransactionPeriodID, "–")))
 	}
 	if !p.State.Ended() {
 		fmt.Fprintf(&b, "last: %s\n", oneLine(p.Change.Why))
@@ -68,7 +69,7 @@ func line(d events.Difference) string {
 		}
 		parts = append(parts, of)
 	}
-	parts = append(parts, "ersReference "+orDash(d.ErsReference), "ours "+amount(d.Ours, d.Currency), "theirs "+amount(d.Theirs, d.Currency), d.Text)
+	parts = append(parts, "ersReference "+cmp.Or(d.ErsReference, "–"), "ours "+amount(d.Ours, d.Currency), "theirs "+amount(d.Theirs, d.Currency), d.Text)
 	return oneLine(strings.Join(parts, " | "))
 }
 
@@ -84,13 +85,6 @@ func counted(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "–"
-	}
-	return s
 }
 
 // oneLine keeps what came from outside from moving the cursor or starting a line of its own.

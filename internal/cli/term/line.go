@@ -17,7 +17,7 @@ type Lines struct {
 	Paint Paint
 	Zone  *time.Location // nil is the machine's own
 	Begun time.Time      // where it is set, lines have the seconds since then instead of the time of day
-	Width int            // longest line, in characters; 0 is any
+	Width int            // longest line, in columns; 0 is any
 }
 
 const (
@@ -142,11 +142,11 @@ func ID(token string) string {
 }
 
 func (l Lines) line(at time.Time, where, event, state, amount, why string, c Colour) string {
-	columns := []string{l.Clock(at), Pad(Clip(Clean(where), whereWidth), whereWidth), Pad(Clean(event), 14), Pad(state, 9), PadLeft(amount, 13)}
+	cells := []string{l.Clock(at), Pad(Clip(Clean(where), whereWidth), whereWidth), Pad(Clean(event), 14), Pad(state, 9), PadLeft(amount, 13)}
 	why = Clean(why)
 	if l.Width > 0 {
-		why = Clip(why, max(1, l.Width-utf8.RuneCountInString(strings.Join(columns, "  "))-2))
+		why = Clip(why, max(1, l.Width-columns.StringWidth(strings.Join(cells, "  "))-2))
 	}
-	columns[0], columns[2] = l.Paint.In(Dim, columns[0]), l.Paint.In(c, columns[2])
-	return strings.TrimRight(strings.Join(append(columns, why), "  "), " ")
+	cells[0], cells[2] = l.Paint.In(Dim, cells[0]), l.Paint.In(c, cells[2])
+	return strings.TrimRight(strings.Join(append(cells, why), "  "), " ")
 }

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/mattn/go-runewidth"
+	"golang.org/x/term"
 )
 
 // Colour of a piece of text; each is a terminal's escape sequence.
@@ -37,11 +40,7 @@ func PaintFor(w io.Writer) Paint {
 // IsTerminal says whether w is a terminal and not a file or a pipe.
 func IsTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // In gives the text in the colour.
@@ -66,29 +65,17 @@ func Clean(s string) string {
 	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
-// Clip shortens text to at most n characters.
-func Clip(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n-1]) + "…"
-}
+// columns counts the columns that text takes at a terminal. A character that is wide in East Asia only takes one.
+var columns = runewidth.Condition{StrictEmojiNeutral: true}
 
-// Pad fills text up with spaces to n characters.
-func Pad(s string, n int) string {
-	if k := utf8.RuneCountInString(s); k < n {
-		return s + strings.Repeat(" ", n-k)
-	}
-	return s
-}
+// Clip shortens text to at most n columns.
+func Clip(s string, n int) string { return columns.Truncate(s, n, "…") }
+
+// Pad fills text up with spaces to n columns.
+func Pad(s string, n int) string { return columns.FillRight(s, n) }
 
 // PadLeft fills up on the left, for numbers.
-func PadLeft(s string, n int) string {
-	if k := utf8.RuneCountInString(s); k < n {
-		return strings.Repeat(" ", n-k) + s
-	}
-	return s
-}
+func PadLeft(s string, n int) string { return columns.FillLeft(s, n) }
 
 // Table writes rows in columns as wide as their widest cell, the head first. Cells are cleaned;
 // columns named in right are aligned to the right.
@@ -97,17 +84,15 @@ func Table(w io.Writer, p Paint, head []string, rows [][]string, right ...int) {
 	for _, row := range append([][]string{head}, rows...) {
 		for i := range row {
 			row[i] = Clean(row[i])
-			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+			widths[i] = max(widths[i], columns.StringWidth(row[i]))
 		}
 	}
 	line := func(row []string) string {
 		cells := make([]string, len(row))
 		for i, c := range row {
 			cells[i] = Pad(c, widths[i])
-			for _, r := range right {
-				if r == i {
-					cells[i] = PadLeft(c, widths[i])
-				}
+			if slices.Contains(right, i) {
+				cells[i] = PadLeft(c, widths[i])
 			}
 		}
 		return strings.TrimRight(strings.Join(cells, "  "), " ")

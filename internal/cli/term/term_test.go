@@ -28,10 +28,10 @@ func TestTextFromOutsideCannotDriveTheTerminal(t *testing.T) {
 	}
 }
 
-func TestTableAlignsByCharactersNotBytes(t *testing.T) {
+func TestTableAlignsByColumnsNotBytes(t *testing.T) {
 	var b bytes.Buffer
-	term.Table(&b, false, []string{"shop", "paid"}, [][]string{{"bücher-eck", "9.95"}, {"acme", "11521.00"}}, 1)
-	want := "shop            paid\nbücher-eck      9.95\nacme        11521.00\n"
+	term.Table(&b, false, []string{"shop", "paid"}, [][]string{{"bücher-eck", "9.95"}, {"日本茶", "1000"}, {"acme", "11521.00"}}, 1)
+	want := "shop            paid\nbücher-eck      9.95\n日本茶          1000\nacme        11521.00\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nexpected\n%s", b.String(), want)
 	}
@@ -43,8 +43,13 @@ func TestColourOnlyOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if term.PaintFor(f) || term.PaintFor(&bytes.Buffer{}) {
-		t.Error("a file or a buffer is coloured")
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if term.PaintFor(f) || term.PaintFor(null) || term.PaintFor(&bytes.Buffer{}) {
+		t.Error("a file, the null device or a buffer is coloured")
 	}
 	if got := term.Paint(false).In(term.Red, "x"); got != "x" {
 		t.Errorf("uncoloured text is %q", got)

@@ -32,13 +32,14 @@ func main() {
 	st.tool = flag.Args()
 
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	defer cancel()
-	verdict, err := "the order of an earlier version is placed", error(nil)
+	verdict := "the order of an earlier version is placed"
+	var err error
 	if shop.user.url != "" {
 		err = shop.place(ctx, earlier, earlier)
 	} else {
 		verdict, err = drive(ctx, shop, sandbox, st)
 	}
+	cancel()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "compose test: FAILED: %v\n", err)
 		os.Exit(1)

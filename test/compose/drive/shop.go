@@ -33,18 +33,17 @@ type shop struct {
 	user    user
 }
 
-func (s shop) run(ctx context.Context, stdin string, args ...string) (string, error) {
+func (s shop) run(ctx context.Context, stdin string, args ...string) error {
 	cmd := exec.CommandContext(ctx, s.program, args...)
 	cmd.Env = append(cmd.Environ(), "SEQRFLOW_NATS="+s.user.url)
 	if s.user.dir != "" {
 		cmd.Env = append(cmd.Env, "SEQRFLOW_NATS_CA="+s.user.ca(), "SEQRFLOW_NATS_NKEY="+s.user.key())
 	}
 	cmd.Stdin = strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("seqrflow %s: %w\n%s", strings.Join(args, " "), err, out)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("seqrflow %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out), nil
+	return nil
 }
 
 func (s shop) place(ctx context.Context, from, to int) error {
@@ -55,25 +54,21 @@ func (s shop) place(ctx context.Context, from, to int) error {
 			`{"description":"Rabatt","quantity":"1","total":"-10.00","taxRate":"25"}]}`+"\n",
 			shopID, orderID(n), total(n), n, strconv.Itoa(100*n+10)+".50")
 	}
-	_, err := s.run(ctx, lines.String(), "order", "place", "-")
-	return err
+	return s.run(ctx, lines.String(), "order", "place", "-")
 }
 
 func (s shop) cancel(ctx context.Context, n int) error {
-	_, err := s.run(ctx, "", "order", "cancel", "--shop", shopID, "--order", orderID(n), "--reason", "customer regrets")
-	return err
+	return s.run(ctx, "", "order", "cancel", "--shop", shopID, "--order", orderID(n), "--reason", "customer regrets")
 }
 
 func (s shop) giveBack(ctx context.Context, n int, amount string) error {
-	_, err := s.run(ctx, "", "order", "return", "--shop", shopID, "--order", orderID(n), "--refund", "r-1", "--amount", amount)
-	return err
+	return s.run(ctx, "", "order", "return", "--shop", shopID, "--order", orderID(n), "--refund", "r-1", "--amount", amount)
 }
 
 // look asks for one life and for the dead letters, as an operator would.
 func (s shop) look(ctx context.Context) error {
-	if _, err := s.run(ctx, "", "show", shopID+"/"+orderID(returned)); err != nil {
+	if err := s.run(ctx, "", "show", shopID+"/"+orderID(returned)); err != nil {
 		return err
 	}
-	_, err := s.run(ctx, "", "parked", "list")
-	return err
+	return s.run(ctx, "", "parked", "list")
 }

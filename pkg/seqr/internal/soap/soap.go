@@ -48,7 +48,8 @@ type Encoder struct{ b []byte }
 
 // Begin starts the request of an operation in the memory of buffer, whose contents are lost.
 func (e *Encoder) Begin(buffer []byte, operation string) {
-	e.b = append(buffer[:0], envelopeHead...)
+	e.b = buffer[:0]
+	e.b = append(e.b, envelopeHead...)
 	e.Open("ext:" + operation)
 }
 

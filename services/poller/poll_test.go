@@ -21,7 +21,7 @@ import (
 )
 
 // A result code that says how the invoice ended is an end, as the status would be.
-func TestCodesThatAreAnEnd(t *testing.T) {
+func TestResultCodesThatSayCanceledOrExpiredEndTheInvoice(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	ends := map[seqr.ResultCode]events.Name{
 		seqr.InvoiceAlreadyCanceled: events.EventCanceled, seqr.PaymentAlreadyCancelled: events.EventCanceled, seqr.PaymentExpired: events.EventExpired,
@@ -47,7 +47,7 @@ func TestCodesThatAreAnEnd(t *testing.T) {
 }
 
 // Any other code may be answered otherwise the next time.
-func TestOtherCodesAreNoEnd(t *testing.T) {
+func TestOtherResultCodesAreAskedAgain(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	codes := []seqr.ResultCode{seqr.SystemError, seqr.SystemBusy, seqr.RejectedBusinessLogic, seqr.PendingApproval, 77}
 	p := newProvider(func(_ context.Context, n int, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
@@ -65,7 +65,7 @@ func TestOtherCodesAreNoEnd(t *testing.T) {
 }
 
 // An invoice that the provider keeps denying is parked, and polled again when a person sends it back.
-func TestDeniedInvoiceIsParkedAndCanBeReplayed(t *testing.T) {
+func TestInvoiceThatTheProviderKeepsDenyingIsParkedAndCanBeReplayed(t *testing.T) {
 	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	p := always("", coded(seqr.InvalidInvoiceReference))
@@ -92,7 +92,7 @@ func TestDeniedInvoiceIsParkedAndCanBeReplayed(t *testing.T) {
 }
 
 // Credentials that are refused are told at once, once a minute, and the polls go on: a person may mend them.
-func TestRefusedCredentialsAreTold(t *testing.T) {
+func TestRefusedCredentialsAreLoggedOnceAndPollingGoesOn(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	said, reg := &logs{}, prometheus.NewRegistry()
 	p := always("", coded(seqr.AuthenticationFailed))
@@ -112,7 +112,7 @@ func TestRefusedCredentialsAreTold(t *testing.T) {
 }
 
 // The buyer's time is over by the clock, whatever the provider answers or does not.
-func TestOverdueNeedsNoAnswer(t *testing.T) {
+func TestOverdueIsRecordedWithoutAnAnswer(t *testing.T) {
 	for name, err := range map[string]error{
 		"silent":  &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.NotSent},
 		"refused": coded(seqr.AuthenticationFailed),
