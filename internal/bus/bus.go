@@ -26,7 +26,7 @@
 //	lease.go      deliveries that are kept unacknowledged, with heartbeats
 //	work.go       the way of a delivery; outcome.go what becomes of it
 //	schedule.go   which delivery is handled next: fair between shops, terminals and orders
-//	giveback.go   what goes back to the broker: too much, or for a copy that serves its shop (serving.go, strange.go)
+//	giveback.go   what goes back to the broker: too much, or for a copy that serves its shop (serving.go, unserved.go)
 //	park.go       what a worker could not handle goes to PARKED; parked.go reads that; advisory.go parks what the broker gave up on
 //
 // Being asked
