@@ -183,7 +183,7 @@ func (l *loop) forget(w *watch) {
 
 // giveBackToOther leaves an entry that this copy cannot poll to the others, for longer each time.
 func (l *loop) giveBackToOther(w *watch) {
-	pause, _ := l.strangers.Leave(w.seq, time.Now())
+	pause, _ := l.unserved.Leave(w.seq, time.Now())
 	l.giveBackEntry(w, pause)
 }
 

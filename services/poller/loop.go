@@ -31,7 +31,7 @@ type loop struct {
 	loads       context.Context       // of the loads under way
 	stopLoads   context.CancelFunc
 	balance     balance
-	strangers   *bus.Strangers         // entries that this copy cannot poll
+	unserved    *bus.Unserved          // entries that this copy cannot poll
 	earlyHints  map[events.Key]instant // hints for invoices that are not held
 	earlyIssued map[events.Key]instant // hints of the invoicer for such
 	underWay    int                    // goroutines that poll or record
@@ -48,7 +48,7 @@ func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 		tasks: make(chan func()), hints: make(chan events.Key, mostHints), issued: make(chan events.Key, mostHints),
 		tell: make(chan watching.Announcement, 1), stopping: make(chan struct{}), ended: make(chan struct{}),
 		invoices: map[events.Key]*watch{}, earlyHints: map[events.Key]instant{}, earlyIssued: map[events.Key]instant{},
-		balance: newBalance(p), strangers: bus.NewStrangers(notServedMost),
+		balance: newBalance(p), unserved: bus.NewUnserved(notServedMost),
 	}
 	l.loads, l.stopLoads = context.WithCancel(p.inHand)
 	return l
