@@ -34,7 +34,7 @@ func probeDisk(folder string) (q Quantiles, err error) {
 	return quantiles(all), nil
 }
 
-// folder makes a fresh one under parent, or where the system keeps temporary files.
+// folder makes a fresh folder under parent, or where the system keeps temporary files.
 func folder(parent string) (path string, remove func() error, err error) {
 	if parent != "" {
 		if err := os.MkdirAll(parent, 0o700); err != nil {

@@ -28,7 +28,7 @@ type Fairness struct {
 	Rate   int // of them a second
 }
 
-// FairnessResult is what came of it.
+// FairnessResult is what Fairness measures.
 type FairnessResult struct {
 	Silent  int       `json:"silentTerminals"`
 	Flood   int       `json:"floodingOrders"`
@@ -41,112 +41,85 @@ const (
 	healthy  = "healthy"
 	flooding = "flooding"
 	large    = "large"
+	silent   = "silent" // the prefix of each silent shop
 )
 
 // Run measures.
 func (f Fairness) Run(ctx context.Context) (r FairnessResult, err error) {
-	limit := patience + time.Duration(f.Flood+f.Orders+4*f.Silent)*time.Second/slowest
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
-	defer cancel()
-	w, ctx, err := build(ctx, f.Config, "natsd", "sandbox", "gateway", "canceler")
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	p, err := newPartly(w.Client(), func(terminal string) bool { return strings.HasPrefix(terminal, "silent") })
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, p.end()) }()
-	run := &fair{Fairness: f, stand: w, provider: p, begun: make([]time.Time, f.Orders), took: make([]time.Duration, 0, f.Orders)}
-	r, err = run.play(ctx)
-	return r, cause(ctx, err)
+	err = measure(ctx, f.Config, f.Flood+f.Orders+4*f.Silent, 0, alone(), func(ctx context.Context, fix *fixture) (err error) {
+		p, err := newSilentProvider(fix.Client(), func(terminal string) bool { return strings.HasPrefix(terminal, silent) })
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, p.close()) }()
+		run := &fairness{Fairness: f, fixture: fix, due: make([]time.Time, f.Orders), issued: make(chan struct{})}
+		if err := run.play(ctx, p); err != nil {
+			return err
+		}
+		r = FairnessResult{Silent: f.Silent, Flood: f.Flood, Large: f.Large, Latency: quantiles(run.took), Left: f.Flood - run.flooded}
+		return nil
+	})
+	return r, err
 }
 
-type fair struct {
+// fairness is one run.
+type fairness struct {
 	Fairness
-	*stand
-	provider *partly
-	mu       sync.Mutex
-	begun    []time.Time // by the healthy order's number
-	took     []time.Duration
-	flooded  int
+	*fixture
+	mu      sync.Mutex
+	due     []time.Time // by the healthy order's number
+	took    []time.Duration
+	flooded int           // orders of the flooding shop that were issued
+	issued  chan struct{} // closed when all of the healthy shop's are
 }
 
-func (r *fair) play(ctx context.Context) (out FairnessResult, err error) {
+func (r *fairness) play(ctx context.Context, p *silentProvider) error {
 	var silentShops []string
 	for i := range r.Silent {
-		silentShops = append(silentShops, fmt.Sprint("silent", i))
+		silentShops = append(silentShops, fmt.Sprint(silent, i))
 	}
 	r.say("placing %d orders of shops with silent terminals, %d of one shop and one of %d bytes", 4*r.Silent, r.Flood, r.Large)
 	if err := r.placeOthers(ctx, silentShops); err != nil {
-		return out, err
+		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	working, stop := context.WithCancel(ctx)
-	defer stop()
-	g.Go(func() error {
-		return invoicer.New(invoicer.Config{
-			Bus: r.Bus(), Provider: r.provider, Shops: withTerminals(silentShops...), ValidFor: 24 * time.Hour, Log: r.Log,
-		}).Run(working)
-	})
-	ready := make(chan struct{})
-	g.Go(func() error {
-		defer stop()
-		return r.Bus().Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.issued"}, All: true}},
-			func() { close(ready) }, r.take)
-	})
-	g.Go(func() error {
-		select {
-		case <-ready:
-			return r.shopping(ctx)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
-	err = g.Wait()
-	return FairnessResult{Silent: r.Silent, Flood: r.Flood, Large: r.Large, Latency: quantiles(r.took), Left: r.Flood - r.flooded}, err
+	w := invoicer.New(invoicer.Config{Bus: r.Bus(), Provider: p, Shops: shops(silentShops...), ValidFor: validFor, Log: r.Log})
+	return r.follow(ctx, []events.Name{events.EventIssued}, r.onIssued, func(ctx context.Context) error { return while(ctx, r.placeHealthy, w) })
 }
 
-// placeOthers has everything wait that may delay the healthy shop.
-func (r *fair) placeOthers(ctx context.Context, silentShops []string) error {
+// placeOthers places everything that may delay the healthy shop.
+func (r *fairness) placeOthers(ctx context.Context, silentShops []string) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(shopsAtOnce)
-	for i := range 4 * len(silentShops) {
-		g.Go(func() error { return place(ctx, r.Bus(), silentShops[i%len(silentShops)], strconv.Itoa(i)) })
-	}
-	for i := range r.Flood {
-		g.Go(func() error { return place(ctx, r.Bus(), flooding, strconv.Itoa(i)) })
-	}
 	g.Go(func() error {
-		return r.Bus().PublishOrder(ctx, "/seqrflow/bench", large, "1", large+"-1", events.Placed, largeOrder(r.Large))
+		return each(ctx, 4*len(silentShops), atOnce, func(ctx context.Context, i int) error { return r.place(ctx, silentShops[i%len(silentShops)], i) })
 	})
+	g.Go(func() error {
+		return each(ctx, r.Flood, atOnce, func(ctx context.Context, i int) error { return r.place(ctx, flooding, i) })
+	})
+	g.Go(func() error { return r.publish(ctx, largeOrder(r.Large)) })
 	return g.Wait()
 }
 
-// shopping places the healthy shop's orders, each when it is due.
-func (r *fair) shopping(ctx context.Context) error {
+// placeHealthy places the healthy shop's orders, each when it is due, and waits until all are issued.
+func (r *fairness) placeHealthy(ctx context.Context) error {
 	r.say("%d orders of the healthy shop, %d a second", r.Orders, r.Rate)
-	begun := time.Now()
-	g, ctx := errgroup.WithContext(ctx)
-	for i := range r.begun {
-		due := begun.Add(time.Duration(i) * time.Second / time.Duration(r.Rate))
-		if !until(ctx, due) {
-			return ctx.Err()
-		}
+	err := atRate(ctx, r.Orders, r.Rate, func(ctx context.Context, i int, due time.Time) error {
 		r.mu.Lock()
-		r.begun[i] = due
+		r.due[i] = due
 		r.mu.Unlock()
-		g.Go(func() error { return place(ctx, r.Bus(), healthy, strconv.Itoa(i)) })
-	}
-	return g.Wait()
-}
-
-func (r *fair) take(e bus.Entry) error {
-	a, err := events.ParseSubject(e.Subject)
+		return r.place(ctx, healthy, i)
+	})
 	if err != nil {
 		return err
 	}
+	select {
+	case <-r.issued:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *fairness) onIssued(a events.Address) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch a.Shop {
@@ -157,7 +130,8 @@ func (r *fair) take(e bus.Entry) error {
 		if err != nil {
 			return err
 		}
-		if r.took = append(r.took, time.Since(r.begun[i])); len(r.took) == len(r.begun) {
+		if r.took = append(r.took, time.Since(r.due[i])); len(r.took) == r.Orders {
+			close(r.issued)
 			return bus.ErrStop
 		}
 	}

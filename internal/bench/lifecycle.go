@@ -2,8 +2,8 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -15,15 +15,15 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Lifecycle measures whole lives: an order is placed, becomes a bill, its buyer pays as soon as there
-// is a QR code, and the receipt is sent.
+// Lifecycle measures orders from `placed` to `receipted`: each becomes an invoice, its buyer pays as soon as it is issued, and the
+// receipt is sent.
 type Lifecycle struct {
 	Config
 	Orders int
 	Rate   int // orders a second; 0 is as fast as they are taken
 }
 
-// LifecycleResult is what came of it. Latency runs from the placing of an order (at a given rate: from
+// LifecycleResult is what Lifecycle measures. Latency runs from the placing of an order (at a given rate: from
 // when it was due) to its `receipted` event.
 type LifecycleResult struct {
 	Orders   int       `json:"orders"`
@@ -37,176 +37,120 @@ type LifecycleResult struct {
 	Memory
 }
 
-const (
-	shopsAtOnce  = 64 // orders being placed at the same time
-	buyersAtOnce = 64 // buyers paying at the same time
-	// patience is how long a measurement may take beyond what it is set to.
-	patience = 2 * time.Minute
-	// slowest is the rate below which a measurement is given up.
-	slowest = 20
-)
-
-var errTooLong = errors.New("not everything has ended in time")
-
 // Run measures.
 func (l Lifecycle) Run(ctx context.Context) (r LifecycleResult, err error) {
-	limit := patience + time.Duration(l.Orders)*time.Second/slowest
+	var extra time.Duration
 	if l.Rate > 0 {
-		limit += time.Duration(l.Orders) * time.Second / time.Duration(l.Rate)
+		extra = seconds(l.Orders) / time.Duration(l.Rate)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
-	defer cancel()
-	w, ctx, err := build(ctx, l.Config, app.All)
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	l.say("everything runs; an append with fsync takes %s", w.disk)
-	heap := watchHeap(ctx)
-	run := &lives{Lifecycle: l, stand: w, placed: make([]time.Time, l.Orders), ended: make([]time.Time, l.Orders), buyers: make(chan string, l.Orders)}
-	cpu := cpuTime(self)
-	err = run.play(ctx)
-	cpu = cpuTime(self) - cpu
-	memory := heap.end()
-	if err != nil {
-		return r, cause(ctx, err)
-	}
-	r = run.result()
-	r.CPU, r.Disk, r.Memory = cpu.Seconds()*1000/float64(l.Orders), w.disk, memory
-	return r, verify(w.Sandbox().Ledger(), l.Orders, l.Orders)
-}
-
-// lives of all orders. The times of an order belong to one goroutine at a time.
-type lives struct {
-	Lifecycle
-	*stand
-	mu     sync.Mutex
-	placed []time.Time // by the order's number
-	ended  []time.Time
-	done   int
-	last   time.Time // an order was placed
-	buyers chan string
-}
-
-func (r *lives) play(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	ready := make(chan struct{})
-	g.Go(func() error {
-		defer close(r.buyers)
-		return r.Bus().Follow(ctx, []bus.Source{{
-			Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.issued", "invoices.*.*.receipted"}, All: true,
-		}}, func() { close(ready) }, r.take)
-	})
-	g.Go(func() error {
-		select {
-		case <-ready:
-			return r.shopping(ctx)
-		case <-ctx.Done():
-			return ctx.Err()
+	err = measure(ctx, l.Config, l.Orders, extra, []string{app.All}, func(ctx context.Context, f *fixture) error {
+		l.say("everything runs; an append with fsync takes %s", f.disk)
+		run := &lifecycle{Lifecycle: l, fixture: f, placed: make([]time.Time, l.Orders), receipted: make([]time.Time, l.Orders), unpaid: make(chan string, l.Orders)}
+		cpu := cpuTime(os.Getpid())
+		if err := run.play(ctx); err != nil {
+			return err
 		}
+		cpu = cpuTime(os.Getpid()) - cpu
+		r = run.result()
+		r.CPU, r.Disk, r.Memory = cpu.Seconds()*1000/float64(l.Orders), f.disk, f.heap.end()
+		return f.verify(ctx, l.Orders)
 	})
-	for range buyersAtOnce {
+	return r, err
+}
+
+// lifecycle is one run.
+type lifecycle struct {
+	Lifecycle
+	*fixture
+	unpaid chan string // orders whose invoice was issued; it has room for all
+
+	mu        sync.Mutex
+	placed    []time.Time // by the order's number
+	receipted []time.Time
+	done      int
+	allPlaced time.Time
+}
+
+func (r *lifecycle) play(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(r.unpaid)
+		return r.follow(ctx, []events.Name{events.EventIssued, events.EventReceipted}, r.onEvent, r.placeAll)
+	})
+	for range atOnce {
 		g.Go(func() error {
-			for order := range r.buyers {
-				if err := r.Sandbox().Pay(r.bills.reference(order)); err != nil {
-					return fmt.Errorf("the buyer of order %s: %w", order, err)
+			for id := range r.unpaid {
+				if err := r.pay(id); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	err := g.Wait()
+	if err == nil && r.done < r.Orders {
+		err = fmt.Errorf("only %d of %d orders were receipted", r.done, r.Orders)
 	}
-	if r.done < len(r.placed) {
-		return fmt.Errorf("only %d of %d orders were receipted", r.done, len(r.placed))
-	}
-	return nil
+	return err
 }
 
-// shopping places the orders, at the rate or as fast as they are taken.
-func (r *lives) shopping(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(shopsAtOnce)
-	begun := time.Now()
-	for i := range r.placed {
-		due := time.Now()
-		if r.Rate > 0 {
-			due = begun.Add(time.Duration(i) * time.Second / time.Duration(r.Rate))
-			if !until(ctx, due) {
-				break
-			}
-		}
-		g.Go(func() error {
-			if r.Rate == 0 {
-				due = time.Now()
-			}
-			r.mu.Lock()
-			r.placed[i] = due
-			r.mu.Unlock()
-			return place(ctx, r.Bus(), shop, strconv.Itoa(i))
-		})
+// placeAll places the orders, at the rate or as fast as they are taken.
+func (r *lifecycle) placeAll(ctx context.Context) error {
+	place := func(ctx context.Context, i int, due time.Time) error {
+		r.mu.Lock()
+		r.placed[i] = due
+		r.mu.Unlock()
+		return r.place(ctx, shop, i)
 	}
-	err := g.Wait()
+	var err error
+	if r.Rate > 0 {
+		err = atRate(ctx, r.Orders, r.Rate, place)
+	} else {
+		err = each(ctx, r.Orders, atOnce, func(ctx context.Context, i int) error { return place(ctx, i, time.Now()) })
+	}
 	r.mu.Lock()
-	r.last = time.Now()
+	r.allPlaced = time.Now()
 	r.mu.Unlock()
 	return err
 }
 
-// take hears an event: a bill is issued and its buyer pays, or a life is over.
-func (r *lives) take(e bus.Entry) error {
-	a, err := events.ParseSubject(e.Subject)
-	if err != nil {
-		return err
-	}
+// onEvent has the buyer of an issued invoice pay, and notes when an order was receipted.
+func (r *lifecycle) onEvent(a events.Address) error {
 	if a.Event == string(events.EventIssued) {
-		r.buyers <- a.ID // has room for all
+		r.unpaid <- a.ID
 		return nil
 	}
 	i, err := strconv.Atoi(a.ID)
 	if err != nil {
-		return fmt.Errorf("order %q is none of ours", a.ID)
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ended[i] = time.Now()
+	r.receipted[i] = time.Now()
 	if r.done++; r.done%1000 == 0 {
-		r.say("%d of %d orders receipted", r.done, len(r.ended))
+		r.say("%d of %d orders receipted", r.done, r.Orders)
 	}
-	if r.done == len(r.ended) {
+	if r.done == r.Orders {
 		return bus.ErrStop
 	}
 	return nil
 }
 
-func (r *lives) result() LifecycleResult {
-	first, last := r.placed[0], r.ended[0]
-	all := make([]time.Duration, len(r.placed))
+func (r *lifecycle) result() LifecycleResult {
+	first, last := r.placed[0], r.receipted[0]
+	all := make([]time.Duration, r.Orders)
 	for i, at := range r.placed {
 		if at.Before(first) {
 			first = at
 		}
-		if r.ended[i].After(last) {
-			last = r.ended[i]
+		if r.receipted[i].After(last) {
+			last = r.receipted[i]
 		}
-		all[i] = r.ended[i].Sub(at)
+		all[i] = r.receipted[i].Sub(at)
 	}
 	took := last.Sub(first).Seconds()
 	return LifecycleResult{
-		Orders: len(all), Rate: r.Rate, Seconds: took, PerSec: float64(len(all)) / took,
-		PlacedIn: r.last.Sub(first).Seconds(), Latency: quantiles(all),
-	}
-}
-
-// until waits for an instant; false means that ctx ended first.
-func until(ctx context.Context, at time.Time) bool {
-	t := time.NewTimer(time.Until(at))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
+		Orders: r.Orders, Rate: r.Rate, Seconds: took, PerSec: float64(r.Orders) / took,
+		PlacedIn: r.allPlaced.Sub(first).Seconds(), Latency: quantiles(all),
 	}
 }

@@ -3,25 +3,22 @@ package bench
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/invoicer"
 )
 
-// Outage measures what is tried while the provider gives no answer and many orders wait, and how they are made up for.
+// Outage measures what is tried while the provider gives no answer and many orders wait, and how fast they are issued afterwards.
 type Outage struct {
 	Config
 	Waiting int // orders
 	Seconds int // of silence
 }
 
-// OutageResult is what came of it.
+// OutageResult is what Outage measures.
 type OutageResult struct {
 	Waiting  int     `json:"ordersWaiting"`
 	Attempts float64 `json:"sendInvoicePerSecondDuringOutage"`
@@ -35,74 +32,65 @@ type OutageResult struct {
 
 // Run measures.
 func (o Outage) Run(ctx context.Context) (r OutageResult, err error) {
-	limit := patience + time.Duration(o.Waiting)*time.Second/slowest + time.Duration(o.Seconds)*time.Second
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
-	defer cancel()
-	w, ctx, err := build(ctx, o.Config, "natsd", "sandbox", "gateway", "canceler")
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	var up atomic.Bool
-	p, err := newPartly(w.Client(), func(string) bool { return !up.Load() })
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, p.end()) }()
-	heap := watchHeap(ctx)
-	r, err = o.play(ctx, w, p, &up)
-	r.Memory = heap.end()
-	return r, cause(ctx, err)
-}
-
-func (o Outage) play(ctx context.Context, w *stand, p *partly, up *atomic.Bool) (r OutageResult, err error) {
-	o.say("placing %d orders", o.Waiting)
-	placing, pctx := errgroup.WithContext(ctx)
-	placing.SetLimit(shopsAtOnce)
-	for i := range o.Waiting {
-		placing.Go(func() error { return place(pctx, w.Bus(), shop, strconv.Itoa(i)) })
-	}
-	if err := placing.Wait(); err != nil {
-		return r, err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	working, stop := context.WithCancel(ctx)
-	defer stop()
-	g.Go(func() error {
-		return invoicer.New(invoicer.Config{Bus: w.Bus(), Provider: p, Shops: shops(), ValidFor: 24 * time.Hour, Log: o.Log}).Run(working)
-	})
-	g.Go(func() error {
-		defer stop()
-		o.say("the provider is silent for %d s", o.Seconds)
-		if !until(ctx, time.Now().Add(time.Duration(o.Seconds)*time.Second)) {
-			return ctx.Err()
+	err = measure(ctx, o.Config, o.Waiting, seconds(o.Seconds), alone(), func(ctx context.Context, f *fixture) (err error) {
+		run := &outage{Outage: o, fixture: f}
+		if run.provider, err = newSilentProvider(f.Client(), func(string) bool { return !run.answers.Load() }); err != nil {
+			return err
 		}
-		r.Waiting = o.Waiting
-		r.Attempts, r.Probes = float64(p.sent.Load())/float64(o.Seconds), float64(p.probes.Load())/float64(o.Seconds)
-		p.most.Store(0)
-		o.say("the provider answers; until now %.2f sendInvoice and %.2f probes a second", r.Attempts, r.Probes)
-		begun := time.Now()
-		up.Store(true)
-		return o.recover(ctx, w, p, begun, &r)
+		defer func() { err = errors.Join(err, run.provider.close()) }()
+		o.say("placing %d orders", o.Waiting)
+		if err := each(ctx, o.Waiting, atOnce, func(ctx context.Context, i int) error { return f.place(ctx, shop, i) }); err != nil {
+			return err
+		}
+		w := invoicer.New(invoicer.Config{Bus: f.Bus(), Provider: run.provider, Shops: shops(), ValidFor: validFor, Log: o.Log})
+		err = while(ctx, run.play, w)
+		r = run.result
+		r.Memory = f.heap.end()
+		return err
 	})
-	return r, g.Wait()
+	return r, err
 }
 
-// recover waits until every order has its invoice.
-func (o Outage) recover(ctx context.Context, w *stand, p *partly, begun time.Time, r *OutageResult) error {
+// outage is one run.
+type outage struct {
+	Outage
+	*fixture
+	provider *silentProvider
+	answers  atomic.Bool // the provider answers
+	result   OutageResult
+}
+
+func (r *outage) play(ctx context.Context) error {
+	r.say("the provider is silent for %d s", r.Seconds)
+	if err := waitFor(ctx, seconds(r.Seconds)); err != nil {
+		return err
+	}
+	out := &r.result
+	perSecond := func(n *atomic.Int64) float64 { return float64(n.Load()) / float64(r.Seconds) }
+	out.Waiting, out.Attempts, out.Probes = r.Waiting, perSecond(&r.provider.sent), perSecond(&r.provider.probes)
+	r.say("the provider answers; until now %.2f sendInvoice and %.2f probes a second", out.Attempts, out.Probes)
+	var begun, first time.Time
 	issued := 0
-	err := w.Bus().Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.issued"}, All: true}}, nil, func(bus.Entry) error {
+	err := r.follow(ctx, []events.Name{events.EventIssued}, func(events.Address) error {
 		if issued++; issued == 1 {
-			r.First = time.Since(begun).Seconds()
+			first = time.Now()
 		}
-		if issued < o.Waiting {
+		if issued < r.Waiting {
 			return nil
 		}
 		return bus.ErrStop
+	}, func(context.Context) error {
+		r.provider.mostAtOnce.Store(0)
+		begun = time.Now()
+		r.answers.Store(true)
+		return nil
 	})
-	r.All, r.AtOnce = time.Since(begun).Seconds(), int(p.most.Load())
-	if r.All > r.First {
-		r.PerSec = float64(o.Waiting) / (r.All - r.First)
+	if issued > 0 {
+		out.First = first.Sub(begun).Seconds()
+	}
+	out.All, out.AtOnce = time.Since(begun).Seconds(), int(r.provider.mostAtOnce.Load())
+	if out.All > out.First {
+		out.PerSec = float64(r.Waiting) / (out.All - out.First)
 	}
 	return err
 }

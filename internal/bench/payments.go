@@ -7,15 +7,13 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // payments has buyers pay at random moments, as many with the notification as without, and gives how
-// long it took until a subscriber had the `paid` event of each.
-func (r *polling) payments(ctx context.Context) (Payments, error) {
+// long it took until a subscriber had the `paid` event of each. It waits for the receipts too.
+func (r *poll) payments(ctx context.Context) (Payments, error) {
 	n := 2 * r.Payments
 	if n == 0 {
 		return Payments{}, nil
@@ -25,85 +23,56 @@ func (r *polling) payments(ctx context.Context) (Payments, error) {
 	if err != nil {
 		return Payments{}, err
 	}
-	if !until(ctx, time.Now().Add(r.Settle)) {
-		return Payments{}, ctx.Err()
+	if err := waitFor(ctx, r.Settle); err != nil {
+		return Payments{}, err
 	}
-	t := &tills{begun: map[string]time.Time{}, took: map[string][]time.Duration{}, left: n, receipts: n}
-	g, ctx := errgroup.WithContext(ctx)
-	ready := make(chan struct{})
-	g.Go(func() error {
-		filters := []string{"invoices.*.*.paid", "invoices.*.*.receipted"}
-		err := r.Bus().Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, Filters: filters}}, func() { close(ready) }, t.take)
-		if err == nil && (t.left > 0 || t.receipts > 0) {
-			err = fmt.Errorf("%d payments and %d receipts of %d are missing", t.left, t.receipts, n)
-		}
-		return err
+	t := &timer{begun: map[string]time.Time{}, took: map[string][]time.Duration{}, payments: n, receipts: n}
+	err = r.follow(ctx, []events.Name{events.EventPaid, events.EventReceipted}, t.onEvent, func(ctx context.Context) error {
+		begun := time.Now()
+		return each(ctx, n, n, func(ctx context.Context, i int) error {
+			if err := waitUntil(ctx, begun.Add(rand.N(time.Duration(n)*paying))); err != nil {
+				return err
+			}
+			t.begin(ids[i])
+			return r.pay(ids[i])
+		})
 	})
-	g.Go(func() error {
-		select {
-		case <-ready:
-			return r.buyers(ctx, t, ids)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
-	if err := g.Wait(); err != nil {
+	if err == nil && (t.payments > 0 || t.receipts > 0) {
+		err = fmt.Errorf("%d payments and %d receipts of %d are missing", t.payments, t.receipts, n)
+	}
+	if err != nil {
 		return Payments{}, err
 	}
 	r.paid += n
 	return Payments{quantiles(t.took[hinted]), quantiles(t.took[unhinted])}, nil
 }
 
-// buyers pay, each at a moment of their own.
-func (r *polling) buyers(ctx context.Context, t *tills, ids []string) error {
-	var g errgroup.Group
-	begun := time.Now()
-	for _, id := range ids {
-		g.Go(func() error {
-			if !until(ctx, begun.Add(rand.N(time.Duration(len(ids))*paying))) {
-				return ctx.Err()
-			}
-			t.begin(id)
-			if err := r.Sandbox().Pay(r.bills.reference(id)); err != nil {
-				return fmt.Errorf("the buyer of order %s: %w", id, err)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// tills are where the payments are timed, from before the provider has written them down.
-type tills struct {
+// timer times payments, from before the provider has stored them. It is safe for concurrent use.
+type timer struct {
 	mu       sync.Mutex
 	begun    map[string]time.Time       // by order
 	took     map[string][]time.Duration // by shop
-	left     int                        // payments to come
-	receipts int                        // receipts to come
+	payments int                        // to come
+	receipts int                        // to come
 }
 
-func (t *tills) begin(id string) {
+func (t *timer) begin(id string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.begun[id] = time.Now()
 }
 
-// take hears an event of a payment.
-func (t *tills) take(e bus.Entry) error {
+func (t *timer) onEvent(a events.Address) error {
 	now := time.Now()
-	a, err := events.ParseSubject(e.Subject)
-	if err != nil {
-		return err
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if a.Event == string(events.EventPaid) {
 		t.took[a.Shop] = append(t.took[a.Shop], now.Sub(t.begun[a.ID]))
-		t.left--
+		t.payments--
 	} else {
 		t.receipts--
 	}
-	if t.left == 0 && t.receipts == 0 {
+	if t.payments == 0 && t.receipts == 0 {
 		return bus.ErrStop
 	}
 	return nil

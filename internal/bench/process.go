@@ -9,24 +9,23 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"strconv"
 	"time"
 )
 
-// process is a sandbox of its own on one processor.
+// process is a sandbox in a process of its own, on one processor.
 type process struct {
 	cmd      *exec.Cmd
 	endpoint string
-	read     chan struct{} // its output has ended
+	read     chan struct{} // closed when its output has ended
 }
 
-// endpointLine is where a sandbox says what its SOAP endpoint is.
+// endpointLine is the line in which a sandbox prints its SOAP endpoint.
 var endpointLine = regexp.MustCompile(`SOAP endpoint\s+(http://\S+)`)
 
 // patienceToStop is how long a process may take to end before it is killed.
 const patienceToStop = 5 * time.Second
 
-// spawn starts the program and returns when it has told its endpoint.
+// spawn starts the program, and returns when it has printed its endpoint.
 func spawn(ctx context.Context, program []string) (*process, error) {
 	if len(program) == 0 {
 		return nil, errors.New("no program to start a sandbox with")
@@ -52,7 +51,7 @@ func spawn(ctx context.Context, program []string) (*process, error) {
 	}
 	go func() {
 		defer close(p.read)
-		_, _ = io.Copy(io.Discard, out) // what else it says is for people
+		_, _ = io.Copy(io.Discard, out) // the rest of the output is for people
 	}()
 	if p.endpoint == "" {
 		return nil, errors.Join(fmt.Errorf("%s ended without telling its endpoint", program[0]), p.end())
@@ -60,7 +59,7 @@ func spawn(ctx context.Context, program []string) (*process, error) {
 	return p, nil
 }
 
-// end stops it and waits.
+// end stops the process and waits until it has ended.
 func (p *process) end() error {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -70,8 +69,4 @@ func (p *process) end() error {
 	return p.cmd.Wait()
 }
 
-func (p *process) pid() string { return strconv.Itoa(p.cmd.Process.Pid) }
-
-func (p *process) memory(field string) uint64 { return statusBytes(p.pid(), field) }
-
-func (p *process) cpu() time.Duration { return cpuTime(p.pid()) }
+func (p *process) pid() int { return p.cmd.Process.Pid }

@@ -2,68 +2,75 @@ package bench
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/poller"
 )
 
-// watched is the provider as the poller sees it, with a note of when each invoice's status was last
-// answered. It times what really went over the wire, apart from what the poller says of itself.
-type watched struct {
+// pollCounter is a provider for a poller. It notes when the status of each invoice was answered, apart from what the poller says of
+// itself. It is safe for concurrent use.
+type pollCounter struct {
 	poller.Provider
-	latency time.Duration // more than its own
+	latency time.Duration // that an answer takes beyond the provider's own
 
 	mu    sync.Mutex
-	last  map[string]time.Time // by reference
-	first map[string]time.Time // when each was answered about for the first time
+	last  map[string]time.Time // answer about each open invoice, by reference
+	first map[string]time.Time // answer about each invoice
 	polls int
 	gap   time.Duration // the longest between two answers about one invoice
 	more  chan struct{} // closed when another invoice was answered about for the first time
 }
 
-func watch(p poller.Provider, latency time.Duration) *watched {
-	return &watched{Provider: p, latency: latency, last: map[string]time.Time{}, first: map[string]time.Time{}, more: make(chan struct{})}
+func newPollCounter(p poller.Provider, latency time.Duration) *pollCounter {
+	return &pollCounter{Provider: p, latency: latency, last: map[string]time.Time{}, first: map[string]time.Time{}, more: make(chan struct{})}
 }
 
-// GetPaymentStatus asks, and notes the answer.
-func (w *watched) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
-	if w.latency > 0 && !until(ctx, time.Now().Add(w.latency)) {
-		return seqr.PaymentStatus{}, ctx.Err()
+// GetPaymentStatus asks the provider and notes the answer.
+func (c *pollCounter) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	if c.latency > 0 {
+		if err := waitFor(ctx, c.latency); err != nil {
+			return seqr.PaymentStatus{}, err
+		}
 	}
-	st, err := w.Provider.GetPaymentStatus(ctx, q)
+	st, err := c.Provider.GetPaymentStatus(ctx, q)
 	if err == nil {
-		w.answered(q.InvoiceReference, st.Status == seqr.StatusIssued)
+		c.answered(q.InvoiceReference, st.Status == seqr.StatusIssued)
 	}
 	return st, err
 }
 
-func (w *watched) answered(reference string, open bool) {
+func (c *pollCounter) answered(reference string, open bool) {
 	now := time.Now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.polls++
-	before, known := w.last[reference]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.polls++
+	before, known := c.last[reference]
 	if known {
-		w.gap = max(w.gap, now.Sub(before))
+		c.gap = max(c.gap, now.Sub(before))
 	}
-	if w.last[reference] = now; !open {
-		delete(w.last, reference)
+	if c.last[reference] = now; !open {
+		delete(c.last, reference)
 	}
 	if !known && open {
-		w.first[reference] = now
-		close(w.more)
-		w.more = make(chan struct{})
+		c.first[reference] = now
+		close(c.more)
+		c.more = make(chan struct{})
 	}
 }
 
-// held waits until so many open invoices have been answered about.
-func (w *watched) held(ctx context.Context, n int) error {
+// waitForOpen waits until so many open invoices have been answered about.
+func (c *pollCounter) waitForOpen(ctx context.Context, n int) error {
 	for {
-		w.mu.Lock()
-		now, more := len(w.last), w.more
-		w.mu.Unlock()
+		c.mu.Lock()
+		now, more := len(c.last), c.more
+		c.mu.Unlock()
 		if now >= n {
 			return nil
 		}
@@ -75,32 +82,114 @@ func (w *watched) held(ctx context.Context, n int) error {
 	}
 }
 
-// firstAnswer is when the invoice was answered about for the first time.
-func (w *watched) firstAnswer(reference string) time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.first[reference]
+// firstAnswer gives when the invoice was answered about for the first time.
+func (c *pollCounter) firstAnswer(reference string) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.first[reference]
+}
+
+// firstAnswers gives the first and the last time at which an invoice was answered about for the first time.
+func (c *pollCounter) firstAnswers() (first, last time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, at := range c.first {
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return first, last
 }
 
 // start counts from now on.
-func (w *watched) start() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (c *pollCounter) start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
-	for reference := range w.last {
-		w.last[reference] = now
+	for reference := range c.last {
+		c.last[reference] = now
 	}
-	w.polls, w.gap = 0, 0
+	c.polls, c.gap = 0, 0
 }
 
 // stop gives the answers since start and the longest time that an invoice went without one, up to now.
-func (w *watched) stop() (polls int, gap time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (c *pollCounter) stop() (polls int, gap time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
-	gap = w.gap
-	for _, at := range w.last {
+	gap = c.gap
+	for _, at := range c.last {
 		gap = max(gap, now.Sub(at))
 	}
-	return w.polls, gap
+	return c.polls, gap
+}
+
+// alwaysIssued is a provider to which every invoice is open.
+type alwaysIssued struct{}
+
+// GetPaymentStatus answers ISSUED at once.
+func (alwaysIssued) GetPaymentStatus(context.Context, seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	return seqr.PaymentStatus{Status: seqr.StatusIssued}, nil
+}
+
+// CommitReservation is never called: nothing is reserved.
+func (alwaysIssued) CommitReservation(context.Context, seqr.CommitReservation) error { return nil }
+
+// silentProvider is a provider for an invoicer that never answers the terminals for which isSilent is true. It counts the calls.
+type silentProvider struct {
+	*seqr.Client // that is answered
+	silent       *seqr.Client
+	server       *http.Server // takes connections and requests and never answers
+	isSilent     func(terminal string) bool
+
+	sent, probes         atomic.Int64 // sendInvoice and getPaymentStatus calls
+	underWay, mostAtOnce atomic.Int64 // sendInvoice calls
+}
+
+func newSilentProvider(answering *seqr.Client, isSilent func(terminal string) bool) (*silentProvider, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &silentProvider{Client: answering, isSilent: isSilent}
+	p.server = &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client has gone
+		<-r.Context().Done()
+	})}
+	if p.silent, err = newClient("http://" + l.Addr().String()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	go func() { _ = p.server.Serve(l) }() // it ends with close
+	return p, nil
+}
+
+func (p *silentProvider) close() error {
+	p.silent.CloseIdle()
+	return p.server.Close()
+}
+
+func (p *silentProvider) clientOf(as seqr.Principal) *seqr.Client {
+	if p.isSilent(as.ID) {
+		return p.silent
+	}
+	return p.Client
+}
+
+// SendInvoice makes an invoice.
+func (p *silentProvider) SendInvoice(ctx context.Context, r seqr.SendInvoice) (seqr.SentInvoice, error) {
+	p.sent.Add(1)
+	n := p.underWay.Add(1)
+	defer p.underWay.Add(-1)
+	for most := p.mostAtOnce.Load(); n > most && !p.mostAtOnce.CompareAndSwap(most, n); most = p.mostAtOnce.Load() {
+	}
+	return p.clientOf(r.As).SendInvoice(ctx, r)
+}
+
+// GetPaymentStatus is the call by which an invoicer finds out whether a silent terminal answers again.
+func (p *silentProvider) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+	p.probes.Add(1)
+	return p.clientOf(r.As).GetPaymentStatus(ctx, r)
 }

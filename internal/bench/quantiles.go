@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Quantiles of a set of durations, exact.
+// Quantiles are the exact quantiles of a set of durations.
 type Quantiles struct {
 	Count         int
 	P50, P99, Max time.Duration
 }
 
-// MarshalJSON gives milliseconds, the unit that the names say.
+// MarshalJSON writes milliseconds, as the names say.
 func (q Quantiles) MarshalJSON() ([]byte, error) {
 	ms := func(d time.Duration) float64 { return math.Round(float64(d)/1e3) / 1e3 }
 	return json.Marshal(struct {
@@ -30,7 +30,7 @@ func (q Quantiles) String() string {
 	return fmt.Sprintf("p50 %s, p99 %s, max %s", short(q.P50), short(q.P99), short(q.Max))
 }
 
-// short leaves three digits or so, which is all that a measurement is worth.
+// short rounds to about three digits.
 func short(d time.Duration) string {
 	grain := time.Duration(10)
 	for grain*1000 <= d {
@@ -39,7 +39,7 @@ func short(d time.Duration) string {
 	return d.Round(grain).String()
 }
 
-// samples collects durations from any number of goroutines. Its zero value is ready and off.
+// samples collects durations. It is safe for concurrent use; its zero value collects nothing until start.
 type samples struct {
 	mu  sync.Mutex
 	on  bool
@@ -54,14 +54,14 @@ func (s *samples) add(d time.Duration) {
 	}
 }
 
-// start forgets what there is and counts from now on, with room for so many.
+// start forgets what was collected, and collects from now on, with room for so many.
 func (s *samples) start(room int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.on, s.all = true, make([]time.Duration, 0, room)
 }
 
-// stop gives what was counted.
+// stop ends the collecting and gives the quantiles.
 func (s *samples) stop() Quantiles {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *samples) stop() Quantiles {
 	return quantiles(s.all)
 }
 
-// quantiles by nearest rank; it sorts what it is given.
+// quantiles gives the quantiles by nearest rank. It sorts its argument.
 func quantiles(all []time.Duration) Quantiles {
 	if len(all) == 0 {
 		return Quantiles{}

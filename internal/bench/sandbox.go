@@ -9,10 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/govalues/decimal"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
@@ -25,8 +24,8 @@ type Sandbox struct {
 	Seconds  int
 }
 
-// SandboxResult is what came of it. A client on the same machine takes processors too, so the calls a
-// second of wall time are the less the busier the machine is; those of processor time are not.
+// SandboxResult is what Sandbox measures. A client on the same machine takes processors too, so the calls a
+// second of wall time are the fewer the busier the machine is; those of processor time are not.
 type SandboxResult struct {
 	Invoices int     `json:"invoices"` // open
 	Opened   float64 `json:"sendInvoicePerSecond"`
@@ -44,99 +43,77 @@ const Callers = 32
 
 // Run measures.
 func (s Sandbox) Run(ctx context.Context) (r SandboxResult, err error) {
-	limit := patience + time.Duration(s.Seconds)*time.Second + time.Duration(s.Invoices)*time.Millisecond
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience+seconds(s.Seconds)+time.Duration(s.Invoices)*time.Millisecond, errTooLong)
 	defer cancel()
 	child, err := spawn(ctx, s.Program)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, child.end()) }()
-	client, err := seqr.New(seqr.Config{Endpoint: child.endpoint, ClientID: "seqrflow bench", ClientReference: "seqrflow bench"})
+	client, err := newClient(child.endpoint)
 	if err != nil {
 		return r, err
 	}
 	defer client.CloseIdle()
-	run := &asking{Sandbox: s, client: client, as: seqr.Terminal(demoTerminal())}
-	if r, err = run.measure(ctx, child); err != nil {
-		return r, cause(ctx, err)
-	}
-	return r, nil
+	run := &sandboxRun{Sandbox: s, client: client, as: seqr.Terminal(demoTerminal()), references: make([]string, s.Invoices)}
+	r, err = run.play(ctx, child)
+	return r, withCause(ctx, err)
 }
 
-func demoTerminal() (id string, password seqr.Secret) {
-	t := sandbox.DemoTerminals()[0]
-	return t.ID, seqr.Secret(t.Password)
-}
-
-// asking is one run.
-type asking struct {
+// sandboxRun is one run.
+type sandboxRun struct {
 	Sandbox
-	client  *seqr.Client
-	as      seqr.Principal
-	refs    []string
-	latency samples
+	client     *seqr.Client
+	as         seqr.Principal
+	references []string // of the open invoices
+	latency    samples
 }
 
-func (a *asking) measure(ctx context.Context, child *process) (r SandboxResult, err error) {
-	a.say("opening %d invoices at %s", a.Invoices, child.endpoint)
+func (r *sandboxRun) play(ctx context.Context, child *process) (out SandboxResult, err error) {
+	r.say("opening %d invoices at %s", r.Invoices, child.endpoint)
 	begun := time.Now()
-	if err := a.open(ctx); err != nil {
-		return r, err
+	if err := each(ctx, r.Invoices, Callers, r.open); err != nil {
+		return out, err
 	}
-	r.Invoices, r.Opened, r.RSS = len(a.refs), float64(len(a.refs))/time.Since(begun).Seconds(), child.memory("VmRSS")
-	a.say("asking for %d s", a.Seconds)
-	a.latency.start(a.Seconds * 10_000)
-	begun, cpu := time.Now(), child.cpu()
-	calls, err := a.ask(ctx, begun.Add(time.Duration(a.Seconds)*time.Second))
-	took, used := time.Since(begun).Seconds(), (child.cpu() - cpu).Seconds()
+	out.Invoices, out.Opened, out.RSS = r.Invoices, float64(r.Invoices)/time.Since(begun).Seconds(), status(child.pid()).VmRSS
+	r.say("asking for %d s", r.Seconds)
+	r.latency.start(r.Seconds * 10_000)
+	begun, cpu := time.Now(), cpuTime(child.pid())
+	calls, err := r.ask(ctx, begun.Add(seconds(r.Seconds)))
+	took, used := time.Since(begun).Seconds(), (cpuTime(child.pid()) - cpu).Seconds()
 	if err != nil {
-		return r, err
+		return out, err
 	}
-	r.PerSec, r.Busy, r.Latency = float64(calls)/took, used/took, a.latency.stop()
+	out.PerSec, out.Busy, out.Latency = float64(calls)/took, used/took, r.latency.stop()
 	if used > 0 {
-		r.PerCPUSec = float64(calls) / used
+		out.PerCPUSec = float64(calls) / used
 	}
-	r.PeakRSS = child.memory("VmHWM")
-	return r, nil
+	out.PeakRSS = status(child.pid()).VmHWM
+	return out, nil
 }
 
-// open sends the invoices.
-func (a *asking) open(ctx context.Context) error {
-	a.refs = make([]string, a.Invoices)
-	g, ctx := errgroup.WithContext(ctx)
-	var next atomic.Int64
-	for range Callers {
-		g.Go(func() error {
-			for i := next.Add(1) - 1; i < int64(len(a.refs)); i = next.Add(1) - 1 {
-				sent, err := a.client.SendInvoice(ctx, seqr.SendInvoice{As: a.as, Invoice: bill(int(i))})
-				if err != nil {
-					return err
-				}
-				a.refs[i] = sent.Reference
-			}
-			return nil
-		})
-	}
-	return g.Wait()
+func (r *sandboxRun) open(ctx context.Context, i int) error {
+	sent, err := r.client.SendInvoice(ctx, seqr.SendInvoice{As: r.as, Invoice: invoice(strconv.Itoa(i))})
+	r.references[i] = sent.Reference
+	return err
 }
 
-// ask for the status of invoices at random until the time is over.
-func (a *asking) ask(ctx context.Context, end time.Time) (int64, error) {
+// ask asks for the status of invoices at random until the time is over, and gives the number of calls.
+func (r *sandboxRun) ask(ctx context.Context, end time.Time) (int64, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	var calls atomic.Int64
 	for range Callers {
 		g.Go(func() error {
 			for begun := time.Now(); begun.Before(end); begun = time.Now() {
-				ref := a.refs[rand.IntN(len(a.refs))]
-				st, err := a.client.GetPaymentStatus(ctx, seqr.GetPaymentStatus{As: a.as, InvoiceReference: ref})
+				ref := r.references[rand.IntN(len(r.references))]
+				st, err := r.client.GetPaymentStatus(ctx, seqr.GetPaymentStatus{As: r.as, InvoiceReference: ref})
 				if err != nil {
 					return err
 				}
 				if st.Status != seqr.StatusIssued {
 					return fmt.Errorf("invoice %s is %s", ref, st.Status)
 				}
-				a.latency.add(time.Since(begun))
+				r.latency.add(time.Since(begun))
 				calls.Add(1)
 			}
 			return nil
@@ -146,16 +123,13 @@ func (a *asking) ask(ctx context.Context, end time.Time) (int64, error) {
 	return calls.Load(), err
 }
 
-// bill is what the invoicer makes of an order of two rows.
-func bill(i int) seqr.Invoice {
-	amount := func(ore int64) seqr.Amount { return seqr.Amount{Currency: "SEK", Value: decimal.MustNew(ore, 2)} }
-	row := func(what string, ore, rate int64) seqr.InvoiceRow {
-		r := decimal.MustNew(rate, 0)
-		return seqr.InvoiceRow{Description: what, Quantity: decimal.MustNew(1, 0), Total: amount(ore), TaxRate: &r}
+// invoice is what the invoicer makes of an order of two rows.
+func invoice(id string) seqr.Invoice {
+	o := order(shop, id)
+	amount := func(a events.Amount) seqr.Amount { return seqr.Amount{Currency: o.Currency, Value: a.Decimal()} }
+	inv := seqr.Invoice{Title: o.Title, ClientInvoiceID: id, Total: amount(o.Total), NotificationURL: "http://127.0.0.1:8787/notify/bench/" + id}
+	for _, row := range o.Rows {
+		inv.Rows = append(inv.Rows, seqr.InvoiceRow{Description: row.Description, Quantity: row.Quantity, Total: amount(row.Total), TaxRate: row.TaxRate})
 	}
-	id := strconv.Itoa(i)
-	return seqr.Invoice{
-		Title: "Order " + id, ClientInvoiceID: id, Total: amount(24900), NotificationURL: "http://127.0.0.1:8787/notify/bench/" + id,
-		Rows: []seqr.InvoiceRow{row("Coffee, 500 g", 9900, 12), row("Mug", 15000, 25)},
-	}
+	return inv
 }

@@ -21,8 +21,8 @@ type exam struct {
 	failed bool
 }
 
-// step notes a step with the exchanges that it rests on, and gives ok back.
-func (e *exam) step(name string, ok bool, detail string, rest ...*recorded) bool {
+// noteStep notes a step with the exchanges that it rests on, and gives ok back.
+func (e *exam) noteStep(name string, ok bool, detail string, rest ...*recorded) bool {
 	s := Step{Number: e.test.number(name), Name: name, Passed: ok, Detail: detail}
 	for _, x := range rest {
 		if x != nil && !slices.Contains(s.Exchanges, x.n) {
@@ -37,21 +37,23 @@ func (e *exam) step(name string, ok bool, detail string, rest ...*recorded) bool
 	return ok
 }
 
-// did notes a step that fails if err is not nil.
-func (e *exam) did(name string, err error, detail string, rest ...*recorded) bool {
+// noteResult notes a step that fails if err is not nil.
+func (e *exam) noteResult(name string, err error, detail string, rest ...*recorded) bool {
 	if err != nil {
 		detail = err.Error()
 	}
-	return e.step(name, err == nil, detail, rest...)
+	return e.noteStep(name, err == nil, detail, rest...)
 }
 
-func (e *exam) rules(verdicts []verdict, rest ...*recorded) {
+// checkRules notes a step for each rule.
+func (e *exam) checkRules(verdicts []verdict, rest ...*recorded) {
 	for _, v := range verdicts {
-		e.step(v.name, v.ok, v.detail, rest...)
+		e.noteStep(v.name, v.ok, v.detail, rest...)
 	}
 }
 
-func (e *exam) waits(format string, args ...any) {
+// sayWaiting tells the observer for what the test waits.
+func (e *exam) sayWaiting(format string, args ...any) {
 	if e.Observer != nil {
 		e.Observer.Waiting(fmt.Sprintf(format, args...))
 	}
@@ -64,8 +66,8 @@ type placedOrder struct {
 	sent *recorded      // its sendInvoice
 }
 
-// order publishes an order of the rows and waits for its invoice.
-func (e *exam) order(ctx context.Context, step string, rows ...events.Row) (placedOrder, bool) {
+// placeOrder publishes an order of the rows and waits for its invoice.
+func (e *exam) placeOrder(ctx context.Context, step string, rows ...events.Row) (placedOrder, bool) {
 	e.orders++
 	o := events.Order{OrderID: fmt.Sprintf("certify-%s-%d", e.id, e.orders), Shop: shop, Currency: e.Provider.Currency,
 		Title: "Certification test " + e.test.Name, Rows: rows}
@@ -76,7 +78,7 @@ func (e *exam) order(ctx context.Context, step string, rows ...events.Row) (plac
 	e.published = append(e.published, placed.key)
 	err := e.bus.PublishOrder(ctx, "/seqrflow/certify", shop, o.OrderID, o.OrderID+"-placed", events.Placed, o)
 	if err == nil {
-		placed.inv, err = e.event(ctx, placed.key, events.EventIssued)
+		placed.inv, err = e.waitForEvent(ctx, placed.key, events.EventIssued)
 	}
 	if err == nil {
 		e.transcript.mu.Lock()
@@ -89,14 +91,14 @@ func (e *exam) order(ctx context.Context, step string, rows ...events.Row) (plac
 		}
 	}
 	if err != nil {
-		return placed, e.did(step, e.because(err, "sendInvoice"), "")
+		return placed, e.noteResult(step, e.withOutcome(err, "sendInvoice"), "")
 	}
-	return placed, e.step(step, placed.inv.QRCode != "", fmt.Sprintf("invoiceReference %s, QR code %s", placed.inv.InvoiceReference, quoted(placed.inv.QRCode)), placed.sent)
+	return placed, e.noteStep(step, placed.inv.QRCode != "", fmt.Sprintf("invoiceReference %s, QR code %s", placed.inv.InvoiceReference, quoted(placed.inv.QRCode)), placed.sent)
 }
 
-// event waits until one of the events is recorded. The error says how the invoice has ended without it, or why a worker has
+// waitForEvent waits until one of the events is recorded. The error says how the invoice has ended without it, or why a worker has
 // parked a message about it.
-func (e *exam) event(ctx context.Context, k events.Key, names ...events.Name) (events.Invoice, error) {
+func (e *exam) waitForEvent(ctx context.Context, k events.Key, names ...events.Name) (events.Invoice, error) {
 	var found events.Invoice
 	err := e.transcript.waitFor(ctx, e.Patience, func() (bool, error) {
 		for _, inv := range e.transcript.invoices {
@@ -123,13 +125,13 @@ func (e *exam) event(ctx context.Context, k events.Key, names ...events.Name) (e
 	return found, err
 }
 
-// accepted waits for an exchange that fits and was answered with success, as call does.
-func (e *exam) accepted(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
-	return e.call(ctx, func(x *recorded) bool { return fits(x) && x.answered(seqr.Success) }, giveUp)
+// waitForSuccess waits for an exchange that fits and was answered with success, as waitForCall does.
+func (e *exam) waitForSuccess(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
+	return e.waitForCall(ctx, func(x *recorded) bool { return fits(x) && x.answered(seqr.Success) }, giveUp)
 }
 
-// call waits for an exchange that fits, until giveUp, if any, gives an error.
-func (e *exam) call(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
+// waitForCall waits for an exchange that fits, until giveUp, if any, gives an error.
+func (e *exam) waitForCall(ctx context.Context, fits func(*recorded) bool, giveUp func() error) (*recorded, error) {
 	var found *recorded
 	err := e.transcript.waitFor(ctx, e.Patience, func() (bool, error) {
 		if found = e.transcript.find(fits); found != nil {
@@ -143,8 +145,8 @@ func (e *exam) call(ctx context.Context, fits func(*recorded) bool, giveUp func(
 	return found, err
 }
 
-// because adds the outcome of the last call of the operation, which helps to find the cause.
-func (e *exam) because(err error, operation string) error {
+// withOutcome adds the outcome of the last call of the operation, which helps to find the cause.
+func (e *exam) withOutcome(err error, operation string) error {
 	if err == nil {
 		return nil
 	}
@@ -171,25 +173,25 @@ func requestWith(operation, element, text string) func(*recorded) bool {
 	return func(x *recorded) bool { return x.Operation == operation && x.request.word(element) == text }
 }
 
-// unscanned waits for the status of an invoice whose code is not scanned yet.
-func (e *exam) unscanned(ctx context.Context, placed placedOrder) bool {
-	x, err := e.accepted(ctx, pollOf(placed), nil)
+// statusUnscanned waits for the status of an invoice whose code is not scanned yet.
+func (e *exam) statusUnscanned(ctx context.Context, placed placedOrder) bool {
+	x, err := e.waitForSuccess(ctx, pollOf(placed), nil)
 	if err != nil {
-		return e.did(stepUnscanned, e.because(err, "getPaymentStatus"), "")
+		return e.noteResult(stepUnscanned, e.withOutcome(err, "getPaymentStatus"), "")
 	}
-	return e.step(stepUnscanned, x.Status == seqr.StatusIssued, string(x.Status), x)
+	return e.noteStep(stepUnscanned, x.Status == seqr.StatusIssued, string(x.Status), x)
 }
 
 // reversal is how long the provider waits until PAID is fetched.
 const reversal = 20 * time.Second
 
-// scannedAndPaid makes the buyer pay and waits for PAID. With inTime and an own sandbox, as many polls as fit into the 20
+// payAndWait makes the buyer pay and waits for PAID. With inTime and an own sandbox, as many polls as fit into the 20
 // seconds may pass; then the sandbox's clock is moved past them.
-func (e *exam) scannedAndPaid(ctx context.Context, placed *placedOrder, inTime bool) (*recorded, bool) {
-	if !e.did(stepPays, e.Buyer.Pay(ctx, ShownInvoice{placed.inv, e.code(*placed)}), e.code(*placed)) {
+func (e *exam) payAndWait(ctx context.Context, placed *placedOrder, inTime bool) (*recorded, bool) {
+	if !e.noteResult(stepPays, e.Buyer.Pay(ctx, ShownInvoice{placed.inv, e.code(*placed)}), e.code(*placed)) {
 		return nil, false
 	}
-	e.waits("waiting for the payment of %s %s", placed.inv.Total, placed.inv.Currency)
+	e.sayWaiting("waiting for the payment of %s %s", placed.inv.Total, placed.inv.Currency)
 	poll := pollOf(*placed)
 	paid := func(x *recorded) bool { return poll(x) && x.Status == seqr.StatusPaid }
 	late := ""
@@ -199,19 +201,19 @@ func (e *exam) scannedAndPaid(ctx context.Context, placed *placedOrder, inTime b
 			late = "PAID was not fetched within 20 s, so the provider has given the money back: "
 			err = e.wait(ctx, reversal)
 			if err != nil {
-				return nil, e.did(stepPaid, err, "")
+				return nil, e.noteResult(stepPaid, err, "")
 			}
 		}
 	}
-	inv, err := e.event(ctx, placed.key, events.EventPaid)
+	inv, err := e.waitForEvent(ctx, placed.key, events.EventPaid)
 	if err == nil {
 		placed.inv = inv
 		var x *recorded
-		if x, err = e.call(ctx, paid, nil); err == nil {
-			return x, e.step(stepPaid, inv.ErsReference != "", "ersReference "+quoted(inv.ErsReference), x)
+		if x, err = e.waitForCall(ctx, paid, nil); err == nil {
+			return x, e.noteStep(stepPaid, inv.ErsReference != "", "ersReference "+quoted(inv.ErsReference), x)
 		}
 	}
-	return nil, e.did(stepPaid, fmt.Errorf("%s%w", late, e.because(err, "getPaymentStatus")), "")
+	return nil, e.noteResult(stepPaid, fmt.Errorf("%s%w", late, e.withOutcome(err, "getPaymentStatus")), "")
 }
 
 // code gives the text of the QR code that the buyer scans: the till's, or the invoice's.
@@ -235,7 +237,7 @@ func row(description string, quantity, total int64) events.Row {
 func whole(n int64) decimal.Decimal { return decimal.MustNew(n, 0) }
 
 func noTerminal(e *exam, _ context.Context) {
-	e.step("a terminal to test with", false, "not run: registerTerminal has given none")
+	e.noteStep("a terminal to test with", false, "not run: registerTerminal has given none")
 }
 
 // outcomes describes how the calls ended.

@@ -8,21 +8,21 @@ import (
 
 // cancelInvoice tests that an invoice is canceled after its status was asked for.
 func cancelInvoice(e *exam, ctx context.Context) {
-	placed, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
-	if !ok || !e.unscanned(ctx, placed) {
+	placed, ok := e.placeOrder(ctx, stepSend, row("Certification item", 1, 2))
+	if !ok || !e.statusUnscanned(ctx, placed) {
 		return
 	}
-	if !e.did("the shop cancels the order", e.cancel(ctx, placed.key), "") {
+	if !e.noteResult("the shop cancels the order", e.cancel(ctx, placed.key), "") {
 		return
 	}
 	cancel := requestWith("cancelInvoice", "invoiceReference", placed.inv.InvoiceReference)
-	_, err := e.accepted(ctx, cancel,
+	_, err := e.waitForSuccess(ctx, cancel,
 		func() error { return e.transcript.parkedError("orders", placed.key.Shop, placed.key.Invoice) })
 	calls := e.transcript.list(cancel)
-	if !e.did("cancelInvoice is accepted", e.because(err, "cancelInvoice"), outcomes(calls), calls...) {
+	if !e.noteResult("cancelInvoice is accepted", e.withOutcome(err, "cancelInvoice"), outcomes(calls), calls...) {
 		return
 	}
-	e.rules(contextRules(calls), calls...)
-	_, err = e.event(ctx, placed.key, events.EventCanceled)
-	e.did("the cancellation is recorded", err, "")
+	e.checkRules(contextRules(calls), calls...)
+	_, err = e.waitForEvent(ctx, placed.key, events.EventCanceled)
+	e.noteResult("the cancellation is recorded", err, "")
 }

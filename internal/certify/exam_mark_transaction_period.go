@@ -23,48 +23,48 @@ const (
 func markTransactionPeriod(e *exam, ctx context.Context) {
 	k := events.PeriodKeyOf(shop, "certify-"+e.id)
 	_, err := reconciler.RequestClose(ctx, e.bus, "certify", shop, k.Period, "certification procedure")
-	if !e.did("the shop closes its period", err, k.Period) {
+	if !e.noteResult("the shop closes its period", err, k.Period) {
 		return
 	}
 	parked := func() error { return e.transcript.parkedError("periods", k.Shop, k.Period) }
-	mark, err := e.accepted(ctx, func(x *recorded) bool { return x.Operation == "markTransactionPeriod" }, parked)
-	if !e.did("markTransactionPeriod is accepted", e.because(err, "markTransactionPeriod"), "", mark) {
+	mark, err := e.waitForSuccess(ctx, func(x *recorded) bool { return x.Operation == "markTransactionPeriod" }, parked)
+	if !e.noteResult("markTransactionPeriod is accepted", e.withOutcome(err, "markTransactionPeriod"), "", mark) {
 		return
 	}
 	id := mark.response.word("transactionPeriodId")
-	e.step("it gives a transactionPeriodId", id != "", quoted(id), mark)
-	e.rules(contextRules([]*recorded{mark}), mark)
-	e.report(ctx, mark, id, parked)
+	e.noteStep("it gives a transactionPeriodId", id != "", quoted(id), mark)
+	e.checkRules(contextRules([]*recorded{mark}), mark)
+	e.checkReport(ctx, mark, id, parked)
 }
 
-// report checks the executeReport calls until the report is there.
-func (e *exam) report(ctx context.Context, mark *recorded, id string, parked func() error) {
+// checkReport checks the executeReport calls until the report is there.
+func (e *exam) checkReport(ctx context.Context, mark *recorded, id string, parked func() error) {
 	about := func(x *recorded) bool { return x.Operation == "executeReport" && x.n > mark.n }
-	early, err := e.call(ctx, func(x *recorded) bool { return about(x) && x.Code != nil }, parked)
+	early, err := e.waitForCall(ctx, func(x *recorded) bool { return about(x) && x.Code != nil }, parked)
 	if err == nil && early.answered(seqr.ReportNotReady) {
 		if e.own != nil {
 			err = e.wait(ctx, makingReport)
 		}
-		e.waits("waiting for the report of the period")
+		e.sayWaiting("waiting for the report of the period")
 	}
 	var done *recorded
 	if err == nil {
-		done, err = e.accepted(ctx, about, parked)
+		done, err = e.waitForSuccess(ctx, about, parked)
 	}
 	calls := e.transcript.list(about)
-	if !e.did("executeReport is asked until the report is ready", e.because(err, "executeReport"), outcomes(calls), append([]*recorded{mark}, calls...)...) {
+	if !e.noteResult("executeReport is asked until the report is ready", e.withOutcome(err, "executeReport"), outcomes(calls), append([]*recorded{mark}, calls...)...) {
 		return
 	}
 	named := done.request.parameter(seqr.ParamTransactionPeriodID)
-	e.step("it names the period that was marked", named != "" && named == id, seqr.ParamTransactionPeriodID+" "+quoted(named), done)
+	e.noteStep("it names the period that was marked", named != "" && named == id, seqr.ParamTransactionPeriodID+" "+quoted(named), done)
 	terminal := mark.request.parameter(seqr.ParamTerminalID)
-	e.step("both calls are about the same terminal", terminal == done.request.parameter(seqr.ParamTerminalID), quoted(terminal), mark, done)
-	e.rules(contextRules(calls), done)
+	e.noteStep("both calls are about the same terminal", terminal == done.request.parameter(seqr.ParamTerminalID), quoted(terminal), mark, done)
+	e.checkRules(contextRules(calls), done)
 	asked := append([]*recorded{mark}, calls...)
 	pause, ok := pauses(asked)
-	e.step("the provider is given time before each question", ok, pause, asked...)
+	e.noteStep("the provider is given time before each question", ok, pause, asked...)
 	rows, err := reportIn(done)
-	e.did("the report can be read", err, rows, done)
+	e.noteResult("the report can be read", err, rows, done)
 }
 
 // pauses measures the shortest time between the end of one call and the next.

@@ -10,20 +10,20 @@ import (
 
 // refundPayment tests that a payment is paid back in full, once.
 func refundPayment(e *exam, ctx context.Context) {
-	placed, ok := e.order(ctx, stepSend, row("Certification item", 1, 2))
-	if !ok || !e.unscanned(ctx, placed) {
+	placed, ok := e.placeOrder(ctx, stepSend, row("Certification item", 1, 2))
+	if !ok || !e.statusUnscanned(ctx, placed) {
 		return
 	}
-	paid, ok := e.scannedAndPaid(ctx, &placed, false)
+	paid, ok := e.payAndWait(ctx, &placed, false)
 	if !ok {
 		return
 	}
 	back := events.Return{OrderID: placed.inv.OrderID, Shop: shop, RefundID: "certify", Reason: "certification procedure"}
 	err := e.bus.PublishOrder(ctx, "/seqrflow/certify", shop, placed.inv.OrderID, placed.inv.OrderID+"-returned", events.Returned, back)
-	if !e.did("the shop takes everything back", err, "") {
+	if !e.noteResult("the shop takes everything back", err, "") {
 		return
 	}
-	inv, err := e.event(ctx, placed.key, events.EventRefunded, events.EventRefundFailed, events.EventRefundUnknown)
+	inv, err := e.waitForEvent(ctx, placed.key, events.EventRefunded, events.EventRefundFailed, events.EventRefundUnknown)
 	calls := e.transcript.list(requestWith("refundPayment", "ersReference", placed.inv.ErsReference))
 	if err == nil && inv.Change.Event != events.EventRefunded {
 		err = fmt.Errorf("%s: %s", inv.Change.Event, inv.Change.Why)
@@ -32,17 +32,17 @@ func refundPayment(e *exam, ctx context.Context) {
 		err = fmt.Errorf("expected one refundPayment of %s, got %d", placed.inv.ErsReference, len(calls))
 	}
 	if err != nil {
-		e.did("refundPayment is accepted", e.because(err, "refundPayment"), "", calls...)
+		e.noteResult("refundPayment is accepted", e.withOutcome(err, "refundPayment"), "", calls...)
 		return
 	}
 	x := calls[0]
-	e.step("refundPayment is accepted", x.answered(seqr.Success), x.outcome(), x)
-	e.rules(contextRules(calls), x)
-	e.step("it names the payment and comes after PAID", !x.At.Before(paid.ended()), "ersReference "+placed.inv.ErsReference, paid, x)
+	e.noteStep("refundPayment is accepted", x.answered(seqr.Success), x.outcome(), x)
+	e.checkRules(contextRules(calls), x)
+	e.noteStep("it names the payment and comes after PAID", !x.At.Before(paid.ended()), "ersReference "+placed.inv.ErsReference, paid, x)
 	ref := x.response.word("ersReference")
-	e.step("the refund has an ersReference of its own", ref != "" && ref != placed.inv.ErsReference, quoted(ref), x)
+	e.noteStep("the refund has an ersReference of its own", ref != "" && ref != placed.inv.ErsReference, quoted(ref), x)
 	total := x.request.at("invoice", "totalAmount")
 	amount, readable := amountOf(total)
-	e.step("it gives back what was paid", readable && amount.Cmp(placed.inv.Total.Decimal()) == 0 && total.word("currency") == placed.inv.Currency,
+	e.noteStep("it gives back what was paid", readable && amount.Cmp(placed.inv.Total.Decimal()) == 0 && total.word("currency") == placed.inv.Currency,
 		quoted(total.word("value"))+" "+total.word("currency"), x)
 }

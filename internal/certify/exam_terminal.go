@@ -16,9 +16,9 @@ func registerTerminal(e *exam, ctx context.Context) {
 	if err == nil {
 		e.terminal = seqr.Terminal(id, password)
 	}
-	if x, ok := e.administered("registerTerminal", err, "terminalId "+quoted(id)); ok {
+	if x, ok := e.checkOwnCall("registerTerminal", err, "terminalId "+quoted(id)); ok {
 		kind := x.request.word("context", "initiatorPrincipalId", "type")
-		e.step("a reseller's user asks for it", kind == string(seqr.Reseller), quoted(kind), x)
+		e.noteStep("a reseller's user asks for it", kind == string(seqr.Reseller), quoted(kind), x)
 	}
 }
 
@@ -29,21 +29,21 @@ func assignSeqrID(e *exam, ctx context.Context) {
 		return
 	}
 	err := e.client.AssignSeqrID(ctx, seqr.AssignSeqrID{As: e.terminal, SeqrID: e.Provider.SeqrID})
-	e.administered("assignSeqrId", err, "the till's code is "+seqr.StaticQRCode(e.Provider.SeqrID))
+	e.checkOwnCall("assignSeqrId", err, "the till's code is "+seqr.StaticQRCode(e.Provider.SeqrID))
 }
 
 // unregisterTerminal tests that the terminal is unregistered.
 func unregisterTerminal(e *exam, ctx context.Context) {
 	err := e.client.UnregisterTerminal(ctx, seqr.UnregisterTerminal{As: e.terminal})
-	e.administered("unregisterTerminal", err, "terminal "+e.terminal.ID)
+	e.checkOwnCall("unregisterTerminal", err, "terminal "+e.terminal.ID)
 }
 
-// administered notes a call that the test itself has made.
-func (e *exam) administered(operation string, err error, detail string) (*recorded, bool) {
+// checkOwnCall notes a call that the test itself has made.
+func (e *exam) checkOwnCall(operation string, err error, detail string) (*recorded, bool) {
 	calls := e.transcript.list(func(x *recorded) bool { return x.Operation == operation })
-	if !e.did(operation+" is accepted", err, detail, calls...) {
+	if !e.noteResult(operation+" is accepted", err, detail, calls...) {
 		return nil, false
 	}
-	e.rules(contextRules(calls), calls...)
+	e.checkRules(contextRules(calls), calls...)
 	return calls[0], true
 }

@@ -192,13 +192,13 @@ func TestPollingMoreOftenMakesTimeCountForMore(t *testing.T) {
 		{pollEvery / 4, time.Minute, 4 * time.Minute},
 	} {
 		e := &exam{run: &run{time: &timeline{}, interval: c.asks}}
-		if got := e.polled(from, from.Add(c.took)); got != c.want {
+		if got := e.pollingTime(from, from.Add(c.took)); got != c.want {
 			t.Errorf("%s at a poll every %s: %s, expected %s", c.took, c.asks, got, c.want)
 		}
 	}
 	e := &exam{run: &run{time: &timeline{}, interval: pollEvery}}
 	e.time.skipped(reversal)
-	if got := e.polled(from, time.Now().Add(time.Second)); got < time.Hour+reversal {
+	if got := e.pollingTime(from, time.Now().Add(time.Second)); got < time.Hour+reversal {
 		t.Errorf("with a skip: %s", got)
 	}
 }

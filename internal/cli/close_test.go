@@ -33,10 +33,10 @@ func ledger(t *testing.T) *bus.Bus {
 	}
 	for _, s := range []struct{ shop, id, terminal string }{{"acme", "1", "t1"}, {"beta", "2", "t1"}, {"gamma", "3", "t2"}} {
 		fact := events.Fact{At: b.Now(), Why: "test"}
-		rig.Record(t, b, events.KeyOf(s.shop, s.id), func(inv events.Invoice) (events.Invoice, error) {
+		rig.AppendEvents(t, b, events.KeyOf(s.shop, s.id), func(inv events.Invoice) (events.Invoice, error) {
 			return inv.IssuedAs(events.Order{Shop: s.shop, OrderID: s.id, Currency: "SEK", Total: rig.Amount("100")}, events.ProviderInvoice{Terminal: s.terminal, ValidFor: time.Minute}, fact)
 		})
-		rig.Record(t, b, events.KeyOf(s.shop, s.id), func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+s.id, "poller", fact) })
+		rig.AppendEvents(t, b, events.KeyOf(s.shop, s.id), func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+s.id, "poller", fact) })
 	}
 	return b
 }

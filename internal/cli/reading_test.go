@@ -62,7 +62,7 @@ func longStreams(t *testing.T) (url string, asked func() []apiRequest) {
 	}
 	fact := events.Fact{At: b.Now(), Why: "test"}
 	change := func(id string, change func(events.Invoice) (events.Invoice, error)) {
-		rig.Record(t, b, events.KeyOf("acme", id), change)
+		rig.AppendEvents(t, b, events.KeyOf("acme", id), change)
 	}
 	sell := func(id string) {
 		if err := b.PublishRaw(t.Context(), "orders.acme."+id+".placed", "", []byte(`{"orderId":"`+id+`","shop":"acme"}`)); err != nil {

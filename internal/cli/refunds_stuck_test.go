@@ -19,7 +19,7 @@ func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
 	}
 	for id, asked := range map[string]time.Time{"stuck": b.Now().Add(-2 * time.Minute), "now": b.Now()} {
 		fact := events.Fact{At: asked, Why: "test"}
-		rig.Record(t, b, events.KeyOf("acme", id),
+		rig.AppendEvents(t, b, events.KeyOf("acme", id),
 			func(inv events.Invoice) (events.Invoice, error) {
 				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.ProviderInvoice{Terminal: "t1", ValidFor: time.Minute}, fact)
 			},
@@ -31,7 +31,7 @@ func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
 	}
 	fact := events.Fact{At: b.Now().Add(-time.Hour), Why: "the provider is busy"}
 	for _, id := range []string{"waits-a", "waits-b"} { // the messages that would end them are gone
-		rig.Record(t, b, events.KeyOf("acme", id),
+		rig.AppendEvents(t, b, events.KeyOf("acme", id),
 			func(inv events.Invoice) (events.Invoice, error) {
 				return inv.IssuedAs(events.Order{Shop: "acme", OrderID: id, Currency: "SEK", Total: amount}, events.ProviderInvoice{Terminal: "t1", ValidFor: time.Minute}, fact)
 			},

@@ -14,13 +14,14 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestTheBuiltInDayEndsAsItsStoriesSay(t *testing.T) {
+func TestBuiltInScenariosEndAsTheySay(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	var log bytes.Buffer
 	parked := 0
@@ -69,14 +70,14 @@ func TestTheBuiltInDayEndsAsItsStoriesSay(t *testing.T) {
 	}
 }
 
-func TestTheBuiltInOrdersAreWhatAFirstLookShouldSee(t *testing.T) {
-	stories, err := builtIn()
+func TestBuiltInOrdersShowEachFeature(t *testing.T) {
+	scenarios, err := builtIn()
 	if err != nil {
 		t.Fatal(err)
 	}
 	shops, buyers, currencies := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	rows, malformed := map[int]bool{}, 0
-	for _, s := range stories {
+	for _, s := range scenarios {
 		if s.malformed() {
 			malformed++
 			continue
@@ -92,9 +93,9 @@ func TestTheBuiltInOrdersAreWhatAFirstLookShouldSee(t *testing.T) {
 			shops[o.Shop], currencies[o.Currency], rows[len(o.Rows)], buyers[s.buyer] = true, true, true, true
 		}
 	}
-	if len(stories) < 24 || malformed != 2 || len(shops) < 3 || !rows[1] || !rows[12] || len(buyers) != 5 ||
+	if len(scenarios) < 24 || malformed != 2 || len(shops) < 3 || !rows[1] || !rows[12] || len(buyers) != 5 ||
 		!currencies["SEK"] || !currencies["EUR"] || !currencies["NOK"] {
-		t.Errorf("%d stories, %d malformed, shops %v, rows %v, buyers %v, currencies %v", len(stories), malformed, shops, rows, buyers, currencies)
+		t.Errorf("%d scenarios, %d malformed, shops %v, rows %v, buyers %v, currencies %v", len(scenarios), malformed, shops, rows, buyers, currencies)
 	}
 }
 
@@ -106,7 +107,7 @@ const ordersFile = `{"shop":"acme","orderId":"1","currency":"SEK","total":"10.00
 {"shop":"acme","orderId":"5","currency":"SEK","total":10,"rows":[{"description":"a","quantity":"1","total":"10.00"}]}
 `
 
-func TestAFileOfOrdersIsPlayedAsItIsWritten(t *testing.T) {
+func TestFileOfOrdersIsPlayed(t *testing.T) {
 	r, err := Run(t.Context(), Config{Orders: strings.NewReader(ordersFile), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +118,7 @@ func TestAFileOfOrdersIsPlayedAsItIsWritten(t *testing.T) {
 	}
 }
 
-func TestAFileWhoseEndIsNotCertainIsRefused(t *testing.T) {
+func TestFileWithAnUncertainEndIsRefused(t *testing.T) {
 	for in, want := range map[string]string{
 		"":       "there is no order in it",
 		`{"a":1`: "line 1",
@@ -130,7 +131,7 @@ func TestAFileWhoseEndIsNotCertainIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedDemoSaysSo(t *testing.T) {
+func TestInterruptedDemoFails(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := Run(ctx, Config{Log: zerolog.Nop(), Issued: func(events.Invoice) { cancel() }})
 	if err == nil || !strings.Contains(err.Error(), "broken off") {
@@ -138,7 +139,7 @@ func TestAnInterruptedDemoSaysSo(t *testing.T) {
 	}
 }
 
-func TestAStoryEndsOnlyWhenAllOfItIsTrue(t *testing.T) {
+func TestScenarioEndsWithItsStateAndAllItsRefunds(t *testing.T) {
 	at := time.Unix(1700000000, 0)
 	refund := func(id string, s events.RefundStatus) events.Refund {
 		r := events.Refund{RefundID: id, Status: s}
@@ -148,11 +149,11 @@ func TestAStoryEndsOnlyWhenAllOfItIsTrue(t *testing.T) {
 		return r
 	}
 	inv := func(s events.State, rs ...events.Refund) events.Invoice { return events.Invoice{State: s, Refunds: rs} }
-	plain := &story{ends: []events.State{events.Receipted}}
-	returned := &story{ends: []events.State{events.Receipted}, refunds: map[string]events.RefundStatus{"a": events.RefundDone, "b": events.RefundFailed}}
-	settled := &story{ends: []events.State{events.Receipted, events.Refunded}, refunds: map[string]events.RefundStatus{"a": ""}}
+	plain := &scenario{ends: []events.State{events.Receipted}}
+	returned := &scenario{ends: []events.State{events.Receipted}, refunds: map[string]events.RefundStatus{"a": events.RefundDone, "b": events.RefundFailed}}
+	settled := &scenario{ends: []events.State{events.Receipted, events.Refunded}, refunds: map[string]events.RefundStatus{"a": ""}}
 	for _, c := range []struct {
-		s    *story
+		s    *scenario
 		inv  events.Invoice
 		want bool
 	}{
@@ -167,26 +168,26 @@ func TestAStoryEndsOnlyWhenAllOfItIsTrue(t *testing.T) {
 		{settled, inv(events.Refunded, refund("a", events.RefundFailed)), true},
 		{settled, inv(events.Canceled, refund("a", events.RefundDone)), false},
 	} {
-		if got := c.s.ended(c.inv); got != c.want {
-			t.Errorf("%s with %+v: ended is %v", c.s.expected(), c.inv, got)
+		if got := c.s.endsAs(c.inv); got != c.want {
+			t.Errorf("%s with %+v: endsAs is %v", c.s.expected(), c.inv, got)
 		}
 	}
 }
 
-func TestWhatDoesNotEndAsToldIsNamed(t *testing.T) {
-	stories, err := fromFile(strings.NewReader(ordersFile))
+func TestUnexpectedEndIsReported(t *testing.T) {
+	scenarios, err := fromFile(strings.NewReader(ordersFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range stories {
+	for _, s := range scenarios {
 		switch s.name {
 		case "acme/1":
-			s.buyer = "" // never comes, though the story says that it is paid
+			s.buyer = "" // does nothing, and the scenario says that it is paid
 		case "acme/5":
-			s.ends = []events.State{events.Receipted} // is malformed, though the story does not know
+			s.ends = []events.State{events.Receipted} // is malformed, and the scenario says that it is receipted
 		}
 	}
-	r, err := run(t.Context(), Config{Orders: strings.NewReader(""), Log: zerolog.Nop()}, stories, 2*time.Second)
+	r, err := run(t.Context(), Config{Orders: strings.NewReader(""), Log: zerolog.Nop()}, scenarios, 2*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,5 +198,25 @@ func TestWhatDoesNotEndAsToldIsNamed(t *testing.T) {
 	want := map[string]string{"acme/1": "ISSUED", "acme/5": "NONE", "orders.acme.5.placed": "total:"}
 	if diff := cmp.Diff(want, named); diff != "" || r.Good() {
 		t.Error(diff)
+	}
+}
+
+func TestResultIsGoodOnlyWithoutAnyFault(t *testing.T) {
+	good := Result{Orders: 1, Balances: []audit.Balance{{Shop: "a"}}}
+	if !good.Good() {
+		t.Error("a faultless result is not good")
+	}
+	ore, err := events.ParseAmount("0.01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]Result{
+		"reversal":   {Reversals: 1},
+		"unexpected": {Unexpected: []Unexpected{{"a/1", "PAID", "FAILED"}}},
+		"difference": {Balances: []audit.Balance{{Difference: ore}}},
+	} {
+		if r.Good() {
+			t.Errorf("a result with a %s is good", name)
+		}
 	}
 }

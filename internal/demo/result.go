@@ -1,105 +1,89 @@
 package demo
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
-	"github.com/govalues/decimal"
-
-	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Result is how it all ended.
+// Result says how it all ended.
 type Result struct {
 	Orders     int                  `json:"orders"`
-	States     map[events.State]int `json:"states"`
+	States     map[events.State]int `json:"states"` // how many invoices ended in each
 	Parked     int                  `json:"parked"`
 	Reversals  int                  `json:"reversals"`
 	Unexpected []Unexpected         `json:"unexpected"`
-	Balances   []Balance            `json:"balances"`
+	Balances   []audit.Balance      `json:"balances"`
 	Seconds    float64              `json:"seconds"`
 }
 
-// Unexpected is an order that did not end as its story says, or a parked message that no story has.
+// Unexpected is something that did not end as it should: an order, a parked message that no scenario has, an event that the state
+// table does not allow, or a difference to the provider's ledger.
 type Unexpected struct {
 	Order    string `json:"order"`
 	Expected string `json:"expected"`
 	Got      string `json:"got"`
 }
 
-// Balance holds our ledger of one shop and currency against the provider's.
-type Balance struct {
-	Shop        string        `json:"shop"`
-	Currency    string        `json:"currency"`
-	Paid        events.Amount `json:"paid"`
-	Refunded    events.Amount `json:"refunded"`
-	Net         events.Amount `json:"net"`
-	ProviderNet events.Amount `json:"providerNet"`
-	Difference  events.Amount `json:"difference"`
-}
-
 // Good says that everything ended as it should and that the money adds up.
 func (r Result) Good() bool {
 	return len(r.Unexpected) == 0 && r.Reversals == 0 &&
-		!slices.ContainsFunc(r.Balances, func(b Balance) bool { return !b.Difference.IsZero() })
+		!slices.ContainsFunc(r.Balances, func(b audit.Balance) bool { return !b.Difference.IsZero() })
 }
 
-// settle reads the last event of every invoice anew, and compares with the stories and the provider's ledger.
-func (d *director) settle(ctx context.Context, c cast) (Result, error) {
-	ledger := d.stack.Sandbox().Ledger()
-	r := Result{Orders: d.orders(), States: map[events.State]int{}, Parked: len(d.parked), Reversals: len(ledger.Reversals), Unexpected: []Unexpected{}}
-	books := accounts{}
-	malformed := 0
-	seen := map[events.Key]bool{}
-	for _, s := range d.stories {
-		if s.malformed() {
-			if malformed++; !d.over[s] {
-				r.Unexpected = append(r.Unexpected, Unexpected{s.name, s.expected(), "not parked"})
-			}
-			continue
-		}
-		inv, err := d.stack.Bus().Load(ctx, s.key)
-		if err != nil {
-			return r, err
-		}
-		got := standing(inv.Invoice)
-		if !s.ended(inv.Invoice) {
-			r.Unexpected = append(r.Unexpected, Unexpected{s.name, s.expected(), got})
-		}
-		if inv.Seq > 0 && !seen[s.key] {
-			seen[s.key] = true
-			r.States[inv.State]++
-			books.ours(inv.Invoice)
+// result reads every event anew, and compares with the scenarios and the provider's ledger.
+func (p *player) result(ctx context.Context, shopOf map[string]string) (Result, error) {
+	ledger := p.stack.Sandbox().Ledger()
+	history, err := audit.Read(ctx, p.stack.Bus())
+	if err != nil {
+		return Result{}, err
+	}
+	last := history.Last()
+	r := Result{Orders: p.orders(), States: map[events.State]int{}, Parked: len(p.parked), Reversals: len(ledger.Reversals),
+		Unexpected: []Unexpected{}, Balances: audit.Balances(ledger, last, shopOf)}
+	unexpected := func(order, expected, got string) {
+		r.Unexpected = append(r.Unexpected, Unexpected{order, expected, got})
+	}
+	for _, inv := range last {
+		r.States[inv.State]++
+	}
+	for _, s := range p.scenarios {
+		switch inv := last[s.key]; {
+		case s.malformed() && !p.ended[s]:
+			unexpected(s.name, s.expected(), "not parked")
+		case !s.malformed() && !s.endsAs(inv):
+			unexpected(s.name, s.expected(), describe(inv))
 		}
 	}
-	for _, p := range d.parked {
-		if !d.expectsParked(p) {
-			r.Unexpected = append(r.Unexpected, Unexpected{p.Subject, "not to be parked", p.Reason})
+	for _, parked := range p.parked {
+		if !slices.ContainsFunc(p.scenarios, func(s *scenario) bool { return s.malformed() && s.steps[0].subject == parked.Subject }) {
+			unexpected(parked.Subject, "not to be parked", parked.Reason)
 		}
 	}
-	books.theirs(ledger, c.shopOf)
-	r.Balances = books.list()
+	for _, problem := range history.Problems {
+		unexpected("history", "events that the state table allows", problem)
+	}
+	for _, d := range audit.Compare(ledger, last).Differences {
+		if d.Kind != audit.Reversal { // counted above
+			unexpected("ledger", "what our events say", d.Text)
+		}
+	}
 	return r, nil
 }
 
-// orders are counted once, however often their payment is tried.
-func (d *director) orders() int {
+// orders counts the orders: several tries at paying one count once.
+func (p *player) orders() int {
 	all := map[[2]string]bool{}
-	for _, s := range d.stories {
+	for _, s := range p.scenarios {
 		all[[2]string{s.shop, s.order}] = true
 	}
 	return len(all)
 }
 
-// expectsParked says whether some story has a malformed event on this subject.
-func (d *director) expectsParked(p events.Parked) bool {
-	return slices.ContainsFunc(d.stories, func(s *story) bool { return s.malformed() && s.steps[0].subject == p.Subject })
-}
-
-func standing(inv events.Invoice) string {
+func describe(inv events.Invoice) string {
 	if inv.State == "" {
 		return string(events.None)
 	}
@@ -108,57 +92,4 @@ func standing(inv events.Invoice) string {
 		text += fmt.Sprintf(", refund %s %s", r.RefundID, r.Status)
 	}
 	return text
-}
-
-type account struct{ shop, currency string }
-
-// accounts are the balances under way.
-type accounts map[account]*Balance
-
-func (a accounts) of(shop, currency string) *Balance {
-	k := account{shop, currency}
-	if a[k] == nil {
-		a[k] = &Balance{Shop: shop, Currency: currency}
-	}
-	return a[k]
-}
-
-func (a accounts) ours(inv events.Invoice) {
-	if inv.Currency == "" {
-		return
-	}
-	b := a.of(inv.Shop, inv.Currency)
-	if inv.State.Paid() {
-		b.Paid, b.Refunded = b.Paid.Add(inv.Total), b.Refunded.Add(inv.Refunded)
-	}
-}
-
-// theirs is what the provider's own ledger says: payments, less what was reversed and refunded.
-func (a accounts) theirs(l sandbox.Ledger, shopOf map[string]string) {
-	add := func(terminal, currency string, amount decimal.Decimal) {
-		b := a.of(cmp.Or(shopOf[terminal], "terminal "+terminal), currency)
-		b.ProviderNet = b.ProviderNet.Add(events.AmountOf(amount))
-	}
-	for _, p := range l.Payments {
-		add(p.Terminal, p.Currency, p.Amount)
-	}
-	for _, r := range l.Reversals {
-		add(r.Terminal, r.Currency, r.Amount.Neg())
-	}
-	for _, r := range l.Refunds {
-		add(r.Terminal, r.Currency, r.Amount.Neg())
-	}
-}
-
-func (a accounts) list() []Balance {
-	out := []Balance{}
-	for _, b := range a {
-		b.Net = b.Paid.Sub(b.Refunded)
-		b.Difference = b.Net.Sub(b.ProviderNet)
-		out = append(out, *b)
-	}
-	slices.SortFunc(out, func(a, b Balance) int {
-		return cmp.Or(cmp.Compare(a.Shop, b.Shop), cmp.Compare(a.Currency, b.Currency))
-	})
-	return out
 }

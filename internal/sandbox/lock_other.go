@@ -4,5 +4,5 @@ package sandbox
 
 import "os"
 
-// lockFile has nothing to hold on to here.
+// lockFile does nothing: there is no flock on this system.
 func lockFile(*os.File) error { return nil }

@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// lockFile keeps two sandboxes from writing one journal. The kernel lets go when the process ends, however it ends.
+// lockFile keeps two sandboxes from writing one journal. The kernel unlocks the file when the process ends, however it ends.
 func lockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }

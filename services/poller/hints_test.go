@@ -64,7 +64,7 @@ func TestHintBringsTheNextPollForward(t *testing.T) {
 	for i := range 10 {
 		for _, name := range []string{"hinted", "plain"} {
 			id := fmt.Sprint(name, i)
-			ref := r.Bill(id)
+			ref := r.SendInvoice(id)
 			r.Pay(ref)
 			r.Record(rig.Recorded{ID: id, Reference: ref, Unhinted: true})
 		}
@@ -97,7 +97,7 @@ func TestHintBeforeTheInvoiceIsHeldIsNotLost(t *testing.T) {
 	r.Wait("up", events.EventPaid)
 	for i := range 10 {
 		id := fmt.Sprint("hinted", i)
-		ref := r.Bill(id)
+		ref := r.SendInvoice(id)
 		r.Pay(ref)
 		if err := r.Bus.Hint(events.KeyOf(rig.Shop, id)); err != nil {
 			t.Fatal(err)

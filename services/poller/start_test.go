@@ -132,7 +132,7 @@ func TestEntryIsWatchedBeforeItsInvoiceIsRecorded(t *testing.T) {
 	reg := registry(r, p)
 	awaitValue(t, reg, "seqrflow_poller_held_invoices", func(v float64) bool { return v == 2 })
 	for _, id := range []string{"hinted", "unhinted"} {
-		ref := r.Bill(id)
+		ref := r.SendInvoice(id)
 		r.Pay(ref)
 		r.Record(rig.Recorded{ID: id, Reference: ref, Unindexed: true, Unhinted: id == "unhinted"})
 		r.Wait(id, events.EventPaid)

@@ -70,7 +70,7 @@ func TestSurveyFindsMoneyThatNeedsAPerson(t *testing.T) {
 	key := func(id string) events.Key { return events.KeyOf(rig.Shop, id) }
 	sell := func(id string) {
 		r.Record(rig.Recorded{ID: id, Reference: "ref-" + id})
-		rig.Record(t, r.Bus, key(id), func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+id, "poller", fact) })
+		rig.AppendEvents(t, r.Bus, key(id), func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers-"+id, "poller", fact) })
 	}
 	expect("at first", 0, "map[]", "")
 	sell("1")
@@ -84,14 +84,14 @@ func TestSurveyFindsMoneyThatNeedsAPerson(t *testing.T) {
 	expect("after another payment", 0, "map[acme:demo-terminal]", "RECONCILED")
 	closePeriod(t, r.Bus, "p2", "demo-terminal", 3)
 	expect("after a closing with differences", 0, "map[]", "MISMATCHED")
-	rig.Record(t, r.Bus, key("1"), func(inv events.Invoice) (events.Invoice, error) {
+	rig.AppendEvents(t, r.Bus, key("1"), func(inv events.Invoice) (events.Invoice, error) {
 		return inv.Refunding(events.Refund{RefundID: "r1", Amount: rig.Amount("5")}, fact)
 	}, func(inv events.Invoice) (events.Invoice, error) { return inv.RefundInDoubt("r1", fact) })
-	rig.Record(t, r.Bus, key("1"), func(inv events.Invoice) (events.Invoice, error) {
+	rig.AppendEvents(t, r.Bus, key("1"), func(inv events.Invoice) (events.Invoice, error) {
 		return inv.Refunding(events.Refund{RefundID: "r2", Amount: rig.Amount("1")}, fact)
 	}, func(inv events.Invoice) (events.Invoice, error) { return inv.RefundedAs("r2", "ref-r2", fact) })
 	expect("after a refund whose outcome is unknown", 1, "map[]", "MISMATCHED")
-	rig.Record(t, r.Bus, key("1"), func(inv events.Invoice) (events.Invoice, error) { return inv.RefundSettled("r1", true, "ref-r1", fact) })
+	rig.AppendEvents(t, r.Bus, key("1"), func(inv events.Invoice) (events.Invoice, error) { return inv.RefundSettled("r1", true, "ref-r1", fact) })
 	expect("after it is settled", 0, "map[]", "MISMATCHED")
 }
 
@@ -100,7 +100,7 @@ func TestReconcilerCountsRefundsInDoubt(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	fact := events.Fact{At: r.Bus.Now(), Why: "test"}
 	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
-	rig.Record(t, r.Bus, events.KeyOf(rig.Shop, "1"),
+	rig.AppendEvents(t, r.Bus, events.KeyOf(rig.Shop, "1"),
 		func(inv events.Invoice) (events.Invoice, error) { return inv.PaidWith("ers", "poller", fact) },
 		func(inv events.Invoice) (events.Invoice, error) {
 			return inv.Refunding(events.Refund{RefundID: "r1", Amount: rig.Amount("5")}, fact)

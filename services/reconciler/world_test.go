@@ -126,7 +126,7 @@ func (w *world) fact(why string) events.Fact { return events.Fact{At: w.bus.Now(
 func (w *world) update(shop, id string, steps ...func(events.Invoice) (events.Invoice, error)) {
 	w.t.Helper()
 	for _, step := range steps {
-		rig.Record(w.t, w.bus, events.KeyOf(shop, id), step)
+		rig.AppendEvents(w.t, w.bus, events.KeyOf(shop, id), step)
 	}
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/seqrflow/seqrflow/test/procs"
 )
 
-// commands uses every command that reads or writes what the workers work on. One that shows an order or a
-// parked message shows the shop's own words.
-func (s *scene) commands(env []string) {
+// commands runs every command that reads or writes what the workers work on. One that shows an order or a
+// parked message shows what the shop has published.
+func (s *fixture) commands(env []string) {
 	s.Helper()
 	evidence := filepath.Join(s.TempDir(), "evidence")
 	for _, c := range []struct {
@@ -42,7 +42,7 @@ func (s *scene) commands(env []string) {
 	}
 }
 
-// mistakes gives settings that are wrong in every way that has a secret in it.
+// mistakes runs programs with settings that are wrong, and have a secret in them.
 func mistakes(t *testing.T, programs procs.Programs) {
 	broker := procs.NewBroker(t, programs, fmt.Sprintf("authorization { user: app, password: %q }\n", brokerPassword))
 	down := procs.Ports(t, 2)
@@ -97,7 +97,7 @@ func mistakes(t *testing.T, programs procs.Programs) {
 
 // up runs everything in one process, with a shop's own credentials.
 func up(t *testing.T, programs procs.Programs) {
-	s := &scene{T: t, programs: programs, told: procs.NewOutput(), search: search{t: t}}
+	s := &fixture{T: t, programs: programs, sandboxLog: procs.NewOutput(), search: search{t: t}}
 	data := filepath.Join(t.TempDir(), "data")
 	addrs := procs.Ports(t, 2)
 	process := procs.Start(t, "up", s.programs.Seqrflow, []string{"up", "--data", data, "--nats-listen", addrs[0], "--sandbox-listen", addrs[1],

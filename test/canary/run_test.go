@@ -17,25 +17,25 @@ import (
 	"github.com/seqrflow/seqrflow/test/procs"
 )
 
-// scene is the world of one test, with secrets in its settings.
-type scene struct {
+// fixture is what one test runs, with secrets in its settings.
+type fixture struct {
 	*testing.T
-	programs procs.Programs
-	shops    string
-	provider *procs.Provider
-	told     *procs.Output // the sandbox's own log
-	bus      *bus.Bus
-	js       jetstream.JetStream
-	search   search
+	programs   procs.Programs
+	shops      string
+	provider   *procs.Provider
+	sandboxLog *procs.Output
+	bus        *bus.Bus
+	js         jetstream.JetStream
+	search     search
 }
 
-func newScene(t *testing.T, programs procs.Programs) *scene {
-	s := &scene{T: t, programs: programs, told: procs.NewOutput(), search: search{t: t}}
+func newFixture(t *testing.T, programs procs.Programs) *fixture {
+	s := &fixture{T: t, programs: programs, sandboxLog: procs.NewOutput(), search: search{t: t}}
 	s.shops = shopsFile(t)
 	s.provider = procs.NewProvider(t, sandbox.Config{
 		Terminals: []sandbox.Terminal{{ID: "terminal-1", Password: terminalPassword, Name: "Acme", Reseller: "reseller-1"}},
 		Resellers: []sandbox.Reseller{{ID: "reseller-1", UserID: "9900", Password: resellerPassword}},
-		Log:       zerolog.New(s.told).Level(zerolog.TraceLevel),
+		Log:       zerolog.New(s.sandboxLog).Level(zerolog.TraceLevel),
 	})
 	return s
 }
@@ -75,17 +75,17 @@ func TestNoSecretIsEverShown(t *testing.T) {
 // use runs every worker through faults and a broker's death with secrets in all settings, uses every
 // command, and searches all of it.
 func use(t *testing.T, programs procs.Programs) {
-	s := newScene(t, programs)
+	s := newFixture(t, programs)
 	if err := s.provider.SetFaults(faults()); err != nil {
 		t.Fatal(err)
 	}
 	broker := procs.NewBroker(t, s.programs, fmt.Sprintf("authorization { token: %q }\n", brokerToken))
 	nats := "nats://" + brokerToken + "@" + broker.Addr
 	s.bus, s.js = procs.Connect(t, nats, 1), procs.JetStream(t, nats)
-	crew := procs.Crew{T: t, Programs: s.programs, NATS: nats, Provider: s.provider.Endpoint(), Shops: s.shops, Env: []string{"SEQRFLOW_LOG_LEVEL=debug"}}
-	worker := crew.Run("all")
+	workers := procs.Workers{T: t, Programs: s.programs, NATS: nats, Provider: s.provider.Endpoint(), Shops: s.shops, Env: []string{"SEQRFLOW_LOG_LEVEL=debug"}}
+	worker := workers.Run("all")
 
-	seen := s.lives(func() { broker.Kill(); broker.Start() })
+	seen := s.playOrders(func() { broker.Kill(); broker.Start() })
 	s.search.in("the broker's log", broker.Out.Text())
 	env := []string{"SEQRFLOW_NATS=" + nats, "SEQRFLOW_PROVIDER=" + s.provider.Endpoint(), "SEQRFLOW_SHOPS_FILE=" + s.shops}
 	s.commands(env)
@@ -107,12 +107,12 @@ func use(t *testing.T, programs procs.Programs) {
 		}
 	}
 	s.search.in("the workers' log", said)
-	s.search.in("the sandbox's log", s.told.Text())
+	s.search.in("the sandbox's log", s.sandboxLog.Text())
 	s.search.report()
 }
 
-// lives has orders end in every way, with a disturbance in between, and gives one of the invoices.
-func (s *scene) lives(disturb func()) events.Invoice {
+// playOrders has orders end in every way, with a disturbance in between, and gives one of the invoices.
+func (s *fixture) playOrders(disturb func()) events.Invoice {
 	s.Helper()
 	r := &rig.Rig{T: s.T, Bus: s.bus}
 	for _, id := range []string{"paid", "returned", "canceled"} {
@@ -142,8 +142,8 @@ func (s *scene) lives(disturb func()) events.Invoice {
 	return paid
 }
 
-// place an order with a secret in fields that we know nothing of.
-func (s *scene) place(shop, id string) {
+// place places an order with a secret in fields that are no part of an order.
+func (s *fixture) place(shop, id string) {
 	s.Helper()
 	o := rig.Order(id, "10")
 	o.Shop = shop
@@ -158,7 +158,7 @@ func (s *scene) place(shop, id string) {
 	}
 }
 
-func (s *scene) page(where, url string) {
+func (s *fixture) page(where, url string) {
 	s.Helper()
 	text, err := procs.Get(s.Context(), url)
 	if err != nil {
@@ -167,8 +167,8 @@ func (s *scene) page(where, url string) {
 	s.search.in(where, text)
 }
 
-// streams looks through every message, its headers, and how the broker describes streams and consumers.
-func (s *scene) streams() {
+// streams searches every message, its headers, and how the broker describes streams and consumers.
+func (s *fixture) streams() {
 	s.Helper()
 	own := map[string][]string{events.OrdersStream: {payloadSecret}, events.ParkedStream: {payloadSecret}}
 	count := map[string]int{}
@@ -201,8 +201,8 @@ func (s *scene) streams() {
 	}
 }
 
-// issued waits for the order's bill and gives its reference.
-func (s *scene) issued(id string) string {
+// issued waits for the order's invoice and gives its reference.
+func (s *fixture) issued(id string) string {
 	s.Helper()
 	r := &rig.Rig{T: s.T, Bus: s.bus}
 	return r.Wait(id, events.EventIssued).InvoiceReference

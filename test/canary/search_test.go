@@ -26,7 +26,7 @@ const (
 	payloadSecret    = "Rk1EpayM-d7f2"
 )
 
-const telling = 6 // characters
+const shortest = 6 // characters of a secret that are searched for
 
 func all() []string {
 	return []string{brokerToken, brokerPassword, mistakenPassword, terminalPassword, resellerPassword, refusedPassword,
@@ -40,7 +40,7 @@ type search struct {
 	found []string
 }
 
-// in looks through a text; the secrets in own may stand there.
+// in searches a text. The secrets in own may be in it.
 func (s *search) in(where, text string, own ...string) {
 	s.bytes += len(text)
 	for _, secret := range all() {
@@ -49,16 +49,16 @@ func (s *search) in(where, text string, own ...string) {
 		}
 		for _, form := range forms(secret) {
 			if i := strings.Index(text, form); i >= 0 {
-				s.found = append(s.found, fmt.Sprintf("%s shows %s…: %q", where, secret[:telling], text[max(0, i-80):min(len(text), i+80)]))
+				s.found = append(s.found, fmt.Sprintf("%s shows %s…: %q", where, secret[:shortest], text[max(0, i-80):min(len(text), i+80)]))
 				break
 			}
 		}
 	}
 }
 
-// forms of a secret: as it is, in hex, and in base64 wherever it may begin.
+// forms gives the beginning of a secret as it is, in hex, and in base64 at every offset.
 func forms(secret string) []string {
-	part := []byte(secret[:telling])
+	part := []byte(secret[:shortest])
 	out := []string{string(part), hex.EncodeToString(part), strings.ToUpper(hex.EncodeToString(part))}
 	for shift := range 3 {
 		b := base64.RawStdEncoding.EncodeToString(append(make([]byte, shift), part...))
@@ -67,7 +67,7 @@ func forms(secret string) []string {
 	return out
 }
 
-// folder looks through every file.
+// folder searches every file.
 func (s *search) folder(where, dir string, own ...string) {
 	s.t.Helper()
 	files := 0
@@ -97,7 +97,7 @@ func (s *search) report() {
 func TestSearchFindsASecretHoweverItIsWritten(t *testing.T) {
 	for _, secret := range all() {
 		for _, text := range []string{
-			secret, "x" + secret + "y", secret[:telling], hex.EncodeToString([]byte(secret)), strings.ReplaceAll(secret, "&", "&amp;"),
+			secret, "x" + secret + "y", secret[:shortest], hex.EncodeToString([]byte(secret)), strings.ReplaceAll(secret, "&", "&amp;"),
 			base64.StdEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte("a" + secret)),
 			base64.URLEncoding.EncodeToString([]byte("ab" + secret + "c")),
 		} {

@@ -1,11 +1,22 @@
-// Package chaos carries out seeded schedules: worlds in which orders, cancellations and returns come in any
-// order, twice and late, buyers hesitate, the provider fails, answers are lost, and every worker dies at any
-// boundary of its work and is started again. Orders are tried again under another invoiceId, and both tries paid;
-// strangers write where only workers should; message ids are used again; durables are lost; one terminal is silent;
-// copies of a worker have other credentials, and a terminal is replaced. The broker and the sandbox are real; time is
-// the sandbox's. When a world has come to rest, the provider's ledger and ours must agree.
+// Package chaos carries out seeded schedules. In each, orders, cancellations and returns come in any order, twice and late;
+// buyers hesitate; the provider fails and answers are lost; every worker crashes at any boundary of its work and is started again.
+// Orders are tried again under another invoiceId, and both tries paid; foreign messages come where only workers should write;
+// message ids are used again; durables are lost; one terminal is silent; copies of a worker have other credentials, and a terminal
+// is replaced. The broker and the sandbox are real; the time is the sandbox's. At the end the history must follow the state
+// table, and the provider's ledger and our events must agree.
 //
 //	go test ./test/chaos -args -schedules 300 -seed 1
+//
+//	chaos_test.go              TestSchedules: many schedules at once
+//	schedule_test.go           what a schedule is; generate_test.go makes one of a seed, shrink_test.go makes a failing one smaller
+//	simulation_test.go         carries out one schedule; run_test.go gives it a broker of its own
+//	shops_and_buyers_test.go   what shops publish and buyers do
+//	workers_test.go            the workers' instances, which crash and start again; settings_test.go their credentials
+//	link_test.go               an instance's connection to the broker, which can be cut; provider_test.go its calls
+//	tries_, foreign_, losses_, silence_test.go   one kind of disturbance each
+//	clock_test.go              moves the time; waiting_test.go says when nothing is left to do
+//	check_test.go              what is wrong at the end
+//	sabotage_test.go           takes a safeguard away, with faulty_workers_test.go, and expects that check finds it
 package chaos
 
 import (
@@ -21,22 +32,22 @@ import (
 	"go.uber.org/goleak"
 )
 
-// settings of a run of the tests.
-type settings struct {
-	schedules *int
-	seed      *uint64
-	worlds    *int
-	shrink    *time.Duration
-	trace     *bool
+// options of a run of the tests.
+type options struct {
+	schedules  *int
+	seed       *uint64
+	concurrent *int
+	shrink     *time.Duration
+	trace      *bool
 }
 
-// given on the command line, and read only.
-var given = settings{
-	schedules: flag.Int("schedules", 300, "how many schedules to carry out"),
-	seed:      flag.Uint64("seed", 1, "of the first schedule; each following one has the next"),
-	worlds:    flag.Int("worlds", 24, "how many schedules at once"),
-	shrink:    flag.Duration("shrink", time.Minute, "how long a failing schedule is made smaller"),
-	trace:     flag.Bool("trace", false, "print what happened in every schedule"),
+// flags are the options that the command line gives.
+var flags = options{
+	schedules:  flag.Int("schedules", 300, "how many schedules to carry out"),
+	seed:       flag.Uint64("seed", 1, "of the first schedule; each following one has the next"),
+	concurrent: flag.Int("concurrent", 24, "how many schedules at once"),
+	shrink:     flag.Duration("shrink", time.Minute, "how long a failing schedule is made smaller"),
+	trace:      flag.Bool("trace", false, "print what happened in every schedule"),
 }
 
 func TestMain(m *testing.M) {
@@ -50,9 +61,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// complain of a schedule that failed, with a smaller one that fails too and how to repeat it.
-func complain(t *testing.T, b *brokers, r result) {
-	small := shrink(r, *given.shrink, func(s schedule) result {
+// reportFailure reports a schedule that failed, with a smaller one that fails too and how to repeat it.
+func reportFailure(t *testing.T, b *brokers, r result) {
+	small := shrink(r, *flags.shrink, func(s schedule) result {
 		again, err := b.run(t.Context(), s, realWorkers())
 		if err != nil {
 			t.Error(err)
@@ -65,16 +76,16 @@ func complain(t *testing.T, b *brokers, r result) {
 
 func TestSchedules(t *testing.T) {
 	if testing.Short() {
-		t.Skip("in the short form: its worlds live in real time, and starve under the race detector")
+		t.Skip("in the short form: its schedules run in real time, and starve under the race detector")
 	}
 	t.Parallel()
 	b := newBrokers(t, patience)
 	seeds := make(chan uint64)
 	var workers sync.WaitGroup
 	var mu sync.Mutex
-	strokes, slowest := map[string]int{}, result{}
+	interruptions, slowest := map[string]int{}, result{}
 	begun := time.Now()
-	for range *given.worlds {
+	for range *flags.concurrent {
 		workers.Go(func() {
 			for seed := range seeds {
 				r, err := b.run(t.Context(), generate(seed), realWorkers())
@@ -83,14 +94,14 @@ func TestSchedules(t *testing.T) {
 					continue
 				}
 				if len(r.problems) > 0 {
-					complain(t, b, r)
+					reportFailure(t, b, r)
 				}
-				if *given.trace {
+				if *flags.trace {
 					t.Logf("%s", r)
 				}
 				mu.Lock()
-				for at, n := range r.strokes {
-					strokes[at] += n
+				for at, n := range r.interruptions {
+					interruptions[at] += n
 				}
 				if r.took > slowest.took {
 					slowest = r
@@ -99,20 +110,20 @@ func TestSchedules(t *testing.T) {
 			}
 		})
 	}
-	schedules := *given.schedules
+	schedules := *flags.schedules
 	for i := range schedules {
-		seeds <- *given.seed + uint64(i)
+		seeds <- *flags.seed + uint64(i)
 	}
 	close(seeds)
 	workers.Wait()
-	deaths := 0
-	for _, at := range slices.Sorted(maps.Keys(strokes)) {
-		deaths += strokes[at]
-		t.Logf("%4d times: %s", strokes[at], at)
+	all := 0
+	for _, at := range slices.Sorted(maps.Keys(interruptions)) {
+		all += interruptions[at]
+		t.Logf("%4d times: %s", interruptions[at], at)
 	}
-	t.Logf("%d schedules with %d deaths and lost connections in %s; the slowest, seed %d, took %s",
-		schedules, deaths, time.Since(begun).Round(time.Second), slowest.schedule.Seed, slowest.took.Round(time.Millisecond))
-	if everywhere := 5 * 6; schedules >= 300 && len(strokes) < everywhere {
-		t.Errorf("deaths at %d boundaries of workers, of %d", len(strokes), everywhere)
+	t.Logf("%d schedules with %d crashes and lost connections in %s; the slowest, seed %d, took %s",
+		schedules, all, time.Since(begun).Round(time.Second), slowest.schedule.Seed, slowest.took.Round(time.Millisecond))
+	if everywhere := 5 * 6; schedules >= 300 && len(interruptions) < everywhere {
+		t.Errorf("interruptions at %d boundaries of workers, of %d", len(interruptions), everywhere)
 	}
 }

@@ -3,10 +3,11 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -17,55 +18,31 @@ import (
 
 // evidence is what is left when a schedule is over.
 type evidence struct {
-	schedule  schedule
-	histories map[string][]recorded // by invoice, in order
-	parked    []events.Parked
-	ledger    sandbox.Ledger
-	calls     *calls
-	wishes    wishes
-	intruded  map[uint64]stranger
-	problems  []string
-}
-
-// recorded is one event as the stream has it.
-type recorded struct {
-	name events.Name
-	seq  uint64
-	at   time.Time // when it was stored
-	events.Invoice
+	schedule schedule
+	history  *audit.History
+	orders   orderMessages
+	parked   []events.Parked
+	ledger   sandbox.Ledger
+	calls    *calls
+	foreign  map[uint64]foreignWrite // by sequence in INVOICES
+	problems []string
 }
 
 func (e *evidence) report(format string, args ...any) {
 	e.problems = append(e.problems, fmt.Sprintf(format, args...))
 }
 
-// gather reads the streams from their beginning: what the watcher saw is only for the trace.
-func (w *world) gather(ctx context.Context) (*evidence, error) {
-	e := &evidence{schedule: w.schedule, histories: map[string][]recorded{}, ledger: w.sandbox.Ledger(), calls: &w.calls, intruded: w.intruded, problems: w.faults}
+// gather reads the streams from their beginning.
+func (sim *simulation) gather(ctx context.Context) (*evidence, error) {
+	e := &evidence{schedule: sim.schedule, ledger: sim.sandbox.Ledger(), calls: &sim.calls, foreign: sim.foreign, problems: sim.failures}
 	var err error
-	if e.wishes, err = w.readWishes(ctx); err != nil {
+	if e.orders, err = sim.readOrders(ctx); err != nil {
 		return nil, err
 	}
-	_, err = w.hub.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.*"}, Since: w.begun}, func(m bus.Entry) error {
-		a, err := events.ParseSubject(m.Subject)
-		if err != nil {
-			return err
-		}
-		inv, _, err := events.DecodeInvoiceEvent(m.Subject, m.Body)
-		_, intruded := e.intruded[m.Seq]
-		switch {
-		case intruded && err == nil:
-			return fmt.Errorf("%s passes for an event of ours", m.Subject)
-		case intruded:
-			return nil
-		}
-		e.histories[a.ID] = append(e.histories[a.ID], recorded{events.Name(a.Event), m.Seq, m.Time, inv})
-		return err
-	})
-	if err != nil {
+	if e.history, err = audit.Read(ctx, sim.bus, slices.Collect(maps.Keys(e.foreign))...); err != nil {
 		return nil, err
 	}
-	_, err = w.hub.Scan(ctx, bus.Scan{Stream: events.ParkedStream, Filters: []string{"parked.*.*.*"}, Since: w.begun}, func(m bus.Entry) error {
+	_, err = sim.bus.Scan(ctx, bus.Scan{Stream: events.ParkedStream}, func(m bus.Entry) error {
 		p, _, err := bus.DecodeParked(m.Body)
 		e.parked = append(e.parked, p)
 		return err
@@ -73,109 +50,71 @@ func (w *world) gather(ctx context.Context) (*evidence, error) {
 	return e, err
 }
 
-// check everything that must hold when a schedule is over.
+// check says what is wrong at the end of a schedule: in the history, between it and the provider's ledger, and between both
+// and what the schedule asked for.
 func (e *evidence) check() []string {
-	known := map[string]bool{}
+	e.problems = append(e.problems, e.history.Problems...)
+	for _, d := range audit.Compare(e.ledger, e.history.Last()).Differences {
+		switch {
+		case d.Kind == audit.Reversal && e.schedule.expectsReversals(): // it has one on purpose
+		case d.Kind == audit.Status: // a provider that falsely says "canceled" ends the invoice later; checkEnd sees the ends
+		default:
+			e.report("%s", d)
+		}
+	}
+	known := map[events.Key]bool{}
 	for _, o := range e.schedule.Orders {
-		known[o.ID] = true
-		history := e.histories[o.ID]
-		e.checkHistory(o, history)
-		e.checkEnd(o, history)
-		if len(history) > 0 {
-			e.checkMoney(o, history[len(history)-1].Invoice)
-			e.checkRefunds(o, history[len(history)-1].Invoice)
-			e.checkTries(o, history[len(history)-1].Invoice)
-		}
-		e.checkReturns(o, history)
-	}
-	for id := range e.histories {
-		if !known[id] {
-			e.report("%s: nobody placed such an order", id)
+		known[o.key()] = true
+		e.checkEnd(o)
+		e.checkReturns(o)
+		if last, ok := e.last(o); ok {
+			e.checkRefunds(o, last)
+			e.checkTries(o, last)
 		}
 	}
-	if n := len(e.ledger.Reversals); n > 0 && !e.schedule.neglects() {
-		e.report("%d payments were reversed because nobody fetched them", n)
+	for k := range e.history.Events {
+		if !known[k] {
+			e.report("%s: the schedule has no such order", k)
+		}
 	}
 	e.checkParked()
-	e.checkStrangers()
+	e.checkForeign()
 	return e.problems
 }
 
-// checkHistory sees that every event follows from the one before, by the table, and forgets nothing.
-func (e *evidence) checkHistory(o order, history []recorded) {
-	before := recorded{Invoice: events.Invoice{State: events.None}}
-	paid := 0
-	for i, now := range history {
-		at := fmt.Sprintf("%s: event %d (%s)", o.ID, i+1, now.name)
-		if now.name != now.Change.Event {
-			e.report("%s calls itself %s", at, now.Change.Event)
-		}
-		if now.Change.From != before.State {
-			e.report("%s says it follows %s, and the state was %s", at, now.Change.From, before.State)
-		}
-		to, err := events.Next(before.State, now.name, now.name == events.EventRefunded && now.Refunded.Cmp(now.Total) >= 0)
-		if err != nil || to != now.State {
-			e.report("%s leads from %s to %s; the table says %s, %v", at, before.State, now.State, to, err)
-		}
-		if now.name == events.EventPaid {
-			paid++
-		}
-		e.checkNothingForgotten(at, before.Invoice, now.Invoice)
-		before = now
+// last is the invoice of an order as its last event has it; ok is false when nothing is recorded.
+func (e *evidence) last(o order) (inv events.Invoice, ok bool) {
+	all := e.history.Events[o.key()]
+	if len(all) == 0 {
+		return inv, false
 	}
-	if paid > 1 {
-		e.report("%s: paid was recorded %d times", o.ID, paid)
-	}
+	return all[len(all)-1].Invoice, true
 }
 
-func (e *evidence) checkNothingForgotten(at string, before, now events.Invoice) {
-	if before.InvoiceReference != "" && now.InvoiceReference != before.InvoiceReference {
-		e.report("%s: the bill was %s and is %s", at, before.InvoiceReference, now.InvoiceReference)
-	}
-	if before.ErsReference != "" && now.ErsReference != before.ErsReference {
-		e.report("%s: the payment was %s and is %s", at, before.ErsReference, now.ErsReference)
-	}
-	if len(now.Receipts) < len(before.Receipts) || len(now.Receipts) > 1 {
-		e.report("%s: %d receipts, %d before", at, len(now.Receipts), len(before.Receipts))
-	}
-	for _, r := range before.Refunds {
-		after, ok := now.Refund(r.RefundID)
-		if !ok || after.Amount.Cmp(r.Amount) != 0 || r.Status == events.RefundDone && after.Status != events.RefundDone {
-			e.report("%s: refund %s of %s (%s) became %+v", at, r.RefundID, r.Amount, r.Status, after)
-		}
-		if r.Status == events.RefundWaiting && after.Status == events.RefundUnknown {
-			e.report("%s: refund %s was certainly not made, and is in doubt", at, r.RefundID)
-		}
-	}
-	if now.Refunded.Add(now.ReservedForRefunds).Cmp(now.Total) > 0 {
-		e.report("%s: %s refunded and %s held of %s", at, now.Refunded, now.ReservedForRefunds, now.Total)
-	}
-}
-
-// checkEnd sees that the order came to an end that its inputs allow.
-func (e *evidence) checkEnd(o order, history []recorded) {
+// checkEnd checks that the order came to an end that its inputs allow.
+func (e *evidence) checkEnd(o order) {
 	placed, canceled := o.has(events.Placed), e.canceled(o, ever())
-	if len(history) == 0 {
+	last, ok := e.last(o)
+	if !ok {
 		if placed || canceled {
 			e.report("%s: nothing is recorded of it", o.ID)
 		}
 		return
 	}
-	last := history[len(history)-1].Invoice
-	bill, _ := e.bill(last.InvoiceReference)
-	ok := false
+	provider := e.providerInvoice(last.InvoiceReference)
+	ok = false
 	switch last.State {
 	case events.Rejected:
 		ok = placed && e.calls.count(func(c called) bool { return c.op == "sendInvoice" && c.about == o.ID && c.refused(0) }) > 0
 	case events.Canceled:
-		ok = canceled || o.Buyer == declines && placed || !bill.ReversedAt.IsZero() || last.OverdueAt != nil // the poller may see the canceler's work first
+		ok = canceled || o.Buyer == declines && placed || !provider.ReversedAt.IsZero() || last.OverdueAt != nil // the poller may see the canceler's work first
 	case events.Expired:
 		ok = placed
 	case events.Receipted, events.Refunded:
 		ok = placed && len(last.Receipts) == 1 && e.receipted(last.ErsReference)
 	}
 	if !ok {
-		e.report("%s: ended as %s with %d receipts (the provider says %s); its inputs do not allow that", o.ID, last.State, len(last.Receipts), bill.Status)
+		e.report("%s: ended as %s with %d receipts (the provider says %s); its inputs do not allow that", o.ID, last.State, len(last.Receipts), provider.Status)
 	}
 	refused := e.refusedRefunds(o.ID) > 0
 	if last.State.Paid() && canceled && last.Remaining().Sign() > 0 && !refused {
@@ -186,31 +125,28 @@ func (e *evidence) checkEnd(o order, history []recorded) {
 	}
 }
 
-// checkParked sees that nothing was parked but returns of what was not paid at some time.
+// checkParked checks that nothing was parked but returns of what was not paid at some time.
 func (e *evidence) checkParked() {
 	for _, p := range e.parked {
-		if a, _ := events.ParseSubject(p.Subject); p.Worker == foreignWorker || p.Worker == poller.Name && e.intrusion(a.ID) {
-			continue // checkStrangers
+		if a, _ := events.ParseSubject(p.Subject); p.Worker == foreignWorker || p.Worker == poller.Name && e.foreignFirst(a.Key()) {
+			continue // checkForeign
 		}
 		r, err := events.DecodeReturn(events.Message{Subject: p.Subject, Body: []byte(p.Original)})
-		if err != nil || p.Worker != refunder.Name || e.alwaysPaid(r.Key().Invoice) {
+		if err != nil || p.Worker != refunder.Name || e.alwaysPaid(r.Key()) {
 			e.report("parked by %s: %s (%s)", p.Worker, p.Subject, p.Reason)
 		}
 	}
 }
 
-// alwaysPaid says that the invoice was never in an end without a payment.
-func (e *evidence) alwaysPaid(id string) bool {
-	history := e.histories[id]
-	return len(history) > 0 && !slices.ContainsFunc(history, func(r recorded) bool { return r.State.Ended() })
+// alwaysPaid says that the invoice never ended without a payment.
+func (e *evidence) alwaysPaid(k events.Key) bool {
+	all := e.history.Events[k]
+	return len(all) > 0 && !slices.ContainsFunc(all, func(x audit.Event) bool { return x.State.Ended() })
 }
 
-// checkReturns sees that every return was answered.
-func (e *evidence) checkReturns(o order, history []recorded) {
-	var last events.Invoice
-	if len(history) > 0 {
-		last = history[len(history)-1].Invoice
-	}
+// checkReturns checks that every return was answered or parked.
+func (e *evidence) checkReturns(o order) {
+	last, _ := e.last(o)
 	for _, m := range o.Messages {
 		if m.Name != events.Returned {
 			continue
@@ -225,19 +161,56 @@ func (e *evidence) checkReturns(o order, history []recorded) {
 	}
 }
 
+// checkRefunds checks the reason of each refund that failed or whose outcome is unknown. That the others are in the provider's
+// ledger is checked by audit.Compare.
+func (e *evidence) checkRefunds(o order, last events.Invoice) {
+	for _, r := range last.Refunds {
+		switch r.Status {
+		case events.RefundUnknown:
+			e.checkDoubt(o, last, r)
+		case events.RefundFailed:
+			e.checkFailed(o, last, r)
+		}
+	}
+}
+
+// checkDoubt checks a refund whose outcome is unknown: for one attempt at it no worker that could record the answer has got one. Refunds
+// of the same amount are counted together, since the provider tells them apart by nothing else.
+func (e *evidence) checkDoubt(o order, last events.Invoice, r events.Refund) {
+	attempts := 0
+	for _, other := range last.Refunds {
+		if other.Amount.Cmp(r.Amount) == 0 {
+			attempts += other.Attempts
+		}
+	}
+	answers := e.calls.count(func(c called) bool {
+		return c.op == "refundPayment" && c.about == o.ID && c.amount == r.Amount.String() && c.heard()
+	})
+	if answers >= attempts {
+		e.report("%s: refund %s of %s is in doubt, and %d attempts were all answered", o.ID, r.RefundID, r.Amount, attempts)
+	}
+}
+
+// checkFailed checks that a refund was refused because there was too little left, or by the provider.
+func (e *evidence) checkFailed(o order, last events.Invoice, r events.Refund) {
+	left := last.Remaining()
+	if r.Amount.Cmp(left) <= 0 && r.Amount.Sign() > 0 && e.refusedRefunds(o.ID) == 0 {
+		e.report("%s: refund %s of %s failed with %s left (%s)", o.ID, r.RefundID, r.Amount, left, r.Detail)
+	}
+}
+
 func (e *evidence) refusedRefunds(id string) int {
 	return e.calls.count(func(c called) bool {
 		return c.op == "refundPayment" && c.about == id && c.refused(seqr.SumOfRefundsExceedsPayment)
 	})
 }
 
-func (e *evidence) bill(ref string) (sandbox.Invoice, bool) {
-	for _, b := range e.ledger.Invoices {
-		if b.InvoiceReference == ref {
-			return b, true
-		}
+func (e *evidence) providerInvoice(reference string) sandbox.Invoice {
+	i := slices.IndexFunc(e.ledger.Invoices, func(x sandbox.Invoice) bool { return x.InvoiceReference == reference })
+	if i < 0 {
+		return sandbox.Invoice{}
 	}
-	return sandbox.Invoice{}, false
+	return e.ledger.Invoices[i]
 }
 
 func (e *evidence) receipted(ers string) bool {

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// runClock lets time go by, but not so fast that a payment is reversed before a poller could fetch it.
-func (w *world) runClock() {
+// runClock moves the time, but not so fast that a payment is reversed before a poller could fetch it.
+func (sim *simulation) runClock() {
 	t := time.NewTicker(tickEvery)
 	defer t.Stop()
 	for {
 		select {
-		case <-w.closing:
+		case <-sim.closing:
 			return
 		case <-t.C:
 		}
-		w.money.Lock()
-		if !w.waiting(unfetched) {
-			w.sandbox.Advance(tick)
+		sim.clock.Lock()
+		if !sim.paymentWaits(unfetched) {
+			sim.sandbox.Advance(tick)
 		}
-		w.money.Unlock()
+		sim.clock.Unlock()
 	}
 }
 
-// waiting says whether a payment has waited so long to be fetched.
-func (w *world) waiting(most time.Duration) bool {
-	l := w.sandbox.Ledger()
+// paymentWaits says whether a payment has waited so long to be fetched.
+func (sim *simulation) paymentWaits(most time.Duration) bool {
+	l := sim.sandbox.Ledger()
 	for _, p := range l.Payments {
 		if p.FetchedAt.IsZero() && p.ReversedAt.IsZero() && l.At.Sub(p.At) >= most {
 			return true
@@ -34,38 +34,38 @@ func (w *world) waiting(most time.Duration) bool {
 	return false
 }
 
-// jump moves time, once no payment waits to be fetched.
-func (w *world) jump(ctx context.Context, d time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, w.patience/4)
+// advance moves the time once no payment waits to be fetched.
+func (sim *simulation) advance(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, sim.patience/4)
 	defer cancel()
 	for ctx.Err() == nil {
-		w.money.Lock()
-		if !w.waiting(0) {
-			w.sandbox.Advance(d)
-			w.money.Unlock()
-			w.note("%s later", d)
+		sim.clock.Lock()
+		if !sim.paymentWaits(0) {
+			sim.sandbox.Advance(d)
+			sim.clock.Unlock()
+			sim.logf("%s later", d)
 			return
 		}
-		w.money.Unlock()
+		sim.clock.Unlock()
 		pause(ctx, tickEvery)
 	}
-	w.fault("a payment was never fetched")
+	sim.failf("a payment was never fetched")
 }
 
-// end brings the world to rest: the buyers' time runs out, the last messages come, everything works again.
-func (w *world) end(ctx context.Context) {
-	w.rest(ctx)
-	w.jump(ctx, validFor+time.Minute)
-	w.rest(ctx)
-	close(w.flush)
-	w.steps.Wait()
-	w.rest(ctx)
-	w.mu.Lock()
-	w.noMoreDeaths, w.unreachable = true, nil
-	w.mu.Unlock()
-	if err := w.sandbox.SetFaults(nil); err != nil {
-		w.fault("faults: %v", err)
+// finish ends the schedule: the buyers' time runs out, the last messages come, everything works again.
+func (sim *simulation) finish(ctx context.Context) {
+	sim.waitUntilQuiet(ctx)
+	sim.advance(ctx, validFor+time.Minute)
+	sim.waitUntilQuiet(ctx)
+	close(sim.finishing)
+	sim.steps.Wait()
+	sim.waitUntilQuiet(ctx)
+	sim.mu.Lock()
+	sim.noMoreInterruptions, sim.unreachable = true, nil
+	sim.mu.Unlock()
+	if err := sim.sandbox.SetFaults(nil); err != nil {
+		sim.failf("faults: %v", err)
 	}
-	w.jump(ctx, lifetime+time.Hour)
-	w.settle(ctx)
+	sim.advance(ctx, lifetime+time.Hour)
+	sim.waitUntilAcknowledged(ctx)
 }

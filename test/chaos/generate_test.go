@@ -14,48 +14,50 @@ import (
 	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-// dice is the one source of chance of a schedule.
-type dice struct{ *rand.Rand }
+// draws makes the random choices of a schedule.
+type draws struct{ *rand.Rand }
 
-func (d dice) chance(perCent int) bool { return d.IntN(100) < perCent }
+func (d draws) chance(perCent int) bool { return d.IntN(100) < perCent }
 
-func (d dice) millis(most int) time.Duration { return time.Duration(d.IntN(most+1)) * time.Millisecond }
+func (d draws) millis(most int) time.Duration {
+	return time.Duration(d.IntN(most+1)) * time.Millisecond
+}
 
-func pick[T any](d dice, from ...T) T { return from[d.IntN(len(from))] }
+func pick[T any](d draws, from ...T) T { return from[d.IntN(len(from))] }
 
-// generate the schedule of a seed.
+// generate makes the schedule of a seed.
 func generate(seed uint64) schedule {
-	d := dice{rand.New(rand.NewPCG(seed, 0xC4A05))}
+	d := draws{rand.New(rand.NewPCG(seed, 0xC4A05))}
 	s := schedule{Seed: seed, Copies: pick(d, 1, 1, 2)}
 	for i := range 1 + d.IntN(6) {
 		s.Orders = append(s.Orders, d.order(fmt.Sprintf("o%d", i+1)))
 	}
 	if d.chance(4) {
-		s.Orders[0].Buyer = neglected
+		s.Orders[0].Buyer = unpolled
 	}
 	for range d.IntN(4) {
 		s.Faults = append(s.Faults, d.fault())
 	}
 	for _, o := range s.Orders {
-		if o.Buyer == afterwards { // only a provider that lies lets anyone pay a canceled invoice
+		if o.Buyer == afterwards { // only a provider that falsely says "canceled" lets a buyer pay then
 			s.Faults = append(s.Faults, fault{Op: "cancelInvoice", Fault: sandbox.Fault{Kind: sandbox.FaultResultCode, Code: 95, Count: 1 + d.IntN(2)}})
 		}
 	}
 	for range d.IntN(7) {
-		s.Deaths = append(s.Deaths, d.death())
+		s.Interruptions = append(s.Interruptions, d.interruption())
 	}
 	for i := range s.Orders {
-		s.Orders[i].Other, s.Orders[i].Borrows = d.chance(30), d.chance(10)
+		s.Orders[i].Other, s.Orders[i].ReusesIDs = d.chance(30), d.chance(10)
 	}
 	d.tries(&s)
-	d.strangers(&s)
+	d.foreignWrites(&s)
 	d.losses(&s)
-	d.settled(&s)
+	d.settings(&s)
 	d.silences(&s)
 	return s
 }
 
-func (d dice) order(id string) order {
+func (d draws) order(id string) order {
 	o := order{ID: id, Ore: 100 + d.IntN(99900)}
 	o.Buyer = pick(d, pays, pays, pays, pays, pays, pays, pays, declines, stays, late, hesitates, withdraws, onCancel, afterwards)
 	if !d.chance(3) {
@@ -75,7 +77,7 @@ func (d dice) order(id string) order {
 	return o
 }
 
-func (d dice) returned(n, total int) message {
+func (d draws) returned(n, total int) message {
 	m := message{
 		Name: events.Returned, RefundID: fmt.Sprintf("r%d", n), Delay: d.millis(60), Twice: d.chance(25),
 		After: pick(d, "", events.EventIssued, events.EventPaid, events.EventPaid, events.EventReceipted, events.EventRefunded),
@@ -92,13 +94,13 @@ func (d dice) returned(n, total int) message {
 	return m
 }
 
-func (d dice) fault() fault {
+func (d draws) fault() fault {
 	op := pick(d, "sendInvoice", "getPaymentStatus", "cancelInvoice", "submitPaymentReceipt", "refundPayment", "refundPayment", "refundPayment")
 	f := fault{Op: op, Fault: sandbox.Fault{Count: 1 + d.IntN(2), Skip: d.IntN(3)}}
 	switch d.IntN(9) {
 	case 0:
 		f.Kind, f.Delay = sandbox.FaultDelay, time.Duration(1+d.IntN(4))*time.Second
-		if op == "getPaymentStatus" { // time would stand still for a payment that waits for a poll that waits for time
+		if op == "getPaymentStatus" { // the clock waits for the payment to be fetched, and the poll would wait for the clock
 			f.Kind, f.Delay = sandbox.FaultSOAP, 0
 		}
 	case 1:
@@ -123,8 +125,8 @@ func (d dice) fault() fault {
 	return f
 }
 
-func (d dice) death() death {
-	x := death{
+func (d draws) interruption() interruption {
+	x := interruption{
 		Worker: pick(d, invoicer.Name, poller.Name, receipter.Name, canceler.Name, refunder.Name, refunder.Name),
 		At:     pick(d, beforeCall, afterCall, afterCall, beforeAppend, duringAppend, beforeAck, duringAck),
 		Nth:    1 + d.IntN(3),

@@ -12,7 +12,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// loss of a worker's durable, some time after the start. The workers make it anew by themselves.
+// loss is that a worker's durable is deleted some time after the start. The workers make it anew by themselves.
 type loss struct {
 	Stream, Consumer string
 	Delay            time.Duration
@@ -23,7 +23,7 @@ func (l loss) String() string {
 }
 
 // losses draws which durables are lost.
-func (d dice) losses(s *schedule) {
+func (d draws) losses(s *schedule) {
 	if !d.chance(15) {
 		return
 	}
@@ -33,52 +33,52 @@ func (d dice) losses(s *schedule) {
 	}
 }
 
-// lose the durable.
-func (w *world) lose(ctx context.Context, l loss) {
+// loseConsumer deletes the durable.
+func (sim *simulation) loseConsumer(ctx context.Context, l loss) {
 	if !pause(ctx, l.Delay) {
 		return
 	}
-	w.note("%s", l)
-	c, err := w.js.Consumer(ctx, l.Stream, l.Consumer)
+	sim.logf("%s", l)
+	c, err := sim.js.Consumer(ctx, l.Stream, l.Consumer)
 	if err != nil {
 		return // lost already
 	}
-	if err := w.js.DeleteConsumer(ctx, l.Stream, l.Consumer); err != nil {
-		w.note("losing %s: %v", l.Consumer, err)
+	if err := sim.js.DeleteConsumer(ctx, l.Stream, l.Consumer); err != nil {
+		sim.logf("losing %s: %v", l.Consumer, err)
 	}
-	if _, ok := w.makers[withoutHistory]; ok {
+	if _, ok := sim.makers[withoutHistory]; ok {
 		cfg := c.CachedInfo().Config
 		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = jetstream.DeliverNewPolicy, nil, 0
-		_, err := w.js.CreateOrUpdateConsumer(ctx, l.Stream, cfg)
-		w.note("a new %s takes only what is new: %s", l.Consumer, outcome(err))
+		_, err := sim.js.CreateOrUpdateConsumer(ctx, l.Stream, cfg)
+		sim.logf("a new %s takes only what is new: %s", l.Consumer, outcome(err))
 	}
 }
 
-// borrow publishes under an id that others have used, once the broker has forgotten it.
-func (w *world) borrow(ctx context.Context, publish func(id string) error) error {
-	w.borrowing.Lock()
-	defer w.borrowing.Unlock()
-	defer func() { w.borrowed = time.Now() }()
+// publishUsedID publishes under an id that other messages have used, once the broker has forgotten it.
+func (sim *simulation) publishUsedID(ctx context.Context, publish func(id string) error) error {
+	sim.reuse.Lock()
+	defer sim.reuse.Unlock()
+	defer func() { sim.reusedAt = time.Now() }()
 	for try := 1; ; try++ {
-		pause(ctx, time.Until(w.borrowed.Add(forgotten)))
+		pause(ctx, time.Until(sim.reusedAt.Add(idsForgotten)))
 		err := publish("1")
 		if !errors.Is(err, bus.ErrIDTaken) || try == 5 {
 			return err
 		}
-		w.borrowed = time.Now() // a busy broker forgets late
+		sim.reusedAt = time.Now() // a busy broker forgets late
 	}
 }
 
-// forgotten is longer than the broker remembers the ids of ORDERS.
-const forgotten = 400 * time.Millisecond
+// idsForgotten is longer than the broker remembers the ids of ORDERS.
+const idsForgotten = 400 * time.Millisecond
 
-// rememberIDs makes ORDERS remember ids for as long as the other streams do.
-func (w *world) rememberIDs(ctx context.Context) {
+// keepIDsLong makes ORDERS remember ids for as long as the other streams do.
+func (sim *simulation) keepIDsLong(ctx context.Context) {
 	for _, cfg := range bus.Streams(1) {
 		if cfg.Name == events.OrdersStream {
 			cfg.Duplicates = 2 * time.Minute
-			if _, err := w.js.UpdateStream(ctx, cfg); err != nil {
-				w.fault("remembering ids: %v", err)
+			if _, err := sim.js.UpdateStream(ctx, cfg); err != nil {
+				sim.failf("remembering ids: %v", err)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-// provider is all calls that the workers make.
+// provider makes all calls that the workers make.
 type provider interface {
 	invoicer.Provider
 	poller.Provider
@@ -25,19 +25,19 @@ type provider interface {
 	refunder.Provider
 }
 
-// called is one provider call as the worker saw it end.
+// called is one call of the provider as the worker saw it end.
 type called struct {
-	by        *incarnation
+	by        *instance
 	op, about string
 	amount    string
 	err       error
 }
 
-// heard says that the answer settled the matter, and that nothing ever kept the worker from recording it.
-// That an attempt was not made settles it only while no other copy has put the refund in doubt.
+// heard says that the answer was final, and that nothing kept the worker from recording it.
+// That an attempt was not sent is final only while no other copy has recorded the refund as unknown.
 func (c called) heard() bool {
 	class := seqr.Classify(c.err)
-	return (class == seqr.Done || class == seqr.Refused) && !c.by.struck.Load()
+	return (class == seqr.Done || class == seqr.Refused) && !c.by.interrupted.Load()
 }
 
 // refused says that the provider answered that it will never do it.
@@ -46,7 +46,7 @@ func (c called) refused(but seqr.ResultCode) bool {
 	return answered && code != but && seqr.Classify(c.err) == seqr.Refused
 }
 
-// calls is the log of one world's calls.
+// calls are all calls of one simulation. They are safe for concurrent use.
 type calls struct {
 	mu  sync.Mutex
 	all []called
@@ -58,7 +58,7 @@ func (c *calls) add(one called) {
 	c.all = append(c.all, one)
 }
 
-// count those that fit.
+// count counts those that fit.
 func (c *calls) count(fits func(called) bool) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,46 +71,46 @@ func (c *calls) count(fits func(called) bool) int {
 	return n
 }
 
-// far is one incarnation's provider: the real client, at whose calls the incarnation may die.
-type far struct {
+// faultyProvider is one instance's provider: the real client, at whose calls the instance may crash.
+type faultyProvider struct {
 	client *seqr.Client
-	self   *incarnation
+	self   *instance
 }
 
-var _ provider = far{}
+var _ provider = faultyProvider{}
 
-var errDead = errors.New("the worker is dead")
+var errCrashed = errors.New("the worker has crashed")
 
 func failed(op string, sent seqr.SentState, cause error) error {
 	return &seqr.Error{Operation: op, Sent: sent, Err: cause}
 }
 
-// do makes the call unless the incarnation is dead by then, and keeps what a dead one gets from it.
-func (f far) do(ctx context.Context, as seqr.Principal, op, about, amount string, call func() error) error {
-	if strike := f.self.meet(beforeCall); strike != nil {
-		strike()
+// do makes the call unless the instance has crashed by then. An instance that crashes during the call gets no answer.
+func (f faultyProvider) do(ctx context.Context, as seqr.Principal, op, about, amount string, call func() error) error {
+	if interrupt := f.self.reach(beforeCall); interrupt != nil {
+		interrupt()
 	}
-	if f.self.dead() {
-		return failed(op, seqr.NotSent, errDead)
+	if f.self.hasCrashed() {
+		return failed(op, seqr.NotSent, errCrashed)
 	}
 	err := f.unreachable(op)
 	switch {
 	case err != nil:
-	case f.self.world.unheard(ctx, as.ID):
+	case f.self.sim.getsNoAnswer(ctx, as.ID):
 		err = failed(op, seqr.MaybeSent, context.DeadlineExceeded)
 	default:
 		err = call()
 	}
-	if strike := f.self.meet(afterCall); strike != nil {
-		strike()
+	if interrupt := f.self.reach(afterCall); interrupt != nil {
+		interrupt()
 	}
-	if f.self.dead() {
-		f.self.world.note("%s %s %s: %v, and the worker is dead", f.self, op, about, outcome(err))
-		err = failed(op, seqr.MaybeSent, errDead)
+	if f.self.hasCrashed() {
+		f.self.sim.logf("%s %s %s: %v, and the worker has crashed", f.self, op, about, outcome(err))
+		err = failed(op, seqr.MaybeSent, errCrashed)
 	}
-	f.self.world.calls.add(called{f.self, op, about, amount, err})
+	f.self.sim.calls.add(called{f.self, op, about, amount, err})
 	if op != "getPaymentStatus" || err != nil {
-		f.self.world.note("%s %s %s %s: %s", f.self, op, about, amount, outcome(err))
+		f.self.sim.logf("%s %s %s %s: %s", f.self, op, about, amount, outcome(err))
 	}
 	return err
 }
@@ -123,14 +123,14 @@ func outcome(err error) string {
 }
 
 // unreachable fails the call before anything is sent, when the schedule says so.
-func (f far) unreachable(op string) error {
-	if f.self.world.spend(op) {
+func (f faultyProvider) unreachable(op string) error {
+	if f.self.sim.spendUnreachable(op) {
 		return failed(op, seqr.NotSent, errors.New("no route to the provider"))
 	}
 	return nil
 }
 
-func (f far) SendInvoice(ctx context.Context, r seqr.SendInvoice) (sent seqr.SentInvoice, err error) {
+func (f faultyProvider) SendInvoice(ctx context.Context, r seqr.SendInvoice) (sent seqr.SentInvoice, err error) {
 	err = f.do(ctx, r.As, "sendInvoice", r.Invoice.ClientInvoiceID, r.Invoice.Total.Value.String(), func() error {
 		sent, err = f.client.SendInvoice(ctx, r)
 		return err
@@ -138,33 +138,33 @@ func (f far) SendInvoice(ctx context.Context, r seqr.SendInvoice) (sent seqr.Sen
 	return sent, err
 }
 
-func (f far) CancelInvoice(ctx context.Context, r seqr.CancelInvoice) error {
+func (f faultyProvider) CancelInvoice(ctx context.Context, r seqr.CancelInvoice) error {
 	return f.do(ctx, r.As, "cancelInvoice", r.InvoiceReference, "", func() error { return f.client.CancelInvoice(ctx, r) })
 }
 
-func (f far) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (st seqr.PaymentStatus, err error) {
+func (f faultyProvider) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (st seqr.PaymentStatus, err error) {
 	err = f.do(ctx, r.As, "getPaymentStatus", r.InvoiceReference, "", func() error {
 		st, err = f.client.GetPaymentStatus(ctx, r)
 		return err
 	})
 	if err == nil {
-		f.self.world.answered(r.InvoiceReference)
+		f.self.sim.answered(r.InvoiceReference)
 	}
 	if err == nil && st.Status != seqr.StatusIssued {
-		f.self.world.note("%s getPaymentStatus %s: %s", f.self, r.InvoiceReference, st.Status)
+		f.self.sim.logf("%s getPaymentStatus %s: %s", f.self, r.InvoiceReference, st.Status)
 	}
 	return st, err
 }
 
-func (f far) CommitReservation(ctx context.Context, r seqr.CommitReservation) error {
+func (f faultyProvider) CommitReservation(ctx context.Context, r seqr.CommitReservation) error {
 	return f.do(ctx, r.As, "commitReservation", r.InvoiceReference, "", func() error { return f.client.CommitReservation(ctx, r) })
 }
 
-func (f far) SubmitPaymentReceipt(ctx context.Context, r seqr.SubmitPaymentReceipt) error {
+func (f faultyProvider) SubmitPaymentReceipt(ctx context.Context, r seqr.SubmitPaymentReceipt) error {
 	return f.do(ctx, r.As, "submitPaymentReceipt", r.ErsReference, "", func() error { return f.client.SubmitPaymentReceipt(ctx, r) })
 }
 
-func (f far) RefundPayment(ctx context.Context, r seqr.RefundPayment) (done seqr.Refunded, err error) {
+func (f faultyProvider) RefundPayment(ctx context.Context, r seqr.RefundPayment) (done seqr.Refunded, err error) {
 	err = f.do(ctx, r.As, "refundPayment", r.Invoice.ClientInvoiceID, r.Invoice.Total.Value.String(), func() error {
 		done, err = f.client.RefundPayment(ctx, r)
 		return err
@@ -183,19 +183,19 @@ func (s schedule) sandboxFaults() map[string][]sandbox.Fault {
 	return out
 }
 
-// answered notes that a poller knows how a bill stands.
-func (w *world) answered(ref string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.polled[ref] = int64(time.Since(w.begun))
+// answered notes that a poller has the status of an invoice.
+func (sim *simulation) answered(ref string) {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.polled[ref] = int64(time.Since(sim.begun))
 }
 
-// spend an unreachable fault of the operation, if one is due.
-func (w *world) spend(op string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := range w.unreachable {
-		f := &w.unreachable[i]
+// spendUnreachable uses up an unreachable fault of the operation, if one is due.
+func (sim *simulation) spendUnreachable(op string) bool {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	for i := range sim.unreachable {
+		f := &sim.unreachable[i]
 		switch {
 		case f.Op != op || f.Count == 0:
 		case f.Skip > 0:
@@ -208,4 +208,4 @@ func (w *world) spend(op string) bool {
 	return false
 }
 
-func (i *incarnation) String() string { return fmt.Sprintf("%s#%d", i.worker, i.number) }
+func (i *instance) String() string { return fmt.Sprintf("%s#%d", i.worker, i.number) }

@@ -46,7 +46,7 @@ func newBrokers(t *testing.T, patience time.Duration) *brokers {
 	return b
 }
 
-// folder in memory where there is such a place: this is no test of the disk.
+// folder gives a folder in memory where there is such a place: this is no test of the disk.
 func folder(t *testing.T) string {
 	dir, err := os.MkdirTemp("/dev/shm", "chaos")
 	if err != nil {
@@ -73,62 +73,62 @@ func (b *brokers) start() (*broker, error) {
 	s := &broker{server: server, dir: dir, conn: o.InProcessServer}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	hub, err := bus.Connect(ctx, bus.Config{Name: "streams", Options: []nats.Option{nats.InProcessServer(s.conn)}, Log: zerolog.Nop(), AckWait: ackWait})
+	bus, err := bus.Connect(ctx, bus.Config{Name: "streams", Options: []nats.Option{nats.InProcessServer(s.conn)}, Log: zerolog.Nop(), AckWait: ackWait})
 	if err != nil {
 		return nil, err
 	}
-	defer hub.Close()
-	if err := hub.EnsureStreams(ctx); err != nil {
+	defer bus.Close()
+	if err := bus.EnsureStreams(ctx); err != nil {
 		return nil, err
 	}
-	return s, hub.EnsureConsumers(ctx, consumers())
+	return s, bus.EnsureConsumers(ctx, consumers())
 }
 
-// end the broker and remove what it kept.
+// end ends the broker and removes its data.
 func (s *broker) end() {
 	s.server.Close()
 	_ = os.RemoveAll(s.dir) // else the folder above it goes at the end of the test
 }
 
-// consumers of all workers.
+// consumers are those of all workers.
 func consumers() []bus.Consumer {
 	return slices.Concat(invoicer.Consumers(), poller.Consumers(), receipter.Consumers(), canceler.Consumers(), refunder.Consumers())
 }
 
 // result of one schedule.
 type result struct {
-	schedule schedule
-	problems []string
-	trace    []string
-	strokes  map[string]int // deaths and lost connections by worker and boundary
-	took     time.Duration
+	schedule      schedule
+	problems      []string
+	trace         []string
+	interruptions map[string]int // by worker and boundary
+	took          time.Duration
 }
 
-// run one schedule with these workers; it is given up when ctx ends.
+// run carries out one schedule with these workers. It gives up when ctx ends.
 func (b *brokers) run(ctx context.Context, s schedule, m makers) (result, error) {
 	broker, err := b.start()
 	if err != nil {
 		return result{}, err
 	}
-	w, err := newWorld(s, broker.conn, m, b.patience)
+	sim, err := newSimulation(s, broker.conn, m, b.patience)
 	if err != nil {
 		broker.end()
 		return result{}, err
 	}
-	w.live(ctx)
-	r := result{schedule: s, took: time.Since(w.begun)}
+	sim.run(ctx)
+	r := result{schedule: s, took: time.Since(sim.begun)}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	e, err := w.gather(ctx)
+	e, err := sim.gather(ctx)
 	if err == nil {
 		r.problems = e.check()
 	}
-	w.mu.Lock()
-	r.strokes = maps.Clone(w.strokes)
-	r.trace = append([]string{}, w.trace...)
-	w.mu.Unlock()
+	sim.mu.Lock()
+	r.interruptions = maps.Clone(sim.interruptions)
+	r.trace = append([]string{}, sim.trace...)
+	sim.mu.Unlock()
 	b.closing.Go(func() {
-		w.close()
+		sim.close()
 		broker.end()
 	})
 	return r, err

@@ -11,6 +11,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/canceler"
+	"github.com/seqrflow/seqrflow/services/invoicer"
 	"github.com/seqrflow/seqrflow/services/poller"
 	"github.com/seqrflow/seqrflow/services/receipter"
 	"github.com/seqrflow/seqrflow/services/refunder"
@@ -18,72 +19,72 @@ import (
 
 func TestRefundWithoutIntentIsFound(t *testing.T) {
 	m := realWorkers()
-	m[refunder.Name] = func(t tools) worker { return hasty{t} }
-	found(t, m, "nothing here explains", func(s schedule) bool { return s.returnsPart() && s.strikes(refunder.Name, afterCall, beforeAppend) })
+	m[refunder.Name] = func(t tools) worker { return refundsWithoutIntent{t} }
+	expectFound(t, m, "which no refund of ours explains", func(s schedule) bool { return s.returnsPart() && s.crashes(refunder.Name, afterCall, beforeAppend) })
 }
 
 func TestRefundRepeatedBlindlyIsFound(t *testing.T) {
 	m := realWorkers()
 	real := m[refunder.Name]
 	m[refunder.Name] = func(t tools) worker {
-		t.provider = stubborn{t.provider}
+		t.provider = repeatsRefunds{t.provider}
 		return real(t)
 	}
-	found(t, m, "nothing here explains", func(s schedule) bool { return s.returnsPart() && s.losesRefund() })
+	expectFound(t, m, "which no refund of ours explains", func(s schedule) bool { return s.returnsPart() && s.losesRefund() })
 }
 
 func TestAppendWithoutExpectedSequenceIsFound(t *testing.T) {
 	m := realWorkers()
 	m[withoutSequence] = nil
-	found(t, m, "says it follows", func(s schedule) bool { return s.Copies == 2 && s.returnsPart() })
+	expectFound(t, m, "and the state was", func(s schedule) bool { return s.Copies == 2 && s.returnsPart() })
 }
 
 func TestStateNotCheckedAgainAfterAConflictIsFound(t *testing.T) {
 	m := realWorkers()
-	m[receipter.Name] = func(t tools) worker { return stale{t} }
-	found(t, m, "", func(s schedule) bool { return s.returnsPart() })
+	m[receipter.Name] = func(t tools) worker { return appendsStaleDecision{t} }
+	expectFound(t, m, "", func(s schedule) bool { return s.returnsPart() })
 }
 
 func TestPollerThatStopsAtCanceledIsFound(t *testing.T) {
 	m := realWorkers()
-	cancel, poll, ended := m[canceler.Name], m[poller.Name], &canceledBills{}
+	cancel, poll, ended := m[canceler.Name], m[poller.Name], &canceledInvoices{}
 	m[canceler.Name] = func(t tools) worker {
-		t.provider = tellsOfCanceled{t.provider, ended}
+		t.provider = reportsCanceled{t.provider, ended}
 		return cancel(t)
 	}
 	m[poller.Name] = func(t tools) worker {
-		t.provider = believesCanceled{t.provider, ended}
+		t.provider = stopsAtCanceled{t.provider, ended}
 		return poll(t)
 	}
-	found(t, m, "never fetched", func(s schedule) bool {
+	expectFound(t, m, "never fetched", func(s schedule) bool {
 		return slices.ContainsFunc(s.Orders, func(o order) bool { return o.Buyer == afterwards })
 	})
 }
 
-// bound is in how many schedules a missing safeguard has to be found.
-const bound = 48
+// mostSchedules is the number of schedules in which a missing safeguard has to be found.
+const mostSchedules = 48
 
-// impatience is how long a sabotaged world may take: what it does wrong often keeps it from coming to rest.
-const impatience = 20 * time.Second
+// sabotagePatience is how long a schedule may take without a safeguard: what goes wrong often keeps it from ending.
+const sabotagePatience = 20 * time.Second
 
-// found carries out schedules that fit until the checker complains of what the sabotage must lead to.
-func found(t *testing.T, m makers, complaint string, fits func(schedule) bool) {
+// expectFound carries out schedules that fit until check reports a problem that contains the text.
+func expectFound(t *testing.T, m makers, problem string, fits func(schedule) bool) {
 	t.Helper()
 	t.Parallel()
-	b := newBrokers(t, impatience)
+	b := newBrokers(t, sabotagePatience)
 	next := make(chan schedule)
-	caught := make(chan result, bound)
+	caught := make(chan result, mostSchedules)
 	var running sync.WaitGroup
 	ctx, enough := context.WithCancel(t.Context())
 	defer enough()
-	for range min(8, *given.worlds) {
+	for range min(8, *flags.concurrent) {
 		running.Go(func() {
 			for s := range next {
 				r, err := b.run(ctx, s, m)
 				if err != nil {
 					t.Error(err)
 				}
-				if ctx.Err() == nil && slices.ContainsFunc(r.problems, func(p string) bool { return strings.Contains(p, complaint) }) {
+				if ctx.Err() == nil && slices.ContainsFunc(r.problems, func(p string) bool { return strings.Contains(p, problem) }) {
 					caught <- r
 					enough() // the others are given up
 				}
@@ -91,7 +92,7 @@ func found(t *testing.T, m makers, complaint string, fits func(schedule) bool) {
 		})
 	}
 	run := 0
-	for seed := *given.seed; run < bound && len(caught) == 0; seed++ {
+	for seed := *flags.seed; run < mostSchedules && len(caught) == 0; seed++ {
 		if s := generate(seed); fits(s) {
 			next <- s
 			run++
@@ -106,9 +107,9 @@ func found(t *testing.T, m makers, complaint string, fits func(schedule) bool) {
 	t.Logf("found by seed %d, one of the first %d that fit: %q", r.schedule.Seed, run, r.problems)
 }
 
-// strikes says that the worker dies at the boundary.
-func (s schedule) strikes(worker string, at ...boundary) bool {
-	for _, d := range s.Deaths {
+// crashes says that the worker crashes at the boundary.
+func (s schedule) crashes(worker string, at ...boundary) bool {
+	for _, d := range s.Interruptions {
 		for _, b := range at {
 			if d.Worker == worker && d.At == b && d.Blip == 0 && d.Nth == 1 {
 				return true
@@ -118,7 +119,7 @@ func (s schedule) strikes(worker string, at ...boundary) bool {
 	return false
 }
 
-// returnsPart says that part of a payment is to be paid back, and the answer to a refund is lost.
+// returnsPart says that the shop has part of a payment refunded.
 func (s schedule) returnsPart() bool {
 	for _, o := range s.Orders {
 		for _, m := range o.Messages {
@@ -137,4 +138,79 @@ func (s schedule) losesRefund() bool {
 		}
 	}
 	return false
+}
+
+func TestSecondPaymentThatIsKeptIsFound(t *testing.T) {
+	m := realWorkers()
+	m[refunder.Name] = func(t tools) worker {
+		return refunder.New(refunder.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops, KeepSecond: true})
+	}
+	expectFound(t, m, "the order was paid before", schedule.secondPaid)
+}
+
+func TestForeignMessageTakenForAPaymentIsFound(t *testing.T) {
+	m := realWorkers()
+	real := m[refunder.Name]
+	m[refunder.Name] = func(t tools) worker { return trustsForeignPaid{t, real(t)} }
+	expectFound(t, m, "which no refund of ours explains", func(s schedule) bool {
+		return slices.ContainsFunc(s.ForeignWrites, func(x foreignWrite) bool {
+			return x.Body == fakePaid && x.Event == events.EventPaid && !x.Open && (x.After == events.EventPaid || x.After == events.EventReceipted)
+		})
+	})
+}
+
+func TestLostDurableMadeAnewWithoutHistoryIsFound(t *testing.T) {
+	m := realWorkers()
+	m[withoutHistory] = nil
+	expectFound(t, m, "nothing is recorded of it", func(s schedule) bool {
+		return slices.ContainsFunc(s.Losses, func(l loss) bool { return l.Consumer == invoicer.Name && l.Delay < 150*time.Millisecond })
+	})
+}
+
+func TestLongMemoryOfMessageIDsIsFound(t *testing.T) {
+	m := realWorkers()
+	m[withLongMemory] = nil
+	expectFound(t, m, "the message id was used", func(s schedule) bool {
+		return slices.ContainsFunc(s.Orders, func(o order) bool { return o.ReusesIDs })
+	})
+}
+
+func TestSilenceTakenForARefusalIsFound(t *testing.T) {
+	m := realWorkers()
+	real := m[invoicer.Name]
+	m[invoicer.Name] = func(t tools) worker {
+		t.provider = takesSilenceForRefusal{t.provider}
+		return real(t)
+	}
+	expectFound(t, m, "ended as REJECTED", func(s schedule) bool {
+		return s.Silence != nil && s.Silence.Delay < 50*time.Millisecond && slices.ContainsFunc(s.Orders, func(o order) bool {
+			return o.has(events.Placed) && o.Other == (s.Silence.Terminal == otherTerminal) && o.Messages[0].Delay > 50*time.Millisecond
+		})
+	})
+}
+
+func TestEarlierTerminalThatIsForgottenIsFound(t *testing.T) {
+	m := realWorkers()
+	for name, real := range m {
+		m[name] = func(t tools) worker {
+			t.shops = forgetsEarlierTerminal{t.shops}
+			return real(t)
+		}
+	}
+	expectFound(t, m, "ended as ISSUED", func(s schedule) bool {
+		return s.Replace > 200*time.Millisecond && slices.ContainsFunc(s.Orders, func(o order) bool {
+			return o.Buyer == stays && o.has(events.Placed) && !o.Other
+		})
+	})
+}
+
+func TestCopyWithCredentialsOfAnotherShopIsFound(t *testing.T) {
+	m := realWorkers()
+	for name, real := range m {
+		m[name] = func(t tools) worker {
+			t.shops = usesOtherCredentials{t.shops}
+			return real(t)
+		}
+	}
+	expectFound(t, m, "no credentials for terminal", func(s schedule) bool { return s.Narrow && s.hasShop(otherShop) })
 }

@@ -9,34 +9,34 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// schedule is one seeded world: what the shops say, what the buyers do, what goes wrong at the provider
-// and where the workers die. It is data, so that it can be printed and made smaller.
+// schedule says what the shops publish, what the buyers do, what goes wrong at the provider and where the workers are
+// interrupted. It is data, so that it can be printed and made smaller.
 type schedule struct {
-	Seed   uint64
-	Copies int // of each worker
-	Orders []order
-	Faults []fault
-	Deaths []death
+	Seed          uint64
+	Copies        int // of each worker
+	Orders        []order
+	Faults        []fault
+	Interruptions []interruption
 
-	Strangers []stranger
-	Losses    []loss
-	Silence   *silence
-	Narrow    bool          // the second copy of each worker lacks the other shop's credentials
-	Replace   time.Duration // when the first shop's terminal is replaced; 0 is never
+	ForeignWrites []foreignWrite
+	Losses        []loss
+	Silence       *silence
+	Narrow        bool          // the second copy of each worker lacks the other shop's credentials
+	Replace       time.Duration // when the first shop's terminal is replaced; 0 is never
 }
 
-// order is one order, or another try at paying one, with its buyer and everything that the shop says of it.
+// order is one order, or another try at paying one, with its buyer and everything that the shop publishes about it.
 type order struct {
-	ID       string // of the invoice
-	Of       string // the order that this is another try of
-	Other    bool   // it is the other shop's
-	Borrows  bool   // its messages have ids that others have used
-	Ore      int    // the total in hundredths
-	Buyer    buyer
-	Messages []message
+	ID        string // of the invoice
+	Of        string // the order that this is another try of
+	Other     bool   // it is of otherShop
+	ReusesIDs bool   // its messages have ids that other messages have used
+	Ore       int    // the total in hundredths
+	Buyer     buyer
+	Messages  []message
 }
 
-// buyer is what the buyer of an order does once its QR code is published.
+// buyer says what the buyer of an order does once its invoice is issued.
 type buyer string
 
 const (
@@ -48,7 +48,7 @@ const (
 	withdraws  buyer = "opens the PIN dialog and goes away"
 	onCancel   buyer = "pays while being canceled"
 	afterwards buyer = "pays after the invoice was recorded as canceled"
-	neglected  buyer = "pays while no poller is there for longer than a reversal takes"
+	unpolled   buyer = "pays while no poller runs for longer than a reversal takes"
 )
 
 // message is one order event. It is published a while after an event of the invoice; when that event
@@ -63,14 +63,14 @@ type message struct {
 	Twice    bool
 }
 
-// fault of the provider. Unreachable is a call that fails before anything is sent.
+// fault is one of the provider. With Unreachable the call fails before anything is sent.
 type fault struct {
 	Op          string
 	Unreachable bool
 	sandbox.Fault
 }
 
-// boundary is a point in a worker's step at which it may die.
+// boundary is a point in a worker's work at which it may be interrupted.
 type boundary string
 
 const (
@@ -82,9 +82,9 @@ const (
 	duringAck    boundary = "in the ack"
 )
 
-// death of a worker, the Nth time that any copy of it comes to the boundary. With Blip it only loses the
-// broker for a while.
-type death struct {
+// interruption of a worker, the Nth time that any copy of it reaches the boundary. It crashes; with Blip it only loses the
+// broker for that time.
+type interruption struct {
 	Worker string
 	At     boundary
 	Nth    int
@@ -103,10 +103,10 @@ func (s schedule) String() string {
 	for _, f := range s.Faults {
 		fmt.Fprintf(&b, "  fault: %s\n", f)
 	}
-	for _, d := range s.Deaths {
+	for _, d := range s.Interruptions {
 		fmt.Fprintf(&b, "  %s\n", d)
 	}
-	for _, x := range s.Strangers {
+	for _, x := range s.ForeignWrites {
 		fmt.Fprintf(&b, "  %s\n", x)
 	}
 	for _, l := range s.Losses {
@@ -159,8 +159,8 @@ func (f fault) String() string {
 	return fmt.Sprintf("%s: %s, %d times after %d calls", f.Op, kind, f.Count, f.Skip)
 }
 
-func (d death) String() string {
-	what := "dies"
+func (d interruption) String() string {
+	what := "crashes"
 	if d.Blip > 0 {
 		what = "loses the broker for " + d.Blip.String()
 	}
@@ -169,7 +169,7 @@ func (d death) String() string {
 
 func kronor(ore int) string { return fmt.Sprintf("%d.%02d", ore/100, ore%100) }
 
-// has says whether the shop says this of the order.
+// has says whether the shop publishes such an event of the order.
 func (o order) has(name events.OrderName) bool {
 	for _, m := range o.Messages {
 		if m.Name == name {
@@ -179,10 +179,10 @@ func (o order) has(name events.OrderName) bool {
 	return false
 }
 
-// neglects says that the schedule means to have reversals.
-func (s schedule) neglects() bool {
+// expectsReversals says that the schedule has a payment reversed.
+func (s schedule) expectsReversals() bool {
 	for _, o := range s.Orders {
-		if o.Buyer == neglected {
+		if o.Buyer == unpolled {
 			return true
 		}
 	}

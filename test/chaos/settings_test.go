@@ -26,7 +26,7 @@ func terminals() (all []sandbox.Terminal) {
 	return all
 }
 
-// shops are the settings that one life of a worker begins with.
+// shops are the settings that one instance of a worker starts with.
 type shops struct {
 	replaced bool // the first shop has its new terminal, and the old one as an earlier one
 	narrow   bool // without the other shop
@@ -54,29 +54,29 @@ func (s shops) TerminalOf(shop, terminal string) (seqr.Principal, bool) {
 	return as, ok && as.ID == terminal
 }
 
-// settings for a life of the nth copy that begins now, and what is closed when they are no longer those in force.
-func (w *world) settings(nth int) (shops, <-chan struct{}) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return shops{replaced: w.replaced, narrow: w.schedule.Narrow && nth > 0}, w.renewed
+// settings gives the settings for an instance of the nth copy that starts now, and a channel that is closed when they change.
+func (sim *simulation) settings(nth int) (shops, <-chan struct{}) {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	return shops{replaced: sim.replaced, narrow: sim.schedule.Narrow && nth > 0}, sim.renewed
 }
 
-// replace the first shop's terminal: every worker is ended and started again with the new settings.
-func (w *world) replace(ctx context.Context) {
-	if !pause(ctx, w.schedule.Replace) {
+// replaceTerminal replaces the first shop's terminal: every worker is ended and started again with the new settings.
+func (sim *simulation) replaceTerminal(ctx context.Context) {
+	if !pause(ctx, sim.schedule.Replace) {
 		return
 	}
-	w.note("the terminal of %s is replaced", rig.Shop)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.replaced = true
-	close(w.renewed)
-	w.renewed = make(chan struct{})
+	sim.logf("the terminal of %s is replaced", rig.Shop)
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.replaced = true
+	close(sim.renewed)
+	sim.renewed = make(chan struct{})
 }
 
-// settled draws which copies have which settings, and whether a terminal is replaced.
-func (d dice) settled(s *schedule) {
-	if s.Copies > 1 && d.chance(30) && !s.neglects() {
+// settings draws which copies have which settings, and whether a terminal is replaced.
+func (d draws) settings(s *schedule) {
+	if s.Copies > 1 && d.chance(30) && !s.expectsReversals() {
 		s.Narrow = true
 	}
 	if d.chance(10) {

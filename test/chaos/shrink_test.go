@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// tries is how often a smaller schedule is carried out before it counts as one that works: what runs at
-// the same time is not in a schedule's hands.
-const tries = 3
+// attempts is how often a smaller schedule is carried out before it counts as one that works: the order in which concurrent steps run
+// is no part of a schedule.
+const attempts = 3
 
 // shrink drops one part of a failing schedule after another, as long as it goes on failing.
 func shrink(r result, limit time.Duration, run func(schedule) result) result {
@@ -28,7 +28,7 @@ func shrink(r result, limit time.Duration, run func(schedule) result) result {
 }
 
 func failing(s schedule, run func(schedule) result) (result, bool) {
-	for range tries {
+	for range attempts {
 		if r := run(s); len(r.problems) > 0 {
 			return r, true
 		}
@@ -36,16 +36,16 @@ func failing(s schedule, run func(schedule) result) (result, bool) {
 	return result{}, false
 }
 
-// parts are all schedules with one element less.
+// parts gives all schedules with one element less.
 func (s schedule) parts() (all []schedule) {
 	for _, o := range s.Orders {
 		if t := s.without(o); len(t.Orders) > 0 {
 			all = append(all, t)
 		}
 	}
-	for i := range s.Deaths {
+	for i := range s.Interruptions {
 		t := s
-		t.Deaths = without(s.Deaths, i)
+		t.Interruptions = without(s.Interruptions, i)
 		all = append(all, t)
 	}
 	for i := range s.Faults {
@@ -64,11 +64,11 @@ func (s schedule) parts() (all []schedule) {
 	return append(all, s.lesser()...)
 }
 
-// lesser are all schedules with one actor less that is neither an order nor a fault.
+// lesser gives all schedules with one disturbance less.
 func (s schedule) lesser() (all []schedule) {
-	for i := range s.Strangers {
+	for i := range s.ForeignWrites {
 		t := s
-		t.Strangers = without(s.Strangers, i)
+		t.ForeignWrites = without(s.ForeignWrites, i)
 		all = append(all, t)
 	}
 	for i := range s.Losses {
@@ -90,11 +90,11 @@ func (s schedule) lesser() (all []schedule) {
 	return all
 }
 
-// without an order, and what is about it: other tries at it, and strangers.
+// without removes an order and what is about it: other tries at it, and foreign messages.
 func (s schedule) without(o order) schedule {
 	gone := func(id string) bool { return id == o.ID || o.Of == "" && id == o.ID+"b" }
 	s.Orders = slices.DeleteFunc(slices.Clone(s.Orders), func(x order) bool { return gone(x.ID) })
-	s.Strangers = slices.DeleteFunc(slices.Clone(s.Strangers), func(x stranger) bool { return gone(x.Invoice) || gone(x.Of) })
+	s.ForeignWrites = slices.DeleteFunc(slices.Clone(s.ForeignWrites), func(x foreignWrite) bool { return gone(x.Invoice) || gone(x.Of) })
 	if s.Silence != nil && gone(s.Silence.Until) {
 		s.Silence = nil
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// silence of one terminal: its calls get no answer until an order of the other shop has ended, which so must not wait.
+// silence is that the calls of one terminal get no answer until an order of the other shop has ended, which must not wait for them.
 type silence struct {
 	Terminal string
 	Delay    time.Duration
@@ -23,8 +23,8 @@ func (x silence) String() string {
 
 // silences draws whether a terminal is silent. The order that must not wait is one that ends by itself; time may stand still
 // meanwhile, so nothing may wait for it.
-func (d dice) silences(s *schedule) {
-	if !d.chance(20) || s.neglects() || s.Replace > 0 {
+func (d draws) silences(s *schedule) {
+	if !d.chance(20) || s.expectsReversals() || s.Replace > 0 {
 		return
 	}
 	i := slices.IndexFunc(s.Orders, func(o order) bool {
@@ -53,37 +53,37 @@ func opposite(shop string) string {
 	return otherShop
 }
 
-// hush keeps the terminal silent.
-func (w *world) hush(ctx context.Context, x silence) {
+// silenceTerminal keeps the terminal silent.
+func (sim *simulation) silenceTerminal(ctx context.Context, x silence) {
 	if !pause(ctx, x.Delay) {
 		return
 	}
-	w.silence(x.Terminal)
-	defer w.silence("")
-	patience := time.NewTimer(w.patience / 4)
+	sim.setSilent(x.Terminal)
+	defer sim.setSilent("")
+	patience := time.NewTimer(sim.patience / 4)
 	defer patience.Stop()
 	select {
-	case <-w.signal(x.Until, events.EventReceipted):
-	case <-w.signal(x.Until, events.EventRejected):
-	case <-w.flush:
+	case <-sim.signal(x.Until, events.EventReceipted):
+	case <-sim.signal(x.Until, events.EventRejected):
+	case <-sim.finishing:
 	case <-ctx.Done():
 	case <-patience.C:
-		w.fault("%s waits for %s, which is silent", x.Until, x.Terminal)
+		sim.failf("%s waits for %s, which is silent", x.Until, x.Terminal)
 	}
 }
 
-func (w *world) silence(terminal string) {
-	w.note("silent: %q", terminal)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.silent = terminal
+func (sim *simulation) setSilent(terminal string) {
+	sim.logf("silent: %q", terminal)
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.silent = terminal
 }
 
-// unheard waits as long as a call to a silent terminal takes here.
-func (w *world) unheard(ctx context.Context, terminal string) bool {
-	w.mu.Lock()
-	silent := w.silent == terminal
-	w.mu.Unlock()
+// getsNoAnswer says whether the terminal is silent; if so, it takes as long as such a call takes here.
+func (sim *simulation) getsNoAnswer(ctx context.Context, terminal string) bool {
+	sim.mu.Lock()
+	silent := sim.silent == terminal
+	sim.mu.Unlock()
 	if silent {
 		pause(ctx, 20*time.Millisecond)
 	}

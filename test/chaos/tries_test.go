@@ -6,12 +6,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// shop that the order is of.
+// shop is the shop of the order.
 func (o order) shop() string {
 	if o.Other {
 		return otherShop
@@ -19,7 +20,10 @@ func (o order) shop() string {
 	return rig.Shop
 }
 
-// orderID is the order's that the invoice is a try to pay.
+// key is the key of the order's invoice.
+func (o order) key() events.Key { return events.KeyOf(o.shop(), o.ID) }
+
+// orderID is the id of the order that the invoice is a try to pay.
 func (o order) orderID() string {
 	if o.Of != "" {
 		return o.Of
@@ -27,7 +31,7 @@ func (o order) orderID() string {
 	return o.ID
 }
 
-// invoiceID as the shop names it: only that of another try.
+// invoiceID is the id that the shop gives the invoice: only another try has one.
 func (o order) invoiceID() string {
 	if o.Of == "" {
 		return ""
@@ -36,9 +40,9 @@ func (o order) invoiceID() string {
 }
 
 // tries draws second tries at paying orders, under an invoiceId of their own.
-func (d dice) tries(s *schedule) {
+func (d draws) tries(s *schedule) {
 	for _, first := range slices.Clone(s.Orders) {
-		if !d.chance(20) || first.Buyer == neglected {
+		if !d.chance(20) || first.Buyer == unpolled {
 			continue
 		}
 		second := d.order(first.ID + "b")
@@ -62,20 +66,20 @@ func (d dice) tries(s *schedule) {
 	}
 }
 
-// wish is one event that a shop published about an order: the broker's record of it.
-type wish struct {
+// orderMessage is an event that a shop published about an order, as ORDERS has it.
+type orderMessage struct {
 	seq     uint64
 	at      time.Time
 	invoice events.Key // that it names
 	whole   bool       // it names none
 }
 
-// wishes are what ORDERS has of the placements and cancellations of each order.
-type wishes struct{ placed, canceled map[string][]wish }
+// orderMessages are the placements and cancellations in ORDERS, by order.
+type orderMessages struct{ placed, canceled map[string][]orderMessage }
 
-func (w *world) readWishes(ctx context.Context) (wishes, error) {
-	all := wishes{map[string][]wish{}, map[string][]wish{}}
-	_, err := w.hub.Scan(ctx, bus.Scan{Stream: events.OrdersStream, Since: w.begun}, func(m bus.Entry) error {
+func (sim *simulation) readOrders(ctx context.Context) (orderMessages, error) {
+	all := orderMessages{map[string][]orderMessage{}, map[string][]orderMessage{}}
+	_, err := sim.bus.Scan(ctx, bus.Scan{Stream: events.OrdersStream}, func(m bus.Entry) error {
 		a, err := events.ParseSubject(m.Subject)
 		if err != nil {
 			return err
@@ -83,11 +87,11 @@ func (w *world) readWishes(ctx context.Context) (wishes, error) {
 		switch events.OrderName(a.Event) {
 		case events.Placed:
 			o, err := events.DecodeOrder(m.Message)
-			all.placed[a.ID] = append(all.placed[a.ID], wish{m.Seq, m.Time, o.Key(), o.InvoiceID == ""})
+			all.placed[a.ID] = append(all.placed[a.ID], orderMessage{m.Seq, m.Time, o.Key(), o.InvoiceID == ""})
 			return err
 		case events.OrderCanceled:
 			c, err := events.DecodeCancellation(m.Message)
-			all.canceled[a.ID] = append(all.canceled[a.ID], wish{m.Seq, m.Time, c.Key(), c.InvoiceID == ""})
+			all.canceled[a.ID] = append(all.canceled[a.ID], orderMessage{m.Seq, m.Time, c.Key(), c.InvoiceID == ""})
 			return err
 		}
 		return nil
@@ -97,47 +101,45 @@ func (w *world) readWishes(ctx context.Context) (wishes, error) {
 
 // canceled says whether the shop had canceled the try before that time: by its invoiceId, or with its order.
 func (e *evidence) canceled(o order, before time.Time) bool {
-	k := events.KeyOf(o.shop(), o.ID)
-	return slices.ContainsFunc(e.wishes.canceled[o.orderID()], func(c wish) bool {
+	return slices.ContainsFunc(e.orders.canceled[o.orderID()], func(c orderMessage) bool {
 		switch {
 		case !c.at.Before(before):
 			return false
 		case !c.whole:
-			return c.invoice == k
+			return c.invoice == o.key()
 		case o.Of == "":
 			return true
 		}
-		return slices.ContainsFunc(e.wishes.placed[o.Of], func(p wish) bool { return p.invoice == k && p.seq < c.seq })
+		return slices.ContainsFunc(e.orders.placed[o.Of], func(p orderMessage) bool { return p.invoice == o.key() && p.seq < c.seq })
 	})
 }
 
-// ever is after everything that a world records.
+// ever is after everything that a simulation records.
 func ever() time.Time { return time.Now().Add(time.Hour) }
 
 // payment is the event by which a try was recorded as paid.
-func (e *evidence) payment(o order) (recorded, bool) {
-	h := e.histories[o.ID]
-	i := slices.IndexFunc(h, func(r recorded) bool { return r.name == events.EventPaid })
+func (e *evidence) payment(o order) (audit.Event, bool) {
+	all := e.history.Events[o.key()]
+	i := slices.IndexFunc(all, func(x audit.Event) bool { return x.Change.Event == events.EventPaid })
 	if i < 0 {
-		return recorded{}, false
+		return audit.Event{}, false
 	}
-	return h[i], true
+	return all[i], true
 }
 
-// checkTries sees that of several tries that were paid all but the first are paid back, and that nothing is paid
-// back by policy without its reason.
+// checkTries checks that of several paid tries all but the first are refunded, and that nothing is refunded by policy without its reason.
 func (e *evidence) checkTries(o order, last events.Invoice) {
 	paid, ok := e.payment(o)
-	kept, excused := "", false // an earlier payment that nobody has ever paid back
+	kept, excused := "", false // an earlier payment that was not refunded
 	if ok {
 		for _, other := range e.schedule.Orders {
 			first, ok := e.payment(other)
-			if other.orderID() != o.orderID() || other.ID == o.ID || !ok || first.seq > paid.seq {
+			if other.orderID() != o.orderID() || other.ID == o.ID || !ok || first.Seq > paid.Seq {
 				continue
 			}
-			excused = excused || !first.Late && !e.canceled(other, paid.at)
+			excused = excused || !first.Late && !e.canceled(other, paid.Time)
 			// While all that is left of it is in doubt, the later payment waits for a person.
-			if h := e.histories[other.ID]; h[len(h)-1].State != events.Refunded && h[len(h)-1].Remaining().Sign() > 0 {
+			if last, _ := e.last(other); last.State != events.Refunded && last.Remaining().Sign() > 0 {
 				kept = other.ID
 			}
 		}
@@ -166,13 +168,13 @@ func (o order) head() string {
 	if o.Other {
 		text += " at " + otherShop
 	}
-	if o.Borrows {
+	if o.ReusesIDs {
 		text += ", with the message ids of the others"
 	}
 	return text
 }
 
-// secondPaid says that two tries of one order are to be paid, and nobody cancels or returns.
+// secondPaid says that two tries of one order are to be paid, and no event cancels or returns them.
 func (s schedule) secondPaid() bool {
 	plain := map[string]int{}
 	for _, o := range s.Orders {

@@ -21,14 +21,14 @@ import (
 
 type worker interface{ Run(context.Context) error }
 
-// tools are what a worker is made with.
+// tools are what an instance of a worker is made with.
 type tools struct {
 	bus      *bus.Bus
 	provider provider
 	shops    outcomes.Shops
 }
 
-// makers of the workers, by name.
+// makers make the workers, by name. A name that is no worker changes how the simulation works.
 type makers map[string]func(tools) worker
 
 func realWorkers() makers {
@@ -51,71 +51,71 @@ func realWorkers() makers {
 	}
 }
 
-// incarnation is one life of one copy of a worker, with a connection and a provider of its own. Once it
-// is dead nothing that it does has any effect.
-type incarnation struct {
-	worker string
-	number int
-	world  *world
-	line   *line
-	ended  atomic.Bool
-	struck atomic.Bool // it has died or lost the broker
-	died   chan struct{}
-	stop   context.CancelFunc
-	once   sync.Once
+// instance is one start of one copy of a worker, with a connection and a provider of its own. Once it
+// has crashed nothing that it does has any effect.
+type instance struct {
+	worker      string
+	number      int
+	sim         *simulation
+	link        *link
+	ended       atomic.Bool
+	interrupted atomic.Bool // it has crashed or lost the broker
+	crashed     chan struct{}
+	stop        context.CancelFunc
+	once        sync.Once
 }
 
-func (i *incarnation) dead() bool { return i.ended.Load() }
+func (i *instance) hasCrashed() bool { return i.ended.Load() }
 
-// die at once, in the middle of whatever it does.
-func (i *incarnation) die() {
+// crash ends the instance at once, in the middle of whatever it does.
+func (i *instance) crash() {
 	i.once.Do(func() {
 		i.ended.Store(true)
-		i.line.cut()
+		i.link.cut()
 		i.stop()
-		close(i.died)
+		close(i.crashed)
 	})
 }
 
-// meet asks the schedule what happens to the worker at this boundary.
-func (i *incarnation) meet(at boundary) (strike func()) {
-	if at == "" || i.dead() {
+// reach says what interrupts the worker at this boundary; nil is nothing.
+func (i *instance) reach(at boundary) (interrupt func()) {
+	if at == "" || i.hasCrashed() {
 		return nil
 	}
-	d, ok := i.world.doomed(i.worker, at)
+	d, ok := i.sim.dueInterruption(i.worker, at)
 	if !ok {
 		return nil
 	}
 	return func() {
-		i.struck.Store(true)
-		i.world.note("%s: %s", i, d)
+		i.interrupted.Store(true)
+		i.sim.logf("%s: %s", i, d)
 		if d.Blip == 0 {
-			i.die()
+			i.crash()
 			return
 		}
-		i.line.cut()
+		i.link.cut()
 		time.AfterFunc(d.Blip, func() {
-			i.world.touch()
-			i.line.mend()
+			i.sim.markActive()
+			i.link.mend()
 		})
 	}
 }
 
-// begin a life of the worker with these settings. It returns once the worker runs; over is closed when its Run has returned.
-func (w *world) begin(name string, s shops) (i *incarnation, over <-chan error) {
+// startInstance starts a worker with these settings. It returns once the worker runs; over gives what its Run returned.
+func (sim *simulation) startInstance(name string, s shops) (i *instance, over <-chan error) {
 	ctx, stop := context.WithCancel(context.Background())
-	i = &incarnation{worker: name, number: int(w.births.Add(1)), world: w, died: make(chan struct{}), stop: stop}
-	i.line = &line{broker: w.broker, meet: i.meet}
-	if _, ok := w.makers[withoutSequence]; ok {
-		i.line.spoil = unconditional
+	i = &instance{worker: name, number: int(sim.started.Add(1)), sim: sim, crashed: make(chan struct{}), stop: stop}
+	i.link = &link{broker: sim.broker, reach: i.reach}
+	if _, ok := sim.makers[withoutSequence]; ok {
+		i.link.tamper = renameSequenceHeader
 	}
 	ended := make(chan error, 1)
-	b, err := bus.Connect(ctx, w.busConfig(i.String(), nats.InProcessServer(i.line), nats.ReconnectWait(10*time.Millisecond)))
+	b, err := bus.Connect(ctx, sim.busConfig(i.String(), nats.InProcessServer(i.link), nats.ReconnectWait(10*time.Millisecond)))
 	if err != nil {
 		ended <- err
 		return i, ended
 	}
-	run := w.makers[name](tools{bus: b, provider: far{w.client, i}, shops: s})
+	run := sim.makers[name](tools{bus: b, provider: faultyProvider{sim.client, i}, shops: s})
 	finished := make(chan struct{})
 	go func() {
 		err := run.Run(ctx)
@@ -123,9 +123,9 @@ func (w *world) begin(name string, s shops) (i *incarnation, over <-chan error) 
 		b.Close()
 		ended <- err
 	}()
-	go func() { // a dead process keeps no connection, and what waits for an answer on it should know
+	go func() { // a crashed process keeps no connection, and a request that waits on it fails
 		select {
-		case <-i.died:
+		case <-i.crashed:
 			b.Close()
 		case <-finished:
 		}
@@ -133,82 +133,82 @@ func (w *world) begin(name string, s shops) (i *incarnation, over <-chan error) 
 	return i, ended
 }
 
-// keep one copy of the worker alive until the world ends: after every death comes another life.
-func (w *world) keep(name string, nth int) {
+// keepRunning runs one copy of the worker until the simulation ends: after every crash it starts the next instance.
+func (sim *simulation) keepRunning(name string, nth int) {
 	for {
-		if !w.waitForLeave(name) {
+		if !sim.waitUntilAllowed(name) {
 			return
 		}
-		settings, renewed := w.settings(nth)
-		i, over := w.begin(name, settings)
+		settings, renewed := sim.settings(nth)
+		i, over := sim.startInstance(name, settings)
 		select {
-		case <-i.died:
-			w.deadWorkers.Go(func() { <-over })
+		case <-i.crashed:
+			sim.crashedWorkers.Go(func() { <-over })
 		case <-renewed:
-			i.die()
-			w.deadWorkers.Go(func() { <-over })
-		case <-w.absent(name):
-			i.die()
-			w.deadWorkers.Go(func() { <-over })
+			i.crash()
+			sim.crashedWorkers.Go(func() { <-over })
+		case <-sim.mustStop(name):
+			i.crash()
+			sim.crashedWorkers.Go(func() { <-over })
 		case err := <-over:
-			w.fault("%s stopped by itself: %v", i, err)
+			sim.failf("%s stopped by itself: %v", i, err)
 			i.stop()
 			return
-		case <-w.closing:
+		case <-sim.closing:
 			i.stop()
-			if err := <-over; err != nil && !i.dead() {
-				w.fault("%s ended with %v", i, err)
+			if err := <-over; err != nil && !i.hasCrashed() {
+				sim.failf("%s ended with %v", i, err)
 			}
 			return
 		}
 	}
 }
 
-// doomed counts that a worker has come to a boundary, and says whether it is the time that it dies.
-func (w *world) doomed(name string, at boundary) (death, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.noMoreDeaths {
-		return death{}, false
+// dueInterruption counts that a worker has reached a boundary, and gives the interruption that is due there.
+func (sim *simulation) dueInterruption(name string, at boundary) (interruption, bool) {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	if sim.noMoreInterruptions {
+		return interruption{}, false
 	}
 	k := name + " " + string(at)
-	w.visits[k]++
-	for _, d := range w.schedule.Deaths {
-		if d.Worker == name && d.At == at && d.Nth == w.visits[k] {
-			w.strokes[k]++
+	sim.visits[k]++
+	for _, d := range sim.schedule.Interruptions {
+		if d.Worker == name && d.At == at && d.Nth == sim.visits[k] {
+			sim.interruptions[k]++
 			return d, true
 		}
 	}
-	return death{}, false
+	return interruption{}, false
 }
 
-// waitForLeave waits until the worker may be there; false when the world has ended instead.
-func (w *world) waitForLeave(name string) bool {
+// waitUntilAllowed waits until the worker may start. It gives false when the simulation has ended instead.
+func (sim *simulation) waitUntilAllowed(name string) bool {
 	if name != poller.Name {
 		return true
 	}
-	w.mu.Lock()
-	back := w.back
-	w.mu.Unlock()
-	if back == nil {
+	sim.mu.Lock()
+	start := sim.pollersStart
+	sim.mu.Unlock()
+	if start == nil {
 		return true
 	}
 	select {
-	case <-back:
+	case <-start:
 		return true
-	case <-w.closing:
+	case <-sim.closing:
 		return false
 	}
 }
 
-// absent is closed when the pollers have to be gone.
-func (w *world) absent(name string) <-chan struct{} {
+// mustStop gives the channel that is closed when the worker has to stop; nil is never.
+func (sim *simulation) mustStop(name string) <-chan struct{} {
 	if name != poller.Name {
 		return nil
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.gone
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	return sim.pollersStop
 }
 
 var _ provider = (*seqr.Client)(nil)

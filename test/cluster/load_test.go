@@ -27,8 +27,8 @@ type load struct {
 // run until ctx ends; each order is published on its own, so that a broker that does not answer delays
 // that order alone.
 func (l *load) run(ctx context.Context, perSecond int) {
-	var shops sync.WaitGroup
-	defer shops.Wait()
+	var publishers sync.WaitGroup
+	defer publishers.Wait()
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -36,7 +36,7 @@ func (l *load) run(ctx context.Context, perSecond int) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			shops.Go(func() { l.place(context.WithoutCancel(ctx), n) })
+			publishers.Go(func() { l.place(context.WithoutCancel(ctx), n) })
 		}
 	}
 }
@@ -53,13 +53,13 @@ func (l *load) place(ctx context.Context, n int) {
 	l.acked = append(l.acked, o.Key())
 }
 
-// see is told of every event of INVOICES.
-func (l *load) see(inv events.Invoice) {
+// onEvent has the buyer of an issued invoice pay some time later.
+func (l *load) onEvent(inv events.Invoice) {
 	if inv.Change.Event != events.EventIssued {
 		return
 	}
 	l.buyers.Add(1)
-	time.AfterFunc(ponders(inv.InvoiceReference), func() {
+	time.AfterFunc(delayOf(inv.InvoiceReference), func() {
 		defer l.buyers.Done()
 		if err := l.provider.Pay(inv.InvoiceReference); err != nil {
 			l.mu.Lock()
@@ -69,8 +69,8 @@ func (l *load) see(inv events.Invoice) {
 	})
 }
 
-// ponders spreads the payments, so that there are open invoices at any moment.
-func ponders(ref string) time.Duration { return time.Duration(ref[len(ref)-1]-'0') * time.Second }
+// delayOf spreads the payments over nine seconds, so that there are open invoices at any moment.
+func delayOf(ref string) time.Duration { return time.Duration(ref[len(ref)-1]-'0') * time.Second }
 
 func (l *load) result() (acked []events.Key, failed error) {
 	l.buyers.Wait()

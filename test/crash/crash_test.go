@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/audit"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
-	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/test/procs"
 )
 
@@ -20,13 +21,13 @@ var (
 )
 
 const (
-	// reversal is after how long the provider takes a payment back that nobody has asked about.
+	// reversal is after how long the provider takes a payment back whose status was not fetched.
 	reversal = 20 * time.Second
-	// latency of the calls that are killed in the middle.
+	// latency of the calls during which a worker is killed.
 	latency = 200 * time.Millisecond
 )
 
-// TestKilledProcessesCostNoMoney kills a process of every kind, each in the middle of its call where it
+// TestKilledProcessesCostNoMoney kills a process of every kind, each during its call to the provider where it
 // makes one, and starts it again at once.
 func TestKilledProcessesCostNoMoney(t *testing.T) {
 	if testing.Short() {
@@ -38,44 +39,43 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 		t.Fatal(err)
 	}
 	broker := procs.NewBroker(t, programs, "")
-	s := &scene{
+	f := &fixture{
 		t: t, provider: provider, broker: broker, enough: *invoices / 2, workers: map[string]*procs.Worker{},
-		crew: procs.Crew{T: t, Programs: programs, NATS: procs.URL(broker), Provider: provider.Endpoint(), Shops: procs.DemoShops(t)},
+		start: procs.Workers{T: t, Programs: programs, NATS: procs.URL(broker), Provider: provider.Endpoint(), Shops: procs.DemoShops(t)},
 	}
-	b, js := procs.Connect(t, s.crew.NATS, 1), procs.JetStream(t, s.crew.NATS)
+	b, js := procs.Connect(t, f.start.NATS, 1), procs.JetStream(t, f.start.NATS)
 	if *span == 0 {
 		*span = 10*time.Second + time.Duration(*invoices)*40*time.Millisecond
 	}
-	w := newWorld(t, t.Context(), b, provider, *invoices, *span, *seed)
-	s.history = procs.Follow(t, b, w.see)
+	s := newScenario(t, t.Context(), b, provider, *invoices, *span, *seed)
+	f.events = procs.Follow(t, b, s.onEvent)
 	for name, worker := range map[string]string{"poller 1": "poller", "poller 2": "poller", "invoicer": "invoicer",
 		"receipter": "receipter", "canceler": "canceler", "refunder": "refunder"} {
-		s.workers[name] = s.crew.Run(worker)
+		f.workers[name] = f.start.Run(worker)
 	}
 
 	begun := time.Now()
 	placed := make(chan struct{})
-	go func() { defer close(placed); w.place() }()
+	go func() { defer close(placed); s.placeAll() }()
 	for range *rounds {
-		s.round()
+		f.killEach()
 	}
 	<-placed
-	s.wait("every order to be issued and to have its fortune", w.pending.Wait)
+	f.within("every order to be issued, and its buyer and shop to act", s.pending.Wait)
 
 	ctx, cancel := context.WithTimeout(t.Context(), *settling)
 	defer cancel()
-	if busy := procs.Until(ctx, func(ctx context.Context) string { return procs.Idle(ctx, js) }); busy != "" {
+	if busy := rig.Until(ctx, func(ctx context.Context) string { return rig.Busy(ctx, js) }); busy != "" {
 		t.Errorf("not settled: %s", busy)
 	}
 	t.Logf("%d orders, settled after %s", *invoices, time.Since(begun).Round(100*time.Millisecond))
-	whole, err := procs.ReadHistory(t.Context(), b)
-	if err != nil {
-		t.Fatal(err)
+	ledger := provider.Ledger()
+	history, comparison := rig.Audit(t, b, ledger)
+	if n := rig.Parked(t, b); n > 0 {
+		t.Errorf("%d messages are parked, expected none", n)
 	}
-	if n, err := procs.Parked(t.Context(), b); err != nil || n > 0 {
-		t.Errorf("%d messages are parked (%v); want none", n, err)
-	}
-	judge(t, provider, whole, w)
+	s.checkOutcomes(history)
+	report(t, provider, ledger, f.events.Events(), comparison)
 }
 
 func slow(operations ...string) map[string][]sandbox.Fault {
@@ -86,45 +86,25 @@ func slow(operations ...string) map[string][]sandbox.Fault {
 	return faults
 }
 
-// judge compares what we have recorded with the provider's ledger and with what shops and buyers did.
-func judge(t *testing.T, provider *procs.Provider, h *procs.History, w *world) {
-	t.Helper()
-	for _, wrong := range h.Wrong() {
-		t.Errorf("history: %s", wrong)
-	}
-	books := procs.Compare(provider.Ledger(), h.Last())
-	for _, d := range books.Differences {
-		t.Errorf("ledger: %s", d)
-	}
-	for k, f := range w.orders {
-		if wrong := ended(f, books.Last[k]); wrong != "" {
-			t.Errorf("%s: %s", k, wrong)
-		}
-	}
-	if n := len(books.Last); n != len(w.orders) {
-		t.Errorf("%d invoices for %d orders", n, len(w.orders))
-	}
-	report(t, provider, h, books)
-}
-
-func report(t *testing.T, provider *procs.Provider, h *procs.History, books procs.Books) {
+// report logs the figures of the run, and fails the test when an invoice was not polled for so long that its payment would have
+// been reversed.
+func report(t *testing.T, provider *procs.Provider, l sandbox.Ledger, events int, c audit.Comparison) {
 	t.Helper()
 	gap := provider.Polls.Longest()
 	polls, over10 := provider.Polls.Count(10 * time.Second)
 	_, over15 := provider.Polls.Count(15 * time.Second)
 	var unfetched time.Duration
-	for _, p := range books.Ledger.Payments {
+	for _, p := range l.Payments {
 		if p.ReversedAt.IsZero() {
 			unfetched = max(unfetched, p.FetchedAt.Sub(p.At))
 		}
 	}
-	seq, _ := h.Seq(events.EventPaid)
 	t.Logf("longest gap between two answered polls of one invoice: %s (of %s, from %s); %d invoices had one over 10 s, %d over 15 s",
 		gap.Length.Round(time.Millisecond), gap.Reference, gap.From.Format("15:04:05.000"), over10, over15)
 	t.Logf("longest time from a payment to the poll that fetched it: %s of the %s after which it is reversed", unfetched.Round(time.Millisecond), reversal)
-	t.Logf("%d polls, %d events, %d payments, %d refunds, %d receipts, %d reversals, %d refunds left in doubt, %d unseen bills",
-		polls, seq, len(books.Ledger.Payments), len(books.Ledger.Refunds), len(books.Ledger.Receipts), len(books.Ledger.Reversals), len(books.InDoubt), books.Orphans)
+	t.Logf("%d polls, %d events, %d payments, %d refunds, %d receipts, %d reversals, %d refunds left in doubt, %d unrecorded invoices at the provider",
+		polls, events, len(l.Payments), len(l.Refunds), len(l.Receipts), len(l.Reversals), len(c.Unknown), c.Unrecorded)
 	if gap.Length >= reversal {
-		t.Errorf("an invoice was not asked about for %s: had it been paid then, the payment would have been reversed", gap.Length)
+		t.Errorf("an invoice was not polled for %s: had it been paid then, the payment would have been reversed", gap.Length)
 	}
 }

@@ -11,23 +11,18 @@ import (
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/invoicer"
 )
 
-func bare(t *testing.T, o events.Order) string {
-	t.Helper()
-	body, err := json.Marshal(o)
+// TestBadInputIsParkedUnderItsReason publishes every kind of bad message between good orders.
+func TestBadInputIsParkedUnderItsReason(t *testing.T) {
+	r := start(t)
+	body, err := json.Marshal(rig.Order("7", "10"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(body)
-}
-
-// TestBadInputIsParkedUnderItsReason publishes every kind of bad message between good orders.
-func TestBadInputIsParkedUnderItsReason(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
-	good := bare(t, rig.Order("7", "10"))
+	good := string(body)
 	bad := []struct{ worker, order, event, body, reason string }{
 		{"invoicer", "b1", "placed", "{", "body: expected JSON"},
 		{"invoicer", "b2", "placed", strings.ReplaceAll(good, `"7"`, `8.5`), "orderId: expected a string, got the number 8.5"},
@@ -56,8 +51,13 @@ func TestBadInputIsParkedUnderItsReason(t *testing.T) {
 	}
 }
 
+// allShops has credentials for every shop.
+type allShops struct{ rig.Shops }
+
+func (allShops) Terminal(string) (seqr.Principal, bool) { return rig.Shops{}.Terminal(rig.Shop) }
+
 func TestShopWithoutCredentialsIsParkedAndReplayedOnceItHasSome(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
+	r := newSystem(t)
 	cfg := invoicer.Config{Bus: r.Bus, Provider: r.Client, Shops: rig.Shops{}, ValidFor: time.Minute, Log: r.Log}
 	stop := r.Run(invoicer.New(cfg))
 	o := rig.Order("1001", "10")
@@ -78,16 +78,14 @@ func TestShopWithoutCredentialsIsParkedAndReplayedOnceItHasSome(t *testing.T) {
 }
 
 func TestProviderDownParksNothingAndWorkResumes(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	if err := r.Sandbox.SetFaults(map[string][]sandbox.Fault{"*": {{Kind: "http500", Count: 4}}, "sendInvoice": {{Kind: "dropBefore", Count: 1}}}); err != nil {
-		t.Fatal(err)
-	}
-	startAll(r)
+	r := newSystem(t)
+	r.setFaults(map[string][]sandbox.Fault{"*": {{Kind: "http500", Count: 4}}, "sendInvoice": {{Kind: "dropBefore", Count: 1}}})
+	r.start(r.Client)
 	for i := range 3 {
 		r.Place(rig.Order(fmt.Sprint(i), "10"))
 	}
 	for i := range 3 {
-		pay(t, r, fmt.Sprint(i))
+		r.pay(fmt.Sprint(i))
 	}
 	for i := range 3 {
 		r.Wait(fmt.Sprint(i), events.EventReceipted)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"testing"
 
-	"github.com/seqrflow/seqrflow/internal/rig"
-	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/refunder"
@@ -14,9 +12,9 @@ import (
 // A return that is published twice reaches two copies. The second must not take the first one's call, which
 // is merely slow, for one that nobody knows the outcome of.
 func TestSameReturnAgainLeavesASlowRefundAlone(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startWith(r, r.Client, refunder.Name)
-	paidOrder(t, r, "1001", "10")
+	r := newSystem(t)
+	r.start(r.Client, refunder.Name)
+	r.payOrder("1001", "10")
 	inCall, sayInCall := signal()
 	answer := make(chan struct{})
 	slow := hooked{Client: r.Client, refund: func(ctx context.Context, p seqr.RefundPayment) (seqr.Refunded, error) {
@@ -25,16 +23,16 @@ func TestSameReturnAgainLeavesASlowRefundAlone(t *testing.T) {
 		return r.Client.RefundPayment(ctx, p)
 	}}
 	for range 2 {
-		_, w := process(t, r, slow)
+		_, w := r.process(slow)
 		r.Run(w)
 	}
 	r.Return("1001", "r1", "4")
 	<-inCall
 	r.Return("1001", "r1", "4")
-	paidOrder(t, r, "1002", "10") // a whole life after the second return, so that it has been looked at
+	r.payOrder("1002", "10") // a whole life after the second return, so that it has been looked at
 	close(answer)
 	r.Wait("1001", events.EventRefunded)
 	r.Idle()
-	expectHistory(t, r, "1001", events.EventIssued, events.EventPaid, events.EventReceipted, events.EventRefunding, events.EventRefunded)
-	expectRefunds(t, r, "4")
+	r.expectHistory("1001", events.EventIssued, events.EventPaid, events.EventReceipted, events.EventRefunding, events.EventRefunded)
+	r.expectRefunds("4")
 }

@@ -6,10 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/seqrflow/seqrflow/internal/rig"
-	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/invoicer"
 )
@@ -17,8 +15,7 @@ import (
 // A write that fails, as on a full disk, makes the broker refuse every later write to the stream, also when there is room again.
 // A payment made meanwhile is fetched, so that it is not reversed, and recorded when the broker stores again, by itself.
 func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	o := rig.Order("1001", "10")
 	o.Rows[0].Description = strings.Repeat("x", 450)
 	for range 200 { // the file of INVOICES gets larger than what the limit below lets files have
@@ -45,15 +42,8 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 		}
 	}
 	defer room()
-	if err := r.Sandbox.Pay(reference); err != nil {
-		t.Fatal(err)
-	}
-	for r.Bus.Ready(t.Context(), invoicer.Name, invoicer.Consumers()) == nil {
-		if t.Context().Err() != nil {
-			t.Fatal("no copy says that nothing is stored")
-		}
-		time.Sleep(50 * time.Millisecond) // nothing tells when readiness changes
-	}
+	r.Pay(reference)
+	r.waitUntil(func() bool { return r.Bus.Ready(t.Context(), invoicer.Name, invoicer.Consumers()) != nil })
 	if err := r.Bus.Ready(t.Context(), invoicer.Name, invoicer.Consumers()); err == nil || !strings.Contains(err.Error(), "was not acknowledged") {
 		t.Errorf("ready: %v", err)
 	}
@@ -70,7 +60,7 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 		t.Errorf("%d reversals, %d invoices", len(l.Reversals), len(l.Invoices))
 	}
 	r.Place(rig.Order("1002", "10"))
-	pay(t, r, "1002")
+	r.pay("1002")
 	r.Wait("1002", events.EventReceipted)
 	if err := r.Bus.Ready(t.Context(), invoicer.Name, invoicer.Consumers()); err != nil {
 		t.Errorf("after the disk has room: %v", err)

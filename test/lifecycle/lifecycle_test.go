@@ -2,80 +2,22 @@
 package lifecycle
 
 import (
-	"context"
-	"slices"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/seqrflow/seqrflow/internal/rig"
-	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
-	"github.com/seqrflow/seqrflow/pkg/seqr"
-	"github.com/seqrflow/seqrflow/services/canceler"
-	"github.com/seqrflow/seqrflow/services/invoicer"
-	"github.com/seqrflow/seqrflow/services/poller"
-	"github.com/seqrflow/seqrflow/services/receipter"
-	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// provider is all calls that the workers make.
-type provider interface {
-	invoicer.Provider
-	poller.Provider
-	receipter.Provider
-	canceler.Provider
-	refunder.Provider
-}
-
-var _ provider = (*seqr.Client)(nil)
-
-type worker interface{ Run(context.Context) error }
-
-// workers of one process.
-func workers(r *rig.Rig, p provider) map[string]worker {
-	return map[string]worker{
-		invoicer.Name:  invoicer.New(invoicer.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}, ValidFor: time.Minute, Log: r.Log}),
-		poller.Name:    poller.New(poller.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}, Interval: 100 * time.Millisecond, Log: r.Log}),
-		receipter.Name: receipter.New(receipter.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}}),
-		canceler.Name:  canceler.New(canceler.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}}),
-		refunder.Name:  refunder.New(refunder.Config{Bus: r.Bus, Provider: p, Shops: rig.Shops{}}),
-	}
-}
-
-func startAll(r *rig.Rig) {
-	for _, w := range workers(r, r.Client) {
-		r.Run(w)
-	}
-}
-
-func pay(t *testing.T, r *rig.Rig, id string) {
-	t.Helper()
-	if err := r.Sandbox.Pay(r.Wait(id, events.EventIssued).InvoiceReference); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func expectHistory(t *testing.T, r *rig.Rig, id string, want ...events.Name) {
-	t.Helper()
-	if got := r.History(id); !slices.Equal(got, want) {
-		t.Errorf("%s: %v; want %v", id, got, want)
-	}
-}
-
 func TestPaidOrderIsReceipted(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "149.50"))
-	pay(t, r, "1001")
+	r.pay("1001")
 	inv := r.Wait("1001", events.EventReceipted)
 	if inv.State != events.Receipted || inv.ErsReference == "" || inv.QRCode != "HTTP://SEQR.SE/R"+inv.InvoiceReference {
 		t.Errorf("%+v", inv)
 	}
-	expectHistory(t, r, "1001", events.EventIssued, events.EventPaid, events.EventReceipted)
+	r.expectHistory("1001", events.EventIssued, events.EventPaid, events.EventReceipted)
 	l := r.Sandbox.Ledger()
 	if len(l.Reversals) != 0 || len(l.Receipts) != 1 || l.Receipts[0].MimeType != "Base64" {
 		t.Errorf("%+v", l)
@@ -83,12 +25,11 @@ func TestPaidOrderIsReceipted(t *testing.T) {
 }
 
 func TestSameOrderTwiceIsOneInvoice(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	for range 3 {
 		r.Place(rig.Order("1001", "10"))
 	}
-	pay(t, r, "1001")
+	r.pay("1001")
 	r.Wait("1001", events.EventReceipted)
 	r.Idle()
 	if n := len(r.Sandbox.Ledger().Invoices); n != 1 || r.Parked() != 0 {
@@ -97,8 +38,7 @@ func TestSameOrderTwiceIsOneInvoice(t *testing.T) {
 }
 
 func TestAnotherOrderUnderTheSameIDIsParked(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Wait("1001", events.EventIssued)
 	r.Place(rig.Order("1001", "11"))
@@ -106,39 +46,36 @@ func TestAnotherOrderUnderTheSameIDIsParked(t *testing.T) {
 	second := rig.Order("1001", "11")
 	second.InvoiceID = "1001-b"
 	r.Place(second)
-	pay(t, r, "1001-b")
+	r.pay("1001-b")
 	r.Wait("1001-b", events.EventReceipted)
 }
 
 func TestCancelBeforePaying(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Wait("1001", events.EventIssued)
 	r.Cancel("1001")
 	r.Wait("1001", events.EventCanceled)
 	r.Idle()
-	expectHistory(t, r, "1001", events.EventIssued, events.EventCanceled)
+	r.expectHistory("1001", events.EventIssued, events.EventCanceled)
 }
 
 func TestCancelBeforePlaced(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Cancel("1001")
 	r.Wait("1001", events.EventCanceled)
 	r.Place(rig.Order("1001", "10"))
 	r.Idle()
-	expectHistory(t, r, "1001", events.EventCanceled)
+	r.expectHistory("1001", events.EventCanceled)
 	if n := len(r.Sandbox.Ledger().Invoices); n != 0 {
 		t.Errorf("%d invoices at the provider", n)
 	}
 }
 
 func TestCancelAfterPayingRefunds(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "10"))
-	pay(t, r, "1001")
+	r.pay("1001")
 	r.Wait("1001", events.EventReceipted)
 	r.Cancel("1001")
 	inv := r.Wait("1001", events.EventRefunded)
@@ -149,11 +86,10 @@ func TestCancelAfterPayingRefunds(t *testing.T) {
 }
 
 func TestReturnedBeforePaid(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Return("1001", "r1", "4")
 	r.Place(rig.Order("1001", "10"))
-	pay(t, r, "1001")
+	r.pay("1001")
 	inv := r.Wait("1001", events.EventRefunded)
 	if inv.Refunded.String() != "4" {
 		t.Errorf("%+v", inv)
@@ -162,10 +98,9 @@ func TestReturnedBeforePaid(t *testing.T) {
 }
 
 func TestPartialReturnsUpToThePaidSum(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "10"))
-	pay(t, r, "1001")
+	r.pay("1001")
 	r.Wait("1001", events.EventReceipted)
 	r.Return("1001", "r1", "4")
 	r.Return("1001", "r2", "5")
@@ -188,43 +123,33 @@ func TestPartialReturnsUpToThePaidSum(t *testing.T) {
 }
 
 func TestOrderThatTheBuyerCancelsIsCanceled(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	if err := r.Sandbox.Decline(r.Wait("1001", events.EventIssued).InvoiceReference); err != nil {
 		t.Fatal(err)
 	}
 	r.Wait("1001", events.EventCanceled)
 	r.Idle()
-	expectHistory(t, r, "1001", events.EventIssued, events.EventCanceled)
+	r.expectHistory("1001", events.EventIssued, events.EventCanceled)
 }
 
 func TestOrderWhosePaymentFailsIsFailed(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	if err := r.Sandbox.Fail(r.Wait("1001", events.EventIssued).InvoiceReference); err != nil {
 		t.Fatal(err)
 	}
 	r.Wait("1001", events.EventFailed)
 	r.Idle()
-	expectHistory(t, r, "1001", events.EventIssued, events.EventFailed)
+	r.expectHistory("1001", events.EventIssued, events.EventFailed)
 }
 
 func TestUnpaidOrderExpires(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	o := rig.Order("1001", "10")
 	o.ValidFor = events.Duration(time.Second)
 	r.Place(o)
 	r.Wait("1001", events.EventExpired)
 	r.Idle()
-	expectHistory(t, r, "1001", events.EventIssued, events.EventOverdue, events.EventExpired)
-}
-
-// allShops serves every shop with the demo terminal.
-type allShops struct{ rig.Shops }
-
-func (allShops) Terminal(string) (seqr.Principal, bool) {
-	return seqr.Terminal("demo-terminal", "demo-secret"), true
+	r.expectHistory("1001", events.EventIssued, events.EventOverdue, events.EventExpired)
 }

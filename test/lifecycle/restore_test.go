@@ -2,13 +2,10 @@ package lifecycle
 
 import (
 	"context"
-	"net"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/seqrflow/seqrflow/internal/rig"
-	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -16,14 +13,13 @@ import (
 // That the broker was restored is known before each refund, also when it is said while the refunder runs, and while the
 // intent is on its way.
 func TestRestoreThatIsSaidWhileWorkersRunIsKnownBeforeEachRefund(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	x := recorded{t, r}
-	x.issued("1", "1")
-	x.paid("1")
+	r := newSystem(t)
+	r.recordIssued("1", "1")
+	r.recordPaid("1")
 	atGate, sayAtGate := signal()
 	g := gate{sayAtGate, make(chan struct{})}
 	p := &payer{}
-	_, w := process(t, r, p.hook(r), before(t, r, func(c net.Conn) net.Conn { return &gated{c, g} }))
+	_, w := r.process(p.hook(r.Client), r.intercept(g.write))
 	r.Run(w)
 	r.Return("1", "before", "4")
 	<-atGate // the intent is on its way: the refunder has seen no restore
@@ -40,12 +36,11 @@ func TestRestoreThatIsSaidWhileWorkersRunIsKnownBeforeEachRefund(t *testing.T) {
 
 // What the provider has paid back is recorded although a restore has taken the intent away meanwhile.
 func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	x := recorded{t, r}
-	x.issued("1", "1")
-	x.paid("1")
+	r := newSystem(t)
+	r.recordIssued("1", "1")
+	r.recordPaid("1")
 	p := &payer{}
-	h := p.hook(r)
+	h := p.hook(r.Client)
 	pay, again := h.refund, make(chan struct{})
 	h.refund = func(ctx context.Context, c seqr.RefundPayment) (seqr.Refunded, error) {
 		s, err := r.JetStream().Stream(ctx, events.InvoicesStream)
@@ -77,10 +72,10 @@ func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
 		close(again)
 		return pay(ctx, c)
 	}
-	runRefunder(r, h)
+	r.runRefunder(h)
 	r.Return("1", "r1", "4")
 	<-again
-	waitUntil(t, func() bool { return slices.Contains(r.History("1"), events.EventRefunded) })
+	r.Wait("1", events.EventRefunded)
 	r.Idle()
 	if l, err := r.Bus.Load(t.Context(), events.KeyOf(rig.Shop, "1")); err != nil || l.Refunded.String() != "4" {
 		t.Errorf("%+v, %v", l.Refunds, err)
@@ -90,10 +85,9 @@ func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
 
 // A refund whose outcome no event could record is not asked for.
 func TestRefundWhoseOutcomeCannotBeRecordedIsNotAskedFor(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	x := recorded{t, r}
-	x.issued("1", "1")
-	x.paid("1")
+	r := newSystem(t)
+	r.recordIssued("1", "1")
+	r.recordPaid("1")
 	s, err := r.JetStream().Stream(t.Context(), events.InvoicesStream)
 	if err != nil {
 		t.Fatal(err)
@@ -104,12 +98,12 @@ func TestRefundWhoseOutcomeCannotBeRecordedIsNotAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := &payer{}
-	runRefunder(r, p.hook(r))
+	r.runRefunder(p.hook(r.Client))
 	r.Return("1", "r1", "4")
 	if parked := r.WaitParked("refunder", "1"); !strings.Contains(parked.Reason, "max_msg_size") {
 		t.Errorf("parked with %q", parked.Reason)
 	}
 	r.Idle()
 	p.expect(t)
-	expectHistory(t, r, "1", events.EventIssued, events.EventPaid)
+	r.expectHistory("1", events.EventIssued, events.EventPaid)
 }

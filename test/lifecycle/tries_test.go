@@ -10,126 +10,103 @@ import (
 	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-// try is another try at paying the same order.
-func try(order, invoice, total string) events.Order {
-	o := rig.Order(order, total)
-	o.InvoiceID = invoice
-	return o
-}
-
 func TestCancelIsAboutEveryTryOfTheOrder(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
+	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Place(try("1001", "1001-b", "10"))
 	r.Wait("1001", events.EventIssued)
-	pay(t, r, "1001-b")
+	r.pay("1001-b")
 	r.Wait("1001-b", events.EventReceipted)
 	r.Cancel("1001")
 	r.Wait("1001", events.EventCanceled)
 	if inv := r.Wait("1001-b", events.EventRefunded); inv.State != events.Refunded || inv.Refunds[0].RefundID != events.RefundCancel {
 		t.Errorf("%+v", inv)
 	}
-	r.Idle()
-	expectRefunds(t, r, "10")
+	r.expectRefunds("10")
 	// A try that comes after the cancellation is a new wish.
 	r.Place(try("1001", "1001-c", "10"))
-	pay(t, r, "1001-c")
+	r.pay("1001-c")
 	r.Wait("1001-c", events.EventReceipted)
-	r.Idle()
-	expectRefunds(t, r, "10")
+	r.expectRefunds("10")
 }
 
 // Another order's invoice is not this order's to cancel or to refund.
 func TestInvoiceOfAnotherOrderIsLeftAlone(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
-	paidOrder(t, r, "B", "10")
+	r := start(t)
+	r.payOrder("B", "10")
 	r.Place(try("A", "B", "10"))
 	r.WaitParked("invoicer", "A")
 	r.Cancel("A")
 	r.Return("A", "r1", "")
 	r.Wait("A", events.EventCanceled)
-	r.Idle()
-	expectRefunds(t, r)
-	expectHistory(t, r, "B", events.EventIssued, events.EventPaid, events.EventReceipted)
+	r.expectRefunds()
+	r.expectHistory("B", events.EventIssued, events.EventPaid, events.EventReceipted)
 }
 
 func TestSecondPaymentOfAnOrderIsPaidBack(t *testing.T) {
 	for name, keep := range map[string]bool{"by policy": false, "unless a person is to decide": true} {
 		t.Run(name, func(t *testing.T) {
-			r := rig.New(t, sandbox.Config{})
-			startWith(r, r.Client, refunder.Name)
+			r := newSystem(t)
+			r.start(r.Client, refunder.Name)
 			r.Run(refunder.New(refunder.Config{Bus: r.Bus, Provider: r.Client, Shops: rig.Shops{}, KeepSecond: keep, Log: r.Log}))
 			r.Place(rig.Order("1001", "10"))
 			r.Place(try("1001", "1001-b", "10"))
-			pay(t, r, "1001")
+			r.pay("1001")
 			r.Wait("1001", events.EventReceipted)
-			pay(t, r, "1001-b")
+			r.pay("1001-b")
 			r.Wait("1001-b", events.EventReceipted)
 			if keep {
-				r.Idle()
-				expectRefunds(t, r)
+				r.expectRefunds()
 				return
 			}
 			if inv := r.Wait("1001-b", events.EventRefunded); inv.Refunds[0].RefundID != events.RefundSecond || inv.State != events.Refunded {
 				t.Errorf("%+v", inv)
 			}
-			r.Idle()
-			expectRefunds(t, r, "10")
-			expectHistory(t, r, "1001", events.EventIssued, events.EventPaid, events.EventReceipted)
+			r.expectRefunds("10")
+			r.expectHistory("1001", events.EventIssued, events.EventPaid, events.EventReceipted)
 		})
 	}
 }
 
 // secondOfTwo has both tries of an order paid, the first one first, while no refunder runs.
-func secondOfTwo(t *testing.T, r *rig.Rig) {
+func secondOfTwo(t *testing.T) system {
 	t.Helper()
-	startWith(r, r.Client, refunder.Name)
+	r := newSystem(t)
+	r.start(r.Client, refunder.Name)
 	r.Place(rig.Order("1001", "10"))
 	r.Place(try("1001", "1001-b", "10"))
-	pay(t, r, "1001")
+	r.pay("1001")
 	r.Wait("1001", events.EventReceipted)
-	pay(t, r, "1001-b")
+	r.pay("1001-b")
 	r.Wait("1001-b", events.EventReceipted)
-}
-
-func startRefunder(r *rig.Rig) {
-	r.Run(refunder.New(refunder.Config{Bus: r.Connect(), Provider: r.Client, Shops: rig.Shops{}, Log: r.Log}))
+	return r
 }
 
 // A first payment that is paid back by itself is no reason to pay the second one back too.
 func TestSecondPaymentIsKeptWhenTheFirstWasCanceled(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	secondOfTwo(t, r)
-	if err := r.Sandbox.SetFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94, Count: 3}}}); err != nil {
-		t.Fatal(err) // so the first is not yet paid back when the second is looked at
-	}
+	r := secondOfTwo(t)
+	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94, Count: 3}}}) // so the first is not yet paid back when the second is looked at
 	r.Raw("orders.acme.1001.canceled", []byte(`{"orderId":"1001","invoiceId":"1001","shop":"acme"}`))
-	startRefunder(r)
+	r.runRefunder(r.Client)
 	if inv := r.Wait("1001", events.EventRefunded); inv.Refunds[0].RefundID != events.RefundCancel {
 		t.Errorf("%+v", inv)
 	}
-	r.Idle()
-	expectRefunds(t, r, "10")
-	expectHistory(t, r, "1001-b", events.EventIssued, events.EventPaid, events.EventReceipted)
+	r.expectRefunds("10")
+	r.expectHistory("1001-b", events.EventIssued, events.EventPaid, events.EventReceipted)
 }
 
 func TestForeignPaidHidesNoSecondPayment(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	secondOfTwo(t, r)
-	r.Raw("invoices.acme.1001.paid", []byte(`{}`))
-	startRefunder(r)
+	r := secondOfTwo(t)
+	r.writeForeign("1001", events.EventPaid)
+	r.runRefunder(r.Client)
 	r.WaitRecorded("1001-b", events.EventRefunded)
-	r.Idle()
-	expectRefunds(t, r, "10")
+	r.expectRefunds("10")
 }
 
 // The reason and the rows are contents too: only the very same return again is silent.
 func TestSameRefundIDWithOtherContentsIsParked(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
-	paidOrder(t, r, "1001", "10")
+	r := start(t)
+	r.payOrder("1001", "10")
 	r.Return("1001", "r1", "4")
 	r.Wait("1001", events.EventRefunded)
 	again := func(fields string) {
@@ -145,36 +122,32 @@ func TestSameRefundIDWithOtherContentsIsParked(t *testing.T) {
 	if r.Parked() != 4 {
 		t.Errorf("%d parked, expected the four with other contents", r.Parked())
 	}
-	expectRefunds(t, r, "4")
+	r.expectRefunds("4")
 }
 
 // A return that was asked for before a restore may have been paid after the backup was taken.
 func TestAfterARestoreNothingIsPaidTwice(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startWith(r, r.Client, refunder.Name)
-	paidOrder(t, r, "1001", "10")
+	r := newSystem(t)
+	r.start(r.Client, refunder.Name)
+	r.payOrder("1001", "10")
 	r.Return("1001", "before", "4")
 	if _, err := r.Bus.MarkRestored(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.Run(refunder.New(refunder.Config{Bus: r.Connect(), Provider: r.Client, Shops: rig.Shops{}, Log: r.Log}))
+	r.runRefunder(r.Client)
 	if inv := r.Wait("1001", events.EventRefundUnknown); inv.ReservedForRefunds.String() != "4" {
 		t.Errorf("%+v", inv)
 	}
 	r.Return("1001", "after", "3")
 	r.Wait("1001", events.EventRefunded)
-	r.Idle()
-	expectRefunds(t, r, "3")
+	r.expectRefunds("3")
 }
 
 // An outage costs a refund two events, however long it is.
 func TestOutageWritesFewEvents(t *testing.T) {
-	r := rig.New(t, sandbox.Config{})
-	startAll(r)
-	paidOrder(t, r, "1001", "100")
-	if err := r.Sandbox.SetFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94}}, "getPaymentStatus": {{Kind: sandbox.FaultResultCode, Code: 94}}}); err != nil {
-		t.Fatal(err)
-	}
+	r := start(t)
+	r.payOrder("1001", "100")
+	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94}}, "getPaymentStatus": {{Kind: sandbox.FaultResultCode, Code: 94}}})
 	const returns = 20
 	for i := range returns {
 		r.Return("1001", string(rune('a'+i)), "1")
@@ -185,9 +158,7 @@ func TestOutageWritesFewEvents(t *testing.T) {
 	if n > 2*returns {
 		t.Errorf("%d events of %d returns", n, returns)
 	}
-	if err := r.Sandbox.SetFaults(nil); err != nil {
-		t.Fatal(err)
-	}
+	r.setFaults(nil)
 	r.WaitFor("1001", events.EventRefunded, func(i events.Invoice) bool { return i.Refunded.String() == "20" })
 	r.Idle()
 	if got := len(r.Sandbox.Ledger().Refunds); got != returns {

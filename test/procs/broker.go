@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/rig"
 )
 
 // Broker is one nats-server that can be killed and started again on its data.
@@ -25,7 +26,7 @@ type Broker struct {
 	config   string
 }
 
-// NewBroker starts a broker of its own; auth is an authorization block for its configuration, or "".
+// NewBroker starts a broker. Auth is an authorization block for its configuration, or "".
 func NewBroker(t testing.TB, p Programs, auth string) *Broker {
 	t.Helper()
 	b := newBroker(t, p, "broker", Ports(t, 1)[0], auth)
@@ -33,7 +34,7 @@ func NewBroker(t testing.TB, p Programs, auth string) *Broker {
 	return b
 }
 
-// NewCluster starts three brokers that know each other.
+// NewCluster starts three brokers that form a cluster.
 func NewCluster(t testing.TB, p Programs) []*Broker {
 	t.Helper()
 	const size = 3
@@ -66,14 +67,14 @@ func newBroker(t testing.TB, p Programs, name, addr, more string) *Broker {
 	return b
 }
 
-// Start the broker, or start it again on its data, and wait until it takes connections.
+// Start starts the broker, at first or again on its data, and waits until it takes connections.
 func (b *Broker) Start() {
 	b.t.Helper()
 	b.Process = Start(b.t, b.Name, b.programs.NATSServer, []string{"-c", b.config}, nil)
 	b.Await("Server is ready")
 }
 
-// URL of one broker, or of all that are given.
+// URL is the URL of all brokers that are given.
 func URL(brokers ...*Broker) string {
 	var urls []string
 	for _, b := range brokers {
@@ -82,13 +83,10 @@ func URL(brokers ...*Broker) string {
 	return strings.Join(urls, ",")
 }
 
-// Data is the folder of the broker's streams.
-func (b *Broker) Data() string { return filepath.Join(filepath.Dir(b.config), "data") }
-
 // JetStream connects a client to the broker until the test ends, for what the bus has no question for.
 func JetStream(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect(url, nats.MaxReconnects(-1))
+	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.Timeout(Patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,17 +98,17 @@ func JetStream(t testing.TB, url string) jetstream.JetStream {
 	return js
 }
 
-// Connect to the broker as an onlooker, and make the streams if they are not there.
+// Connect connects the test to the broker, and makes the streams if they are not there.
 func Connect(t testing.TB, url string, replicas int, opts ...nats.Option) *bus.Bus {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
-	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "onlooker", Replicas: replicas, Options: opts, Log: zerolog.Nop()})
+	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "test", Replicas: replicas, Options: opts, Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	if missing := Until(ctx, func(ctx context.Context) string {
+	if missing := rig.Until(ctx, func(ctx context.Context) string {
 		if err := b.EnsureStreams(ctx); err != nil {
 			return err.Error()
 		}

@@ -5,37 +5,37 @@ import (
 	"time"
 )
 
-// Polls is what the provider saw of how each open invoice was asked about. An invoice counts from the
-// answer to its sendInvoice until the first answer that is not ISSUED; a bill that was never asked about
-// was never published, and nobody could pay it.
+// Polls notes when the status of each open invoice was answered. An invoice counts from the answer to its sendInvoice until the
+// first status that is not ISSUED. One that was never polled was never recorded, and its QR code shown to no buyer. It is safe for
+// concurrent use.
 type Polls struct {
 	mu    sync.Mutex
-	open  map[string]*polled
+	open  map[string]*polledInvoice
 	all   int
 	gaps  map[string]Gap // the longest of each invoice
 	since time.Time
 }
 
-type polled struct {
+type polledInvoice struct {
 	last time.Time
 	n    int
 }
 
-// Gap is a time in which one invoice was not asked about.
+// Gap is a time without an answer about one invoice, or without an event.
 type Gap struct {
-	Reference string
+	Reference string // of the invoice
 	From      time.Time
 	Length    time.Duration
 }
 
 func newPolls() *Polls {
-	return &Polls{open: map[string]*polled{}, gaps: map[string]Gap{}, since: time.Now()}
+	return &Polls{open: map[string]*polledInvoice{}, gaps: map[string]Gap{}, since: time.Now()}
 }
 
 func (p *Polls) issued(ref string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open[ref] = &polled{last: time.Now()}
+	p.open[ref] = &polledInvoice{last: time.Now()}
 }
 
 func (p *Polls) answered(ref, status string) {
@@ -56,7 +56,7 @@ func (p *Polls) answered(ref, status string) {
 	}
 }
 
-// Longest gap of any invoice so far, those that are still open included.
+// Longest is the longest gap of any invoice so far.
 func (p *Polls) Longest() Gap {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,7 +69,7 @@ func (p *Polls) Longest() Gap {
 	return longest
 }
 
-// Count of the answered polls, and of the invoices whose longest gap was more than d.
+// Count is how many polls were answered, and how many invoices have a gap longer than d.
 func (p *Polls) Count(d time.Duration) (polls, longer int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +81,7 @@ func (p *Polls) Count(d time.Duration) (polls, longer int) {
 	return p.all, longer
 }
 
-// Open is how many invoices are asked about, and how many of them have not been since t.
+// Open is how many open invoices have been polled, and how many of these have not been since t.
 func (p *Polls) Open(t time.Time) (open, waiting int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

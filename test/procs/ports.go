@@ -14,7 +14,7 @@ const (
 	lastPort  = 31_999
 )
 
-// Ports gives n loopback addresses that nobody listens on.
+// Ports gives n loopback addresses on which no program listens.
 func Ports(t testing.TB, n int) []string {
 	t.Helper()
 	var taken []net.Listener

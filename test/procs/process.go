@@ -29,8 +29,7 @@ type Process struct {
 	err   error // of its end
 }
 
-// Start a program; it is killed at the latest when the test ends. A test that fails shows what the
-// program wrote last.
+// Start starts a program, which is killed when the test ends. A test that fails shows what the program wrote last.
 func Start(t testing.TB, name, program string, args, env []string) *Process {
 	t.Helper()
 	p := &Process{Name: name, Out: NewOutput(), t: t, ended: make(chan struct{})}
@@ -61,7 +60,7 @@ func Start(t testing.TB, name, program string, args, env []string) *Process {
 	return p
 }
 
-// inherited leaves the person's own settings out of a test.
+// inherited is the environment without the settings of the person who runs the test.
 func inherited() []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
@@ -72,7 +71,7 @@ func inherited() []string {
 	return env
 }
 
-// Kill ends the process as kill -9 does, and waits until it is gone.
+// Kill ends the process as kill -9 does, and waits until it has ended.
 func (p *Process) Kill() {
 	p.t.Helper()
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -81,7 +80,7 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
-// Stop asks the process to end, waits, and gives how it ended.
+// Stop asks the process to end as a deploy does, waits at most 15 s, and gives the error with which it ended.
 func (p *Process) Stop() error {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -96,7 +95,7 @@ func (p *Process) Stop() error {
 	return p.err
 }
 
-// Wait until the process ends by itself, and give its exit code.
+// Wait waits until the process ends by itself, and gives its exit code.
 func (p *Process) Wait() int {
 	p.t.Helper()
 	timer := time.AfterFunc(Patience, func() {
@@ -108,7 +107,7 @@ func (p *Process) Wait() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// Await a line that has the text, and give what follows the text in it.
+// Await waits for a line that has the text, and gives what follows the text in it.
 func (p *Process) Await(text string) string {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), Patience)
@@ -120,23 +119,23 @@ func (p *Process) Await(text string) string {
 	return rest
 }
 
-// Output is what a process has written so far.
+// Output is what a process has written so far. It is safe for concurrent use.
 type Output struct {
 	mu   sync.Mutex
 	all  []byte
-	news chan struct{} // closed when there is more
+	more chan struct{} // closed when there is more
 }
 
-// NewOutput is an empty one.
-func NewOutput() *Output { return &Output{news: make(chan struct{})} }
+// NewOutput is an empty output.
+func NewOutput() *Output { return &Output{more: make(chan struct{})} }
 
 // Write implements io.Writer.
 func (o *Output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.all = append(o.all, b...)
-	close(o.news)
-	o.news = make(chan struct{})
+	close(o.more)
+	o.more = make(chan struct{})
 	return len(b), nil
 }
 

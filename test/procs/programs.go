@@ -10,7 +10,7 @@ import (
 // Programs are built from this module: seqrflow, and the very nats-server that go.mod names.
 type Programs struct{ Seqrflow, NATSServer string }
 
-// Build the programs into a folder of the test's own.
+// Build builds the programs into a fresh folder.
 func Build(t testing.TB) Programs {
 	t.Helper()
 	dir := t.TempDir()
@@ -20,8 +20,8 @@ func Build(t testing.TB) Programs {
 		p.NATSServer: "github.com/nats-io/nats-server/v2",
 	} {
 		build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", out, pkg)
-		if said, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", pkg, err, strings.TrimSpace(string(said)))
+		if output, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", pkg, err, strings.TrimSpace(string(output)))
 		}
 	}
 	return p

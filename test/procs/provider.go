@@ -11,14 +11,14 @@ import (
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 )
 
-// Provider is a sandbox in real time, over HTTP, with an eye on when each invoice was asked about.
+// Provider is a sandbox in real time, over HTTP, that notes when each invoice was polled.
 type Provider struct {
 	*sandbox.Sandbox
 	Base  string
 	Polls *Polls
 
 	mu    sync.Mutex
-	begin map[string]chan struct{} // by operation, for those who wait for a call to begin
+	begin map[string]chan struct{} // by operation, closed when its next call begins
 }
 
 // maxRequest is more than any request of these tests.
@@ -51,10 +51,10 @@ func NewProvider(t testing.TB, cfg sandbox.Config) *Provider {
 	return p
 }
 
-// Endpoint is where SOAP is spoken.
+// Endpoint is the URL of the SOAP endpoint.
 func (p *Provider) Endpoint() string { return p.Base + sandbox.Path }
 
-// ServeHTTP hands every request to the sandbox, and notes the answered polls.
+// ServeHTTP passes every request to the sandbox, and notes the answered polls.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost || r.URL.Path != sandbox.Path {
 		p.Sandbox.ServeHTTP(w, r)
@@ -72,16 +72,16 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.begins(operation)
-	seen := &answer{ResponseWriter: w, status: http.StatusOK}
-	p.Sandbox.ServeHTTP(seen, r)
-	if seen.status != http.StatusOK {
+	recorded := &recordedResponse{ResponseWriter: w, status: http.StatusOK}
+	p.Sandbox.ServeHTTP(recorded, r)
+	if recorded.status != http.StatusOK {
 		return
 	}
-	switch said := seen.body.Bytes(); operation {
+	switch response := recorded.body.Bytes(); operation {
 	case "sendInvoice":
-		p.Polls.issued(element(said, "invoiceReference"))
+		p.Polls.issued(element(response, "invoiceReference"))
 	case "getPaymentStatus":
-		p.Polls.answered(element(body, "invoiceReference"), element(said, "status"))
+		p.Polls.answered(element(body, "invoiceReference"), element(response, "status"))
 	}
 }
 
@@ -113,7 +113,7 @@ func operationOf(request []byte) string {
 	return ""
 }
 
-// element finds the text of the last element of that name.
+// element gives the text of the last element of that name.
 func element(body []byte, name string) string {
 	i := bytes.LastIndex(body, []byte("<"+name+">"))
 	if i < 0 {
@@ -123,22 +123,22 @@ func element(body []byte, name string) string {
 	return string(text)
 }
 
-// answer is a response that is read along.
-type answer struct {
+// recordedResponse passes a response on and keeps a copy.
+type recordedResponse struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
 }
 
-func (a *answer) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
+func (r *recordedResponse) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
 }
 
-func (a *answer) Write(b []byte) (int, error) {
-	a.body.Write(b)
-	return a.ResponseWriter.Write(b)
+func (r *recordedResponse) Write(b []byte) (int, error) {
+	r.body.Write(b)
+	return r.ResponseWriter.Write(b)
 }
 
 // Unwrap lets faults reach the connection beneath.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (r *recordedResponse) Unwrap() http.ResponseWriter { return r.ResponseWriter }

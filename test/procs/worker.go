@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Crew is how the worker processes of one test are started.
-type Crew struct {
+// Workers says how the worker processes of one test are started.
+type Workers struct {
 	T        testing.TB
 	Programs Programs
 	NATS     string
@@ -22,14 +22,14 @@ type Crew struct {
 	Env      []string // further settings
 }
 
-// DemoShops writes a shops file with the credentials that a sandbox takes by itself, and gives its path.
+// DemoShops writes a shops file with the sandbox's demo credentials, and gives its path.
 func DemoShops(t testing.TB) string {
 	t.Helper()
 	return WriteFile(t, "shops.yaml", `shops: {"*": {terminal: demo-terminal, password: demo-secret,
   reseller: demo-reseller, reseller_user: "9900", reseller_password: demo-secret}}`)
 }
 
-// WriteFile puts a file into a folder of the test's own, and gives its path.
+// WriteFile writes a file into a fresh folder, and gives its path.
 func WriteFile(t testing.TB, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -42,11 +42,11 @@ func WriteFile(t testing.TB, name, text string) string {
 // Worker is one "seqrflow run" process.
 type Worker struct {
 	*Process
-	HTTP string // where health and metrics are
+	HTTP string // the URL of health and metrics
 }
 
-// Run starts a process with the given workers and waits until it says that it runs.
-func (c Crew) Run(workers ...string) *Worker {
+// Run starts a process with the given workers, and waits until it has written its health address.
+func (c Workers) Run(workers ...string) *Worker {
 	c.T.Helper()
 	env := append([]string{
 		"SEQRFLOW_NATS=" + c.NATS, "SEQRFLOW_PROVIDER=" + c.Provider, "SEQRFLOW_SHOPS_FILE=" + c.Shops,
@@ -58,10 +58,10 @@ func (c Crew) Run(workers ...string) *Worker {
 	return w
 }
 
-// Metrics is the process's /metrics.
+// Metrics reads the process's /metrics.
 func (w *Worker) Metrics(ctx context.Context) (string, error) { return Get(ctx, w.HTTP+"/metrics") }
 
-// Metric is one number of /metrics, by its name and labels as they stand there; 0 when it is not there.
+// Metric reads one value of /metrics, by its name and labels as they stand there. It is 0 when it is not there.
 func (w *Worker) Metric(ctx context.Context, name string) (float64, error) {
 	text, err := w.Metrics(ctx)
 	if err != nil {
@@ -75,7 +75,7 @@ func (w *Worker) Metric(ctx context.Context, name string) (float64, error) {
 	return strconv.ParseFloat(number, 64)
 }
 
-// Get a page as text; any answer but 200 is an error that has the text.
+// Get reads a page as text. Any status but 200 is an error that has the text.
 func Get(ctx context.Context, url string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -10,28 +10,28 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// stranger is a client of a broker without accounts that writes where only workers should.
-type stranger struct {
-	Invoice string // of this order
+// foreignWrite is a message that a client which is no worker writes where only workers should: the broker has no accounts here.
+type foreignWrite struct {
+	Invoice string // the order's
 	Event   events.Name
-	Body    forgery
+	Body    foreignBody
 	Open    bool // on the index of open invoices, and not among the invoice's events
 	After   events.Name
 	Of      string // whose event it comes after
 	Delay   time.Duration
 }
 
-// forgery is what a stranger writes.
-type forgery string
+// foreignBody is what such a message contains.
+type foreignBody string
 
 const (
-	junk     forgery = "no JSON"
-	empty    forgery = "an empty object"
-	renamed  forgery = "the last event under another name"
-	pretends forgery = "a late payment, by nobody of ours"
+	junk     foreignBody = "no JSON"
+	empty    foreignBody = "an empty object"
+	renamed  foreignBody = "the last event under another name"
+	fakePaid foreignBody = "a late payment that no worker recorded"
 )
 
-func (x stranger) String() string {
+func (x foreignWrite) String() string {
 	after := "the start"
 	if x.After != "" {
 		after = x.Of + " " + string(x.After)
@@ -40,18 +40,18 @@ func (x stranger) String() string {
 	if x.Open {
 		where = "on the index of open invoices for " + x.Invoice
 	}
-	return fmt.Sprintf("a stranger writes %s %s, %s after %s", x.Body, where, x.Delay, after)
+	return fmt.Sprintf("a foreign client writes %s %s, %s after %s", x.Body, where, x.Delay, after)
 }
 
-// strangers draws who writes what.
-func (d dice) strangers(s *schedule) {
+// foreignWrites draws the foreign messages.
+func (d draws) foreignWrites(s *schedule) {
 	if !d.chance(25) {
 		return
 	}
 	for range 1 + d.IntN(3) {
 		o := s.Orders[d.IntN(len(s.Orders))]
-		x := stranger{
-			Invoice: o.ID, Of: o.ID, Delay: d.millis(40), Body: pick(d, junk, empty, renamed, pretends),
+		x := foreignWrite{
+			Invoice: o.ID, Of: o.ID, Delay: d.millis(40), Body: pick(d, junk, empty, renamed, fakePaid),
 			Event: pick(d, events.EventPaid, events.EventPaid, events.EventCanceled, events.EventRefundFailed, events.EventOverdue, events.EventIssued),
 			After: pick(d, "", events.EventIssued, events.EventPaid, events.EventPaid, events.EventReceipted, events.EventRefunding, events.EventRefunded),
 			Open:  d.chance(20),
@@ -65,48 +65,48 @@ func (d dice) strangers(s *schedule) {
 		if x.Body == renamed && x.After == "" {
 			x.Body = junk
 		}
-		s.Strangers = append(s.Strangers, x)
+		s.ForeignWrites = append(s.ForeignWrites, x)
 	}
 }
 
-// intrude has the stranger write, unless what it waits for never happens.
-func (w *world) intrude(ctx context.Context, x stranger, o order) {
-	if x.After != "" && !w.await(ctx, x.Of, x.After) || !pause(ctx, x.Delay) {
+// writeForeign writes the message, unless what it waits for never happens.
+func (sim *simulation) writeForeign(ctx context.Context, x foreignWrite, o order) {
+	if x.After != "" && !sim.waitForEvent(ctx, x.Of, x.After) || !pause(ctx, x.Delay) {
 		return
 	}
 	k := events.KeyOf(o.shop(), o.ID)
-	body, err := w.forge(ctx, k, x)
+	body, err := sim.foreignMessage(ctx, k, x)
 	if err != nil {
-		w.fault("forging: %v", err)
+		sim.failf("foreign message: %v", err)
 		return
 	}
 	subject := k.Subject(x.Event)
 	if x.Open {
 		subject = k.Open()
 	}
-	ack, err := w.js.Publish(ctx, subject, body)
-	w.note("%s: %s", x, outcome(err))
+	ack, err := sim.js.Publish(ctx, subject, body)
+	sim.logf("%s: %s", x, outcome(err))
 	if err != nil || x.Open {
 		return // the index takes one entry of an invoice
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.intruded[ack.Sequence] = x
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.foreign[ack.Sequence] = x
 }
 
-func (w *world) forge(ctx context.Context, k events.Key, x stranger) ([]byte, error) {
+func (sim *simulation) foreignMessage(ctx context.Context, k events.Key, x foreignWrite) ([]byte, error) {
 	switch x.Body {
 	case junk:
 		return []byte("hello"), nil
 	case empty:
 		return []byte("{}"), nil
 	}
-	inv, err := w.hub.Load(ctx, k)
+	inv, err := sim.bus.Load(ctx, k)
 	if err != nil {
 		return nil, err
 	}
 	if x.Body == renamed {
-		e, err := events.NewEnvelope("x", events.SourceOf(events.ActorPoller), "invoice."+string(x.Event), k.String(), w.now(), inv.Invoice)
+		e, err := events.NewEnvelope("x", events.SourceOf(events.ActorPoller), "invoice."+string(x.Event), k.String(), sim.now(), inv.Invoice)
 		if err != nil || inv.Change.Event != x.Event {
 			return body(e), err
 		}
@@ -114,7 +114,7 @@ func (w *world) forge(ctx context.Context, k events.Key, x stranger) ([]byte, er
 		return body(e), nil
 	}
 	inv.Late, inv.State, inv.Change.Event = true, events.Paid, x.Event
-	e, err := events.NewEnvelope("x", "/shop", "invoice."+string(x.Event), k.String(), w.now(), inv.Invoice)
+	e, err := events.NewEnvelope("x", "/shop", "invoice."+string(x.Event), k.String(), sim.now(), inv.Invoice)
 	return body(e), err
 }
 
@@ -126,8 +126,8 @@ func body(e events.Envelope) []byte {
 	return b
 }
 
-// checkStrangers sees that what strangers wrote was parked once, where a worker had to find it, and nothing else.
-func (e *evidence) checkStrangers() {
+// checkForeign checks that each foreign message that a worker had to find was parked once, and no other message was parked as foreign.
+func (e *evidence) checkForeign() {
 	times := map[uint64]int{}
 	for _, p := range e.parked {
 		if p.Worker == foreignWorker {
@@ -135,26 +135,26 @@ func (e *evidence) checkStrangers() {
 		}
 	}
 	for seq, n := range times {
-		if x, ok := e.intruded[seq]; !ok || n > 1 {
+		if x, ok := e.foreign[seq]; !ok || n > 1 {
 			e.report("%s: parked as foreign %d times", x, n)
 		}
 	}
-	for seq, x := range e.intruded {
+	for seq, x := range e.foreign {
 		if taken := x.Event == events.EventPaid || x.Event == events.EventRefundFailed; taken && times[seq] == 0 {
 			e.report("%s: never parked", x)
 		}
 	}
 }
 
-// foreignWorker is under whose name the bus parks what no worker has written.
+// foreignWorker is the name under which the bus parks what no worker has written.
 const foreignWorker = "foreign"
 
-// intrusion says that a stranger was there before the first event of the invoice: then a poller may give its entry up, and
+// foreignFirst says that a foreign message was there before the first event of the invoice. Then a poller may give its entry up, and
 // the invoicer puts it back.
-func (e *evidence) intrusion(id string) bool {
-	h := e.histories[id]
-	for seq, x := range e.intruded {
-		if x.Invoice == id && (len(h) == 0 || seq < h[0].seq) {
+func (e *evidence) foreignFirst(k events.Key) bool {
+	all := e.history.Events[k]
+	for seq, x := range e.foreign {
+		if x.Invoice == k.Invoice && (len(all) == 0 || seq < all[0].Seq) {
 			return true
 		}
 	}

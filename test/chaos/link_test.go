@@ -14,20 +14,20 @@ import (
 
 var errCut = errors.New("the connection was cut")
 
-// line is one incarnation's way to the broker. It watches what is written, and can be cut between any
+// link is one instance's connection to the broker. It sees what is written, and can be cut between any
 // two operations, or after one of them whose answer is then never read.
-type line struct {
+type link struct {
 	broker nats.InProcessConnProvider
-	meet   func(boundary) (strike func()) // nil where nothing happens
-	spoil  func(operation []byte)         // a saboteur's; nil leaves everything as it is
+	reach  func(boundary) (interrupt func()) // nil where nothing happens
+	tamper func(operation []byte)            // changes an append; nil leaves it as it is
 
 	mu   sync.Mutex
 	down bool
-	open []*wire
+	open []*linkConn
 }
 
 // InProcessConn implements nats.InProcessConnProvider.
-func (l *line) InProcessConn() (net.Conn, error) {
+func (l *link) InProcessConn() (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.down {
@@ -37,14 +37,14 @@ func (l *line) InProcessConn() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &wire{Conn: c, line: l}
+	w := &linkConn{Conn: c, link: l}
 	l.open = append(l.open, w)
 	return w, nil
 }
 
-// cut all connections. Nothing written before and not yet read by the broker gets there, and no answer
+// cut cuts all connections. Nothing written before and not yet read by the broker gets there, and no answer
 // under way arrives.
-func (l *line) cut() {
+func (l *link) cut() {
 	l.mu.Lock()
 	l.down = true
 	open := l.open
@@ -56,36 +56,36 @@ func (l *line) cut() {
 }
 
 // mend lets new connections be made.
-func (l *line) mend() {
+func (l *link) mend() {
 	l.mu.Lock()
 	l.down = false
 	l.mu.Unlock()
 }
 
-// wire is one connection of a line. It passes on whole operations of the NATS protocol, one at a time.
-type wire struct {
+// linkConn is one connection of a link. It passes on whole operations of the NATS protocol, one at a time.
+type linkConn struct {
 	net.Conn
-	line    *line
+	link    *link
 	pending []byte // the beginning of an operation; only the one writer touches it
 
-	mu     sync.Mutex
-	severe bool
+	mu        sync.Mutex
+	isSevered bool
 }
 
-func (w *wire) sever() {
+func (w *linkConn) sever() {
 	w.mu.Lock()
-	w.severe = true
+	w.isSevered = true
 	w.mu.Unlock()
-	_ = w.Close() // nothing is left to be told about it
+	_ = w.Close() // its error tells nothing new
 }
 
-func (w *wire) severed() bool {
+func (w *linkConn) severed() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.severe
+	return w.isSevered
 }
 
-func (w *wire) Read(p []byte) (int, error) {
+func (w *linkConn) Read(p []byte) (int, error) {
 	n, err := w.Conn.Read(p)
 	if w.severed() {
 		return 0, io.EOF
@@ -93,37 +93,37 @@ func (w *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *wire) Write(p []byte) (int, error) {
+func (w *linkConn) Write(p []byte) (int, error) {
 	w.pending = append(w.pending, p...)
 	for {
 		n, before, after := operation(w.pending)
 		if n == 0 {
 			return len(p), nil
 		}
-		if strike := w.line.meet(before); strike != nil {
-			strike()
+		if interrupt := w.link.reach(before); interrupt != nil {
+			interrupt()
 		}
 		if w.severed() {
 			return 0, errCut
 		}
-		if w.line.spoil != nil && after == duringAppend {
-			w.line.spoil(w.pending[:n])
+		if w.link.tamper != nil && after == duringAppend {
+			w.link.tamper(w.pending[:n])
 		}
-		if err := w.deliver(w.pending[:n], w.line.meet(after)); err != nil {
+		if err := w.deliver(w.pending[:n], w.link.reach(after)); err != nil {
 			return 0, err
 		}
 		w.pending = w.pending[n:]
 	}
 }
 
-// deliver one operation. When the blow is to fall after it, nothing more is read from before it is
+// deliver writes one operation. When the interruption comes after it, nothing more is read from before it is
 // written, since the broker may answer at once.
-func (w *wire) deliver(op []byte, strike func()) error {
-	if strike != nil {
+func (w *linkConn) deliver(op []byte, interrupt func()) error {
+	if interrupt != nil {
 		w.mu.Lock()
-		w.severe = true
+		w.isSevered = true
 		w.mu.Unlock()
-		defer strike()
+		defer interrupt()
 	}
 	_, err := w.Conn.Write(op)
 	return err

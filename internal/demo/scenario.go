@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -12,29 +13,29 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// What a buyer does once there is an invoice.
+// What a buyer does once there is an invoice. With any other word the buyer does nothing.
 const (
 	pays     = "pays"
-	dawdles  = "dawdles" // scans at once, pays when some of the others are through
+	paysLate = "pays late" // scans at once, and pays when other orders have ended
 	declines = "declines"
-	fails    = "fails" // the buyer pays, and the payment does not go through
+	fails    = "fails" // pays, and the payment does not go through
 )
 
 // parkedEnd is the end of an order that no worker can read.
 const parkedEnd events.State = "PARKED"
 
-// story is one order: what it is, what the buyer and the shop do, and how it has to end.
-type story struct {
+// scenario is one order, or one of several tries at paying an order: what the buyer and the shop do, and how it has to end.
+type scenario struct {
 	about   string
-	key     events.Key
-	name    string // shop/invoice as people write them
+	key     events.Key // of the invoice
+	name    string     // shop/invoice as people write them
 	shop    string
-	order   string // several tries at paying one order are several scenarios
+	order   string
 	buyer   string
 	steps   []step
 	ends    []events.State                 // any of these
 	refunds map[string]events.RefundStatus // by refundId; "" is any that is settled
-	late    int                            // a dawdler pays when so many others have ended
+	late    int                            // how many scenarios have ended when a late buyer pays
 }
 
 // step is what the shop publishes, and on which event of which invoice; "" is at once.
@@ -48,7 +49,7 @@ type step struct {
 //go:embed orders.ndjson
 var sample []byte
 
-// line is the form of a story in the built-in file.
+// line is a scenario as a line of the built-in file has it.
 type line struct {
 	About   string                         `json:"about"`
 	Buyer   string                         `json:"buyer"`
@@ -72,15 +73,15 @@ type act struct {
 	Reason   string           `json:"reason"`
 }
 
-// builtIn reads the stories that come with the program.
-func builtIn() ([]*story, error) {
-	var out []*story
+// builtIn reads the scenarios that come with the program.
+func builtIn() ([]*scenario, error) {
+	var out []*scenario
 	for i, text := range bytes.Split(bytes.TrimSpace(sample), []byte("\n")) {
 		var l line
 		if err := json.Unmarshal(text, &l); err != nil {
 			return nil, fmt.Errorf("built-in orders, line %d: %w", i+1, err)
 		}
-		s, err := l.story()
+		s, err := l.scenario()
 		if err != nil {
 			return nil, fmt.Errorf("built-in orders, line %d: %w", i+1, err)
 		}
@@ -89,7 +90,7 @@ func builtIn() ([]*story, error) {
 	return out, nil
 }
 
-func (l line) story() (*story, error) {
+func (l line) scenario() (*scenario, error) {
 	e := orderfile.Event{Name: events.Placed, Shop: l.ShopID, Order: l.OrderID, Invoice: l.OrderID, Body: []byte(l.Text)}
 	if l.Text == "" {
 		var err error
@@ -97,7 +98,7 @@ func (l line) story() (*story, error) {
 			return nil, err
 		}
 	}
-	s := &story{about: l.About, key: e.Key(), name: e.Shop + "/" + e.Invoice, shop: e.Shop, order: e.Order, buyer: l.Buyer, ends: []events.State{l.Ends}, refunds: l.Refunds}
+	s := &scenario{about: l.About, key: e.Key(), name: e.Shop + "/" + e.Invoice, shop: e.Shop, order: e.Order, buyer: l.Buyer, ends: []events.State{l.Ends}, refunds: l.Refunds}
 	placed := step{subject: e.Subject(), body: e.Body}
 	if !slices.ContainsFunc(l.Shop, func(a act) bool { return a.Do == events.Placed }) {
 		s.steps = append(s.steps, placed)
@@ -127,13 +128,9 @@ func (l line) story() (*story, error) {
 	return s, nil
 }
 
-// ended says whether the invoice is where the story ends, with every refund settled as told.
-func (s *story) ended(inv events.Invoice) bool {
-	fits := false
-	for _, want := range s.ends {
-		fits = fits || inv.State == want
-	}
-	if !fits {
+// endsAs says whether the scenario has ended with this invoice: its state is an expected one, and every refund is settled as expected.
+func (s *scenario) endsAs(inv events.Invoice) bool {
+	if !slices.Contains(s.ends, inv.State) {
 		return false
 	}
 	for id, want := range s.refunds {
@@ -145,24 +142,17 @@ func (s *story) ended(inv events.Invoice) bool {
 	return !open
 }
 
-func (s *story) malformed() bool { return s.ends[0] == parkedEnd }
+func (s *scenario) malformed() bool { return s.ends[0] == parkedEnd }
 
-// expected is the end in words.
-func (s *story) expected() string {
+// expected describes the end.
+func (s *scenario) expected() string {
 	var words []string
 	for _, e := range s.ends {
 		words = append(words, string(e))
 	}
 	text := strings.Join(words, " or ") + " (" + s.about + ")"
 	for id, want := range s.refunds {
-		text += fmt.Sprintf(", refund %s %s", id, orSettled(want))
+		text += fmt.Sprintf(", refund %s %s", id, cmp.Or(want, "settled"))
 	}
 	return text
-}
-
-func orSettled(s events.RefundStatus) string {
-	if s == "" {
-		return "settled"
-	}
-	return string(s)
 }
