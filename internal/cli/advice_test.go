@@ -84,7 +84,7 @@ func TestHealthAsksAURLOrABroker(t *testing.T) {
 	t.Parallel()
 	s, url, _ := up(t)
 	health := s.until(`^  health +(\S+),`)
-	has(t, good(t, "health", "--url", health), "ready")
+	has(t, good(t, "health", "--url", health, "--wait", "30s"), "ready") // ready soon after it says where it is
 	has(t, good(t, "health", "--nats", url, "--wait", "10s"), "ready")
 	if code, _, stderr := run(t, "", "health", "--url", strings.TrimSuffix(health, "readyz")+"nothing"); code != 1 || !strings.Contains(stderr, "404") {
 		t.Errorf("%d %s", code, stderr)

@@ -54,7 +54,7 @@ func (f brokerFlags) connectWith(c *console, replicas int) (*bus.Bus, error) {
 	defer done()
 	nc, err := nats.Connect(f.NATS, append(opts, nats.NoReconnect(), nats.Timeout(patience), quiet)...)
 	if err != nil {
-		return nil, unreachable(f.NATS, err)
+		return nil, unreachable(f.NATS, patience, err)
 	}
 	nc.Close()
 	ctx, cancel := context.WithTimeout(c.ctx, patience)

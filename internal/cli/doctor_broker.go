@@ -23,7 +23,9 @@ func (d doctorCmd) brokerFindings(c *console) []finding {
 	ctx, cancel := context.WithTimeout(c.ctx, 4*patience)
 	defer cancel()
 	out := []finding{{ok, "broker " + bus.Address(b.Conn().ConnectedUrl()) + ", server " + b.Conn().ConnectedServerVersion(), ""}}
-	account, err := b.Account(ctx)
+	asking, done := context.WithTimeout(ctx, patience)
+	defer done()
+	account, err := b.Account(asking)
 	if err != nil {
 		return append(out, finding{fail, "JetStream: " + err.Error(), "start the broker with -js, and allow JetStream to this account"})
 	}

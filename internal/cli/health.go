@@ -94,7 +94,7 @@ func askBroker(ctx context.Context, url string) error {
 		return errors.New("--nats: not a URL") // the error would quote it, with its password
 	}
 	if err != nil {
-		return unreachable(url, err)
+		return unreachable(url, askTimeout, err)
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)

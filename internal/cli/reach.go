@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,8 +17,8 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
-// unreachable names the reason why there is no connection to the broker, and what to do.
-func unreachable(address string, err error) error {
+// unreachable names the reason why there is no connection to the broker after waiting so long, and what to do.
+func unreachable(address string, waited time.Duration, err error) error {
 	at := bus.Address(address)
 	why, advice := "no broker at "+at, `Start one with "seqrflow up", or say where it is with --nats or SEQRFLOW_NATS`
 	var record tls.RecordHeaderError
@@ -36,7 +37,7 @@ func unreachable(address string, err error) error {
 	case errors.As(err, &record), strings.Contains(err.Error(), "tls:"):
 		why, advice = "TLS with the broker at "+at+" fails", "Compare --nats-ca, --nats-cert and the scheme in --nats with the broker's tls section"
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		why, advice = fmt.Sprintf("the broker at %s said nothing for %s", at, patience), "Is it the right address and port? Something may listen there that is no NATS server, or the network drops what is sent"
+		why, advice = fmt.Sprintf("the broker at %s said nothing for %s", at, waited), "Is it the right address and port? Something may listen there that is no NATS server, or the network drops what is sent"
 	case isNoNATS(err):
 		why, advice = "what answers at "+at+" is no NATS server", "Correct the port in --nats or SEQRFLOW_NATS: a broker listens on 4222 for clients, not on its monitoring or cluster port"
 	}

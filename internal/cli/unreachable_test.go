@@ -135,7 +135,7 @@ func faultyBrokers(t *testing.T) map[string]faultyBroker {
 	return map[string]faultyBroker{
 		"nothing listens":              {nats: unusedAddress(t), want: "no broker at nats://127.0.0.1:"},
 		"a port of something else":     {nats: httpServer(t), want: "is no NATS server"},
-		"it says nothing":              {nats: silentListener(t), want: "said nothing for 5s", silent: true},
+		"it says nothing":              {nats: silentListener(t), want: "said nothing for 5s", silent: true, but: map[string]string{"health": "said nothing for 3s"}},
 		"TLS that we do not trust":     {nats: natsServer(t, server.Options{TLS: true, TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}}, TLSTimeout: 5}), want: "certificate of the broker at nats://127.0.0.1:"},
 		"no TLS where we want it":      {nats: bare, flags: []string{"--nats-ca", ca}, want: "has no TLS", but: map[string]string{"health": ""}},
 		"a user that it does not know": {nats: natsServer(t, server.Options{Users: []*server.User{{Username: "u", Password: "p"}}}), want: "refuses the credentials"},
