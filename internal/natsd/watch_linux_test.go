@@ -60,14 +60,14 @@ func TestServerGoesOnWhenTheDiskHasRoomAgain(t *testing.T) {
 	publish := func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := js.Publish(ctx, "s", make([]byte, 64<<10))
+		_, err := js.Publish(ctx, "s", make([]byte, 1<<20))
 		return err
 	}
 	if err := publish(); err != nil {
 		t.Fatal(err)
 	}
 
-	room := noFileBeyond(t, 100<<10)
+	room := noFileBeyond(t, 4<<20)
 	stored := uint64(1)
 	for publish() == nil {
 		stored++

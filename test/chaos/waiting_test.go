@@ -3,6 +3,7 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (sim *simulation) undecided(ctx context.Context) (n int) {
 		}
 		for _, id := range []string{o.ID, o.Of} {
 			inv, err := sim.bus.Load(ctx, events.Key{Shop: o.shop(), Invoice: id})
-			_, underWay := inv.InFlight()
+			underWay := slices.ContainsFunc(inv.Refunds, events.Refund.UnderWay)
 			if err == nil && inv.Can(events.EventRefunding) && inv.Remaining().Sign() == 0 && !underWay {
 				n++
 			}

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"os"
 	ossignal "os/signal"
 	"strings"
@@ -16,14 +17,18 @@ import (
 // A payment made meanwhile is fetched, so that it is not reversed, and recorded when the broker stores again, by itself.
 func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 	r := start(t)
-	o := rig.Order("1001", "10")
-	o.Rows[0].Description = strings.Repeat("x", 450)
-	for range 200 { // the file of INVOICES gets larger than what the limit below lets files have
-		more := o.Rows[0]
-		more.Total = rig.Amount("0")
-		o.Rows = append(o.Rows, more)
+	for n := range 25 { // the file of INVOICES gets larger than what the limit below lets files be
+		o := rig.Order(fmt.Sprint("large", n), "10")
+		o.Rows[0].Description = strings.Repeat("x", 450)
+		for range 200 {
+			more := o.Rows[0]
+			more.Total = rig.Amount("0")
+			o.Rows = append(o.Rows, more)
+		}
+		r.Place(o)
+		r.Wait(o.OrderID, events.EventIssued)
 	}
-	r.Place(o)
+	r.Place(rig.Order("1001", "10"))
 	reference := r.Wait("1001", events.EventIssued).InvoiceReference
 
 	ignored := make(chan os.Signal, 1)
@@ -33,7 +38,7 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64 << 10, Max: before.Max}); err != nil {
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 2 << 20, Max: before.Max}); err != nil {
 		t.Fatal(err)
 	}
 	room := func() {
@@ -56,7 +61,7 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 
 	room()
 	r.Wait("1001", events.EventReceipted)
-	if l := r.Sandbox.Ledger(); len(l.Reversals) != 0 || len(l.Invoices) != 1 {
+	if l := r.Sandbox.Ledger(); len(l.Reversals) != 0 || len(l.Invoices) != 26 {
 		t.Errorf("%d reversals, %d invoices", len(l.Reversals), len(l.Invoices))
 	}
 	r.Place(rig.Order("1002", "10"))
