@@ -26,7 +26,7 @@
 //	lease.go      deliveries that are kept unacknowledged, with heartbeats
 //	work.go       the way of a delivery; outcome.go what becomes of it
 //	schedule.go   which delivery is handled next: fair between shops, terminals and orders
-//	giveback.go   what goes back to the broker: too much, or for a copy that serves its shop (serving.go, strange.go)
+//	giveback.go   what goes back to the broker: too much, or for a copy that serves its shop (serving.go, unserved.go)
 //	park.go       what a worker could not handle goes to PARKED; parked.go reads that; advisory.go parks what the broker gave up on
 //
 // Being asked
@@ -177,7 +177,7 @@ func (b *Bus) dial(ctx context.Context) (*nats.Conn, error) {
 			return nc, nil
 		}
 		if b.sometimes.OK("dial") {
-			log.Warn().Err(Explain(err)).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
+			log.Warn().Err(explain(err)).Str("broker", Address(cfg.URL)).Msg("no broker yet; it is waited for")
 		}
 		if errors.Is(err, nats.ErrAuthorization) {
 			return nil, fmt.Errorf("the broker refused the credentials: %w", err)

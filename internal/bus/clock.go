@@ -11,7 +11,7 @@ import (
 // time: see [Bus.ClockKnown].
 const MaxSkew = 2 * time.Second
 
-// MeasureClock compares this machine's clock with the broker's, gives the difference, and keeps it for Skew. It is positive when
+// MeasureClock compares this machine's clock with the broker's, gives the difference, and keeps it for Now. It is positive when
 // the broker's clock is ahead, and right to half the time that the request takes.
 func (b *Bus) MeasureClock(ctx context.Context) (time.Duration, error) {
 	if _, err := b.stream(ctx, events.InvoicesStream); err != nil { // not a part of what is timed
@@ -23,7 +23,7 @@ func (b *Bus) MeasureClock(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	skew := info.TimeStamp.Sub(asked.Add(time.Since(begun) / 2))
-	if was := b.Skew(); skew.Abs() > MaxSkew && was.Abs() <= MaxSkew {
+	if was := b.clockSkew(); skew.Abs() > MaxSkew && was.Abs() <= MaxSkew {
 		b.log.Error().Dur("skew", skew).Msg("this machine's clock and the broker's are apart: run a time service such as chrony on both; until then nothing expires here")
 	}
 	b.skew.Store(int64(skew))
@@ -32,14 +32,14 @@ func (b *Bus) MeasureClock(ctx context.Context) (time.Duration, error) {
 	return skew, nil
 }
 
-// Skew gives what MeasureClock found last; 0 before the first time.
-func (b *Bus) Skew() time.Duration { return time.Duration(b.skew.Load()) }
+// clockSkew gives what MeasureClock found last; 0 before the first time.
+func (b *Bus) clockSkew() time.Duration { return time.Duration(b.skew.Load()) }
 
-// Now gives the time that events are stamped with and deadlines are judged by: this machine's, corrected by Skew.
-func (b *Bus) Now() time.Time { return b.now().Add(b.Skew()) }
+// Now gives the time that events are stamped with and deadlines are judged by: this machine's, corrected to the broker's as it was measured last.
+func (b *Bus) Now() time.Time { return b.now().Add(b.clockSkew()) }
 
 // ClockKnown says whether a decision may rest on Now: the clocks were compared and are no more than MaxSkew apart.
-func (b *Bus) ClockKnown() bool { return b.measured.Load() && b.Skew().Abs() <= MaxSkew }
+func (b *Bus) ClockKnown() bool { return b.measured.Load() && b.clockSkew().Abs() <= MaxSkew }
 
 const (
 	clockEvery = 30 * time.Second // between two measurements of a process with a consumer

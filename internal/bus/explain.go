@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Explain adds to an error of the broker, also to one that is wrapped, what it means and how to mend it, where that is known.
-func Explain(err error) error {
+// explain adds to an error of the broker, also to one that is wrapped, what it means and how to mend it, where that is known.
+func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil

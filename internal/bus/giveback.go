@@ -14,7 +14,7 @@ const servedElsewhere = 15 * time.Second
 // notServed gives a message back whose shop this copy does not serve.
 func (w *work) notServed(l *Lease, shop string, why error) {
 	if errors.Is(why, ErrOtherCopy) {
-		pause, _ := w.strangePause(l.seq)
+		pause, _ := w.unservedPause(l.seq)
 		l.GiveBack(pause)
 		return
 	}
@@ -24,7 +24,7 @@ func (w *work) notServed(l *Lease, shop string, why error) {
 // leave gives a message back for a copy that has the credentials that this one lacks: of the shop, or of one terminal of it. The
 // message is parked when this copy saw it first servedElsewhere ago, and no copy answers that it has them.
 func (w *work) leave(l *Lease, shop, terminal string, why error) {
-	pause, seen := w.strangePause(l.seq)
+	pause, seen := w.unservedPause(l.seq)
 	if seen < servedElsewhere || l.replay || w.serving.elsewhere(w.inHand, shop, terminal) {
 		l.GiveBack(pause)
 		return
@@ -36,14 +36,14 @@ func (w *work) leave(l *Lease, shop, terminal string, why error) {
 	w.settle(l, Park(fmt.Errorf("%w of any %s that has seen the message", why, w.spec.Worker)), "")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.strange.Forget(l.seq)
+	w.unserved.forget(l.seq)
 }
 
-// strangePause gives how long the message is left to other copies, and how long ago this copy saw it first.
-func (w *work) strangePause(seq uint64) (pause, seen time.Duration) {
+// unservedPause gives how long the message is left to other copies, and how long ago this copy saw it first.
+func (w *work) unservedPause(seq uint64) (pause, seen time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.strange.Leave(seq, time.Now())
+	return w.unserved.Leave(seq, time.Now())
 }
 
 // overflow gives how long a message that is too much to keep leased stays at the broker: the longest pause of the backoff or more

@@ -196,8 +196,8 @@ func (b *Bus) logChange(worker string, k events.Key, c events.Change) {
 
 type traceKey struct{}
 
-// WithTrace gives a context under which every event that is appended carries the W3C trace context.
-func WithTrace(ctx context.Context, traceparent string) context.Context {
+// withTrace gives a context under which every event that is appended carries the W3C trace context.
+func withTrace(ctx context.Context, traceparent string) context.Context {
 	if traceparent == "" {
 		return ctx
 	}

@@ -126,9 +126,6 @@ func (o Outcome) Err() error { return o.err }
 // IsDone says whether the delivery needs nothing more.
 func (o Outcome) IsDone() bool { return o.kind == done }
 
-// IsParked says whether the delivery is parked.
-func (o Outcome) IsParked() bool { return o.kind == park }
-
 // Waits says whether the delivery comes again, to this or another copy.
 func (o Outcome) Waits() bool {
 	return o.kind == snooze || o.kind == silent || o.kind == retry || o.kind == dropped

@@ -3,7 +3,6 @@ package bus
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,11 +65,8 @@ func (b *Bus) ParkedMessages(ctx context.Context) ([]ParkedMessage, error) {
 	return b.joinParked(ctx, Scan{})
 }
 
-// ErrNotParked says that a record of PARKED is no parked message but a decision about one.
-var ErrNotParked = errors.New("not a parked message")
-
-// ParkedAt gives one parked message, with what became of it. The error is [ErrNoMessage] when there is none of that sequence, and
-// [ErrNotParked] when it is another record.
+// ParkedAt gives one parked message, with what became of it. The error is [ErrNoMessage] when there is no message of that sequence,
+// and another one when it is a decision about a parked message.
 func (b *Bus) ParkedAt(ctx context.Context, seq uint64) (ParkedMessage, error) {
 	e, err := b.MessageAt(ctx, events.ParkedStream, seq)
 	if err != nil {
@@ -81,9 +77,9 @@ func (b *Bus) ParkedAt(ctx context.Context, seq uint64) (ParkedMessage, error) {
 	case m.Err != nil:
 		return m, m.Err
 	case d.Event == events.ParkedReplayed:
-		return m, fmt.Errorf("message %d is the replay of the parked message %d: %w", seq, d.of, ErrNotParked)
+		return m, fmt.Errorf("message %d is the replay of the parked message %d", seq, d.of)
 	case d.Event != "":
-		return m, fmt.Errorf("message %d is the dismissal of the parked message %d: %w", seq, d.of, ErrNotParked)
+		return m, fmt.Errorf("message %d is the dismissal of the parked message %d", seq, d.of)
 	}
 	all, err := b.joinParked(ctx, Scan{Filters: []string{e.Subject}})
 	if i := slices.IndexFunc(all, func(known ParkedMessage) bool { return known.Seq == seq }); i >= 0 {

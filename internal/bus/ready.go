@@ -29,7 +29,7 @@ func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) e
 	}
 	for _, name := range streams {
 		if _, err := b.js.Stream(ctx, name); err != nil {
-			return fmt.Errorf("stream %s: %w", name, Explain(b.denied(err)))
+			return fmt.Errorf("stream %s: %w", name, explain(b.denied(err)))
 		}
 	}
 	for _, c := range consumers {
@@ -39,7 +39,7 @@ func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) e
 			}
 		}
 		if _, err := b.js.Consumer(ctx, c.Stream, c.Name); err != nil {
-			return fmt.Errorf("consumer %s of %s: %w", c.Name, c.Stream, Explain(b.denied(err)))
+			return fmt.Errorf("consumer %s of %s: %w", c.Name, c.Stream, explain(b.denied(err)))
 		}
 	}
 	if err := b.writable(ctx, process, len(consumers) > 0); err != nil {

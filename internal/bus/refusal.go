@@ -70,7 +70,7 @@ func (b *Bus) noteWrite(subject string, took time.Duration, err error) {
 	case err == nil && !b.refusing.Load():
 		return
 	case err == nil:
-	case IsNoRoom(err):
+	case isNoRoom(err):
 		b.metrics.refusedWrites.Inc()
 		b.room.mu.Lock()
 		b.room.refused = now
@@ -95,9 +95,9 @@ func (b *Bus) setRefusing(refusing bool) {
 	b.metrics.refusing.Set(n)
 }
 
-// IsNoRoom says whether an error is that the broker refused a write for want of room: its own (10023, 10047), that of the account
+// isNoRoom says whether an error is that the broker refused a write for want of room: its own (10023, 10047), that of the account
 // (10002, 10028), or that of the stream (10077).
-func IsNoRoom(err error) bool {
+func isNoRoom(err error) bool {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) {
 		return false

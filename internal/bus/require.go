@@ -61,7 +61,7 @@ func (b *Bus) eachDurable(ctx context.Context, consumers []Consumer, do func(con
 func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Context) error) error {
 	waiting := func(err error) {
 		if b.sometimes.OK("start " + what) {
-			b.log.Warn().Err(Explain(err)).Str("broker", Address(b.cfg.URL)).Msg("waiting for the broker: " + what)
+			b.log.Warn().Err(explain(err)).Str("broker", Address(b.cfg.URL)).Msg("waiting for the broker: " + what)
 		}
 	}
 	for begun := time.Now(); ; {
@@ -76,13 +76,13 @@ func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Conte
 		case err == nil:
 			return nil
 		case errors.Is(err, errDenied):
-			return fmt.Errorf("%s: %w; make it with the provisioner's key: seqrflow broker apply", what, Explain(err))
+			return fmt.Errorf("%s: %w; make it with the provisioner's key: seqrflow broker apply", what, explain(err))
 		case lasting || ctx.Err() != nil:
-			return fmt.Errorf("%s: %w", what, Explain(err))
+			return fmt.Errorf("%s: %w", what, explain(err))
 		}
 		waiting(err)
 		if !pause(ctx, reconnectWait) {
-			return fmt.Errorf("%s: %w", what, Explain(err))
+			return fmt.Errorf("%s: %w", what, explain(err))
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // number of messages of one shop, and no silent terminal, keeps another shop's message waiting.
 func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
-	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, strange: NewStrangers(c.Backoff.Most), timers: map[*terminal]*time.Timer{}}
+	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, unserved: NewUnserved(c.Backoff.Most), timers: map[*terminal]*time.Timer{}}
 	w.serving = newServing(b, c)
 	stopListening, err := w.serving.listen()
 	if err != nil {
@@ -54,7 +54,7 @@ type work struct {
 	timers   map[*terminal]*time.Timer
 	retries  map[uint64]int // failed attempts of this copy, by sequence
 	comeBack recent         // messages that were too much to keep leased
-	strange  *Strangers     // messages that this copy does not serve
+	unserved *Unserved      // messages that this copy does not serve
 }
 
 // arrive queues a message. It never blocks.
@@ -174,7 +174,7 @@ func (w *work) outcome(j *job) Outcome {
 	begun := time.Now()
 	d := l.Delivery
 	d.lease = l
-	o := w.handle(WithTrace(w.inHand, l.TraceParent()), d)
+	o := w.handle(withTrace(w.inHand, l.TraceParent()), d)
 	w.bus.metrics.handled(w.spec.Worker, o, time.Since(begun))
 	return o
 }

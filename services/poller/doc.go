@@ -6,8 +6,8 @@
 //	appends   paid, reserved, canceled, failed, expired, overdue
 //	publishes watching.<id>, once a second
 //
-// The provider reverses a payment whose PAID status nobody fetches within 20 s. An invoice that ends, recorded or parked,
-// is removed from the index; nothing that a start does grows with how many have ended.
+// The provider reverses a payment whose PAID status is not fetched within 20 s. An invoice that has ended, recorded or parked,
+// is removed from the index. So a start takes no longer after a long history.
 //
 // One goroutine, the loop, owns the scheduler and every invoice that this copy holds (watch.go). An invoice goes through the
 // files in this order:
@@ -21,8 +21,8 @@
 //
 // Every duration and limit stands in timing.go with its reason.
 //
-// Sizing: calls at once = open invoices × the provider's latency / interval. 3,500 invoices at a latency of 1 s and the
-// interval of 1 s need 3,500. Up to Config.Concurrency are made, as many as are needed; a warning and the lateness
-// tell when it is too low, long before a payment is in danger: each invoice is then asked about every
-// open invoices × latency / Concurrency seconds.
+// Sizing: calls at once = open invoices × the provider's latency / interval. 3,500 invoices at a latency of 1 s and an
+// interval of 1 s need 3,500. As many are made as are needed, up to Config.Concurrency. When that is too low, each invoice is
+// asked about every open invoices × latency / Concurrency seconds; a warning and the lateness tell of it long before a
+// payment is in danger.
 package poller

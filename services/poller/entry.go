@@ -103,7 +103,7 @@ func judgeEntry(inv bus.Loaded, err error, age time.Duration) (entryAction, erro
 		return forgetEntry, nil
 	case !inv.Known():
 		return awaitInvoice, nil
-	case inv.State.Paid() || inv.State == events.Rejected || !inv.State.Open() && inv.InvoiceReference == "":
+	case inv.State.Paid() || !inv.State.Open() && inv.InvoiceReference == "":
 		return removeEntry, nil
 	case inv.InvoiceReference == "":
 		return parkEntry, fmt.Errorf("event %q of the invoice: %w", inv.Change.Event, events.Problem{Path: "data.invoiceReference", Expected: "missing"})

@@ -31,7 +31,7 @@ func (l *loop) acceptEntry(lease *bus.Lease, k events.Key) {
 	}
 	ok, cameBack := l.balance.accept(lease.Seq, l.held(), time.Now())
 	if !ok {
-		lease.GiveBack(refusedFor)
+		go lease.GiveBack(refusedFor)
 		return
 	}
 	w := l.holdEntry(k, lease)
@@ -164,22 +164,26 @@ func (l *loop) endEntry(w *watch, lease *bus.Lease) {
 	l.holdEntry(w.key, w.lease) // it was put on the index again meanwhile, or came again
 }
 
-// dropEntry forgets an invoice whose entry is gone, or another copy's.
+// dropEntry ends the lease of an entry that is gone, or another copy's.
 func (l *loop) dropEntry(w *watch) {
 	w.lease.Drop()
+	l.forget(w)
+}
+
+func (l *loop) giveBackEntry(w *watch, after time.Duration) {
+	go w.lease.GiveBack(after) // the connection may hang
+	l.forget(w)
+}
+
+func (l *loop) forget(w *watch) {
 	l.schedule.remove(w)
 	l.setLost(w, 0)
 	delete(l.invoices, w.key)
 }
 
-func (l *loop) giveBackEntry(w *watch, after time.Duration) {
-	w.lease.GiveBack(after)
-	l.dropEntry(w)
-}
-
 // giveBackToOther leaves an entry that this copy cannot poll to the others, for longer each time.
 func (l *loop) giveBackToOther(w *watch) {
-	pause, _ := l.strangers.Leave(w.seq, time.Now())
+	pause, _ := l.unserved.Leave(w.seq, time.Now())
 	l.giveBackEntry(w, pause)
 }
 
@@ -206,7 +210,8 @@ func (l *loop) giveBackAll() {
 	giveBack := func() {
 		for _, w := range l.invoices {
 			if !w.busy {
-				l.giveBackEntry(w, atOnce)
+				w.lease.GiveBack(atOnce)
+				l.forget(w)
 			}
 		}
 	}
@@ -234,9 +239,9 @@ func (l *loop) setLost(w *watch, at instant) {
 
 // dropLostLease handles an invoice whose lease is lost: this copy stood still, or was cut off from the broker. The copy goes on
 // asking about such an invoice, which is harmless and may fetch a payment in time, until another copy has it for certain.
-func (l *loop) dropLostLease(w *watch, connected bool, now instant) (dropped bool) {
+func (l *loop) dropLostLease(w *watch, now instant) (dropped bool) {
 	first := w.lost == 0
-	if first || !connected {
+	if first || !l.connected.Load() {
 		w.lease.Drop()
 		l.setLost(w, now)
 	}

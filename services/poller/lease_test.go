@@ -25,6 +25,9 @@ type cable struct {
 	mu     sync.Mutex
 	cut    bool
 	open   []net.Conn
+
+	hangs    atomic.Bool
+	released chan struct{} // what hangs goes on
 }
 
 // InProcessConn implements nats.InProcessConnProvider.
@@ -36,7 +39,20 @@ func (c *cable) InProcessConn() (net.Conn, error) {
 	}
 	conn, err := c.broker.InProcessConn()
 	c.open = append(c.open, conn)
-	return conn, err
+	return hangingConn{conn, c}, err
+}
+
+// hangingConn is a connection whose writes never end once its cable hangs, as when the broker reads nothing any more.
+type hangingConn struct {
+	net.Conn
+	c *cable
+}
+
+func (h hangingConn) Write(b []byte) (int, error) {
+	if h.c.hangs.Load() {
+		<-h.c.released
+	}
+	return h.Conn.Write(b)
 }
 
 func (c *cable) set(cut bool) {
@@ -49,6 +65,38 @@ func (c *cable) set(cut bool) {
 	c.open = nil
 }
 
+// connectByCable connects to the rig's broker by a way of its own.
+func connectByCable(t *testing.T, r *rig.Rig) (*cable, *bus.Bus) {
+	t.Helper()
+	var direct nats.Options
+	if err := r.NATS.InProcess()(&direct); err != nil {
+		t.Fatal(err)
+	}
+	way := &cable{broker: direct.InProcessServer, released: make(chan struct{})}
+	b, err := bus.Connect(t.Context(), bus.Config{AckWait: time.Second, Log: r.Log, Options: []nats.Option{nats.InProcessServer(way)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return way, b
+}
+
+// While writes to the broker hang, a payment that is fetched is still not reversed: polling goes on.
+func TestPollingGoesOnWhileTheConnectionToTheBrokerHangs(t *testing.T) {
+	t.Parallel()
+	r := rig.New(t, sandbox.Config{})
+	way, hung := connectByCable(t, r)
+	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
+	p := always(seqr.StatusIssued, nil)
+	cfg := config(r, p)
+	cfg.Bus = hung
+	r.Run(poller.New(cfg))
+	p.await(t, "ref", 2)
+	way.hangs.Store(true)
+	defer close(way.released)
+	p.await(t, "ref", p.times("ref")+50) // 5 s: some figures are published each second
+}
+
 // A copy that is cut off from the broker, and not from the provider, goes on asking, since a payment that is fetched is not
 // reversed. Once it is back it leaves what the other copy has taken meanwhile to that one, and counts none of it as its own.
 func TestCopyThatWasCutOffLeavesItsInvoicesToTheOther(t *testing.T) {
@@ -56,16 +104,7 @@ func TestCopyThatWasCutOffLeavesItsInvoicesToTheOther(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})
 	const n = 20
 	recordAll(t, r, n, func(i int) rig.Recorded { return rig.Recorded{ID: fmt.Sprint(i), Reference: fmt.Sprint(i)} })
-	var direct nats.Options
-	if err := r.NATS.InProcess()(&direct); err != nil {
-		t.Fatal(err)
-	}
-	way := &cable{broker: direct.InProcessServer}
-	cut, err := bus.Connect(t.Context(), bus.Config{AckWait: time.Second, Log: r.Log, Options: []nats.Option{nats.InProcessServer(way)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cut.Close)
+	way, cut := connectByCable(t, r)
 	cutOff, other := always(seqr.StatusIssued, nil), always(seqr.StatusIssued, nil)
 	cfg, reg := config(r, cutOff), prometheus.NewRegistry()
 	cfg.Bus, cfg.Metrics = cut, reg

@@ -2,20 +2,24 @@ package poller
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// loop is the one goroutine that owns the scheduler and every invoice that is held.
+// loop is the one goroutine that owns the scheduler and every invoice that is held. It never waits for the broker: while a
+// connection hangs, the provider is asked all the same.
 type loop struct {
 	p        *Worker
 	schedule *scheduler
 	tasks    chan func()     // what other goroutines have the loop do
 	hints    chan events.Key // from anybody
 	issued   chan events.Key // from the invoicer: an invoice is recorded
+	tell     chan watching.Announcement
 	stopping chan struct{}
 	ended    chan struct{}
 	abandon  context.CancelFunc // ends the polls under way
@@ -27,10 +31,11 @@ type loop struct {
 	loads       context.Context       // of the loads under way
 	stopLoads   context.CancelFunc
 	balance     balance
-	strangers   *bus.Strangers         // entries that this copy cannot poll
+	unserved    *bus.Unserved          // entries that this copy cannot poll
 	earlyHints  map[events.Key]instant // hints for invoices that are not held
 	earlyIssued map[events.Key]instant // hints of the invoicer for such
 	underWay    int                    // goroutines that poll or record
+	connected   atomic.Bool            // the broker took the last announcement
 
 	// Since the last survey.
 	worstLate instant // of a poll
@@ -41,9 +46,9 @@ func newLoop(p *Worker, abandon context.CancelFunc) *loop {
 	l := &loop{
 		p: p, schedule: newScheduler(p.Concurrency, p.Interval), abandon: abandon,
 		tasks: make(chan func()), hints: make(chan events.Key, mostHints), issued: make(chan events.Key, mostHints),
-		stopping: make(chan struct{}), ended: make(chan struct{}),
+		tell: make(chan watching.Announcement, 1), stopping: make(chan struct{}), ended: make(chan struct{}),
 		invoices: map[events.Key]*watch{}, earlyHints: map[events.Key]instant{}, earlyIssued: map[events.Key]instant{},
-		balance: newBalance(p), strangers: bus.NewStrangers(notServedMost),
+		balance: newBalance(p), unserved: bus.NewUnserved(notServedMost),
 	}
 	l.loads, l.stopLoads = context.WithCancel(p.inHand)
 	return l
@@ -53,6 +58,7 @@ func (l *loop) now() instant { return time.Since(l.p.started) }
 
 func (l *loop) run() {
 	defer close(l.ended)
+	defer close(l.tell)
 	turn := time.NewTimer(time.Hour)
 	defer turn.Stop()
 	l.announce(0)

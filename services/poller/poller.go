@@ -18,32 +18,32 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Name of the worker.
+// Name is the worker's name, in events, log lines and on the broker.
 const Name = "poller"
 
-// Provider is the calls this worker makes; *seqr.Client implements it.
+// Provider is the calls that this worker makes; *seqr.Client implements it. It is called by many goroutines at once.
 type Provider interface {
 	GetPaymentStatus(context.Context, seqr.GetPaymentStatus) (seqr.PaymentStatus, error)
 	CommitReservation(context.Context, seqr.CommitReservation) error
 }
 
-// Config of the worker.
+// Config is what a Worker needs. Bus, Provider and Shops must be set.
 type Config struct {
 	Bus         *bus.Bus
 	Provider    Provider
-	Shops       calls.Shops
+	Shops       calls.Shops           // the credentials of each invoice's terminal
 	Only        []string              // polls only these shops' invoices; empty polls all
 	Interval    time.Duration         // between two polls of one invoice, default 1 s
 	Concurrency int                   // polls at once, default 1024
 	Metrics     prometheus.Registerer // nil keeps them unregistered
 	Log         zerolog.Logger
 
-	// Observe is told how late each poll is begun, for measurements that need more than the histogram.
-	// It is called on the loop's goroutine, so it must be quick; nil observes nothing.
+	// Observe gets how late each poll begins, for measurements that need more than the histogram. It is called on the
+	// loop's goroutine, so it must be quick; nil observes nothing.
 	Observe func(late time.Duration)
 }
 
-// Worker polls. Any number of copies may run; the broker shares the invoices out among them.
+// Worker polls open invoices. Any number of copies may run; the broker shares the invoices out among them.
 type Worker struct {
 	Config
 	metrics   metrics
@@ -58,7 +58,7 @@ type Worker struct {
 	roll   *watching.Pollers
 }
 
-// New worker.
+// New makes a Worker and registers its metrics.
 func New(c Config) *Worker {
 	if c.Interval == 0 {
 		c.Interval = defaultInterval
@@ -77,7 +77,7 @@ func New(c Config) *Worker {
 	return p
 }
 
-// Consumers of this worker: the durable that all copies share. It has no settings.
+// Consumers is the durable that all copies share. It has no settings.
 func Consumers() []bus.Consumer {
 	return []bus.Consumer{{Worker: Name, Name: Name, Stream: events.OpenStream, Filters: []string{events.OpenSubjects}, AckWait: ackWait}}
 }
@@ -87,8 +87,8 @@ func (p *Worker) serves(shop string) bool {
 	return len(p.Only) == 0 || slices.ContainsFunc(p.Only, func(s string) bool { return events.Token(s) == shop })
 }
 
-// Run until ctx ends; then polls under way are finished and everything that is held is given back, so that another copy
-// polls it at once.
+// Run polls until ctx ends. Then polls under way have 3 s to finish, and everything that is held is given back, so that
+// another copy polls it at once. The error says why the broker cannot be used at all; outages are waited out.
 func (p *Worker) Run(ctx context.Context) error {
 	inHand, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
@@ -102,6 +102,7 @@ func (p *Worker) Run(ctx context.Context) error {
 	go l.run() // Lease ends it
 
 	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { l.sendAnnouncements(); return nil })
 	g.Go(func() error { return p.Bus.Lease(gctx, Consumers()[0], l.acceptDelivery, l.stop) })
 	g.Go(func() error { return p.Bus.Hints(gctx, offer(l.hints), offer(l.issued)) })
 	g.Go(func() error { return p.open.Run(gctx) })

@@ -35,10 +35,12 @@ func (s *simulation) open(n int, terminal string) (all []*watch) {
 
 func (s *simulation) run(d time.Duration) {
 	for end := s.now + d; s.now < end; s.now += time.Millisecond {
+		ended := false
 		for w, c := range s.calls {
 			if c.ends > s.now {
 				continue
 			}
+			ended = true
 			delete(s.calls, w)
 			s.endCall(w, c.how, s.now)
 			if w.failures++; c.how == resultAnswered {
@@ -46,6 +48,9 @@ func (s *simulation) run(d time.Duration) {
 				w.answered, w.failures = w.asked, 0
 			}
 			s.putBack(w, s.now)
+		}
+		if at, ok := s.nextChange(); !ended && (!ok || at > s.now) {
+			continue // as the loop, which wakes for nothing else
 		}
 		s.advance(s.now)
 		for w := s.next(s.now); w != nil; w = s.next(s.now) {

@@ -21,11 +21,11 @@ func (l *loop) survey() {
 			}
 		}
 	}
-	connected, wall, clockIsRight := l.p.Bus.Conn().IsConnected(), l.p.Bus.Now(), sync.OnceValue(l.p.clockIsRight)
+	wall, clockIsRight := l.p.Bus.Now(), sync.OnceValue(l.p.clockIsRight)
 	oldest, worrying := instant(0), 0
 	for _, w := range l.invoices {
 		switch {
-		case w.lease.Lost() && l.dropLostLease(w, connected, now):
+		case w.lease.Lost() && l.dropLostLease(w, now):
 		case w.terminal == nil:
 			if w.unreadSince > 0 { // it may be open, and is not polled
 				oldest = max(oldest, now-w.unreadSince)
@@ -55,20 +55,33 @@ func (l *loop) survey() {
 	l.worstLate, l.polls = 0, 0
 }
 
-// announce tells the other copies, and every process that shows what is unwatched, what this one holds.
+// announce has the other copies, and every process that shows what is unwatched, told what this one holds. It does not
+// wait until that is sent.
 func (l *loop) announce(oldest instant) {
-	leaving := false
+	a := watching.Announcement{
+		ID: l.p.id, Serves: serving(l.p.Only), Up: l.now().Seconds(),
+		Held: l.held(), Polls: float64(l.polls), Oldest: oldest.Seconds(),
+	}
 	select {
 	case <-l.stopping:
-		leaving = true
+		a.Leaving = true
 	default:
 	}
-	err := watching.Announce(l.p.Bus, watching.Announcement{
-		ID: l.p.id, Serves: serving(l.p.Only), Up: l.now().Seconds(), Leaving: leaving,
-		Held: l.held(), Polls: float64(l.polls), Oldest: oldest.Seconds(),
-	})
-	if err != nil && l.p.sometimes.OK("announce") {
-		l.p.Log.Debug().Err(err).Str("worker", Name).Msg("announcing")
+	select {
+	case <-l.tell: // it was not sent
+	default:
+	}
+	l.tell <- a
+}
+
+// sendAnnouncements publishes until the loop has ended. It waits for the broker where the loop must not.
+func (l *loop) sendAnnouncements() {
+	for a := range l.tell {
+		l.connected.Store(false)
+		if err := watching.Announce(l.p.Bus, a); err != nil && l.p.sometimes.OK("announce") {
+			l.p.Log.Debug().Err(err).Str("worker", Name).Msg("announcing")
+		}
+		l.connected.Store(l.p.Bus.Conn().IsConnected())
 	}
 }
 

@@ -3,7 +3,7 @@ package poller
 import "time"
 
 // Every duration, rate and limit of the poller stands here with its reason. Where it is a choice of ours, the measurements are
-// in docs/decisions/0010 and docs/performance.md.
+// in docs/decisions/0010, 0024 and 0025, and in docs/performance.md.
 
 // What the provider does.
 const (

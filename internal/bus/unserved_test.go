@@ -10,31 +10,31 @@ import (
 // However many messages there are that a copy does not serve, those that it knows are remembered: they wait no longer for
 // another copy, and are not given up together.
 func TestManyForeignShopsMessagesAreRememberedWithinABound(t *testing.T) {
-	s := NewStrangers(time.Minute)
+	s := NewUnserved(time.Minute)
 	now := time.Unix(1000, 0)
-	for seq := range uint64(mostStrange + 1000) {
+	for seq := range uint64(mostUnserved + 1000) {
 		if _, d := s.Leave(seq, now); d != 0 {
 			t.Fatalf("message %d was seen %s ago", seq, d)
 		}
 	}
 	now = now.Add(servedElsewhere)
 	forgotten := 0
-	for seq := range uint64(mostStrange) {
+	for seq := range uint64(mostUnserved) {
 		if _, d := s.Leave(seq, now); d < servedElsewhere {
 			forgotten++
 		}
 	}
-	if forgotten > 0 || len(s.seen) > mostStrange {
+	if forgotten > 0 || len(s.seen) > mostUnserved {
 		t.Errorf("%d forgotten, %d remembered", forgotten, len(s.seen))
 	}
-	now = now.Add(2 * strangeGone) // other copies have handled them
-	if s.Leave(mostStrange+1, now); len(s.seen) != 1 {
+	now = now.Add(2 * unservedGone) // other copies have handled them
+	if s.Leave(mostUnserved+1, now); len(s.seen) != 1 {
 		t.Errorf("%d are remembered", len(s.seen))
 	}
 }
 
 // dealt plays one message that the broker deals to any of the copies until it comes to the one that serves it.
-func dealt(copies []*Strangers, seq uint64, random *rand.Rand, at time.Time) (times int, took time.Duration) {
+func dealt(copies []*Unserved, seq uint64, random *rand.Rand, at time.Time) (times int, took time.Duration) {
 	for now := at; ; times++ {
 		i := random.IntN(len(copies))
 		if i == 0 {
@@ -47,9 +47,9 @@ func dealt(copies []*Strangers, seq uint64, random *rand.Rand, at time.Time) (ti
 
 // One of ten copies serves the shop: its messages come to it soon, after a number of hand-overs that is the broker's chance.
 func TestMessageComesSoonToTheOneCopyThatServesIt(t *testing.T) {
-	random, copies := rand.New(rand.NewPCG(1, 2)), make([]*Strangers, 10)
+	random, copies := rand.New(rand.NewPCG(1, 2)), make([]*Unserved, 10)
 	for i := range copies {
-		copies[i] = NewStrangers(30 * time.Second)
+		copies[i] = NewUnserved(30 * time.Second)
 	}
 	var took []time.Duration
 	handed, now := 0, time.Unix(1000, 0)
@@ -67,7 +67,7 @@ func TestMessageComesSoonToTheOneCopyThatServesIt(t *testing.T) {
 
 // When no copy serves the shop its messages cost little: few hand-overs of one, and no more a second than a bound of many.
 func TestMessagesThatNoCopyServesCostLittle(t *testing.T) {
-	s := NewStrangers(30 * time.Second)
+	s := NewUnserved(30 * time.Second)
 	begin := time.Unix(1000, 0)
 	times, last := 0, begin.Add(time.Hour)
 	for now := begin; now.Before(last); times++ {
@@ -77,7 +77,7 @@ func TestMessagesThatNoCopyServesCostLittle(t *testing.T) {
 	if times > 600 {
 		t.Errorf("%d hand-overs of one message in an hour", times)
 	}
-	s = NewStrangers(30 * time.Second)
+	s = NewUnserved(30 * time.Second)
 	const many = 5000
 	due, handed := make([]time.Time, many), 0
 	for i := range due {
@@ -92,7 +92,7 @@ func TestMessagesThatNoCopyServesCostLittle(t *testing.T) {
 		}
 	}
 	t.Logf("%d hand-overs of one in an hour; %d of %d in a minute", times, handed, many)
-	if handed > 61*strangePerSecond+many {
+	if handed > 61*unservedPerSecond+many {
 		t.Errorf("%d hand-overs of %d messages in a minute", handed, many)
 	}
 }
