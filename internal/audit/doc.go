@@ -4,4 +4,5 @@
 //	history.go  reads INVOICES and checks each event against the state table and the events before it
 //	ledger.go   compares the last events with the provider's ledger, invoice by invoice
 //	balance.go  adds up both sides by shop and currency
+//	polls.go    notes how long each open invoice was not polled
 package audit

@@ -77,7 +77,7 @@ func (p Poll) Run(ctx context.Context) (r PollResult, err error) {
 type poll struct {
 	Poll
 	*fixture
-	provider *pollCounter
+	provider pollCounter
 	lateness samples
 	placed   int // orders so far
 	paid     int
@@ -121,12 +121,13 @@ func (r *poll) measure(ctx context.Context) (err error) {
 	}
 	r.say("measuring for %d s", r.Seconds)
 	r.lateness.start(2 * r.Invoices * r.Seconds)
-	r.provider.start()
+	r.provider.Restart()
 	begun, cpu := time.Now(), cpuTime(os.Getpid())
 	if err := waitFor(ctx, seconds(r.Seconds)); err != nil {
 		return err
 	}
-	polls, gap := r.provider.stop()
+	polls, _ := r.provider.Count(0)
+	gap := r.provider.Longest().Length
 	out.Lateness = r.lateness.stop()
 	took := time.Since(begun).Seconds()
 	out.PerSec, out.Gap, out.CPUs = float64(polls)/took, gap.Seconds(), (cpuTime(os.Getpid())-cpu).Seconds()/took
@@ -147,12 +148,12 @@ func (r *poll) firstPolls(ctx context.Context) (Quantiles, error) {
 		return Quantiles{}, err
 	}
 	r.placed = n
-	if err := r.provider.waitForOpen(ctx, n); err != nil {
+	if err := r.provider.WaitForOpen(ctx, n); err != nil {
 		return Quantiles{}, err
 	}
 	var took []time.Duration
 	for i, at := range due {
-		took = append(took, r.provider.firstAnswer(r.reference(fmt.Sprint(i))).Sub(at))
+		took = append(took, r.provider.First(r.reference(fmt.Sprint(i))).Sub(at))
 	}
 	return quantiles(took), nil
 }
@@ -170,5 +171,5 @@ func (r *poll) open(ctx context.Context, n int) (ids []string, err error) {
 		ids = append(ids, fmt.Sprint(first+i))
 	}
 	r.placed += n
-	return ids, r.provider.waitForOpen(ctx, want)
+	return ids, r.provider.WaitForOpen(ctx, want)
 }

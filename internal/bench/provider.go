@@ -6,34 +6,28 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/poller"
 )
 
-// pollCounter is a provider for a poller. It notes when the status of each invoice was answered, apart from what the poller says of
-// itself. It is safe for concurrent use.
+// pollCounter is a provider for a poller that notes when the status of each invoice was answered, apart from what the poller says of
+// itself.
 type pollCounter struct {
 	poller.Provider
+	*audit.Polls
 	latency time.Duration // that an answer takes beyond the provider's own
-
-	mu    sync.Mutex
-	last  map[string]time.Time // answer about each open invoice, by reference
-	first map[string]time.Time // answer about each invoice
-	polls int
-	gap   time.Duration // the longest between two answers about one invoice
-	more  chan struct{} // closed when another invoice was answered about for the first time
 }
 
-func newPollCounter(p poller.Provider, latency time.Duration) *pollCounter {
-	return &pollCounter{Provider: p, latency: latency, last: map[string]time.Time{}, first: map[string]time.Time{}, more: make(chan struct{})}
+func newPollCounter(p poller.Provider, latency time.Duration) pollCounter {
+	return pollCounter{p, audit.NewPolls(), latency}
 }
 
 // GetPaymentStatus asks the provider and notes the answer.
-func (c *pollCounter) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+func (c pollCounter) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
 	if c.latency > 0 {
 		if err := waitFor(ctx, c.latency); err != nil {
 			return seqr.PaymentStatus{}, err
@@ -41,90 +35,9 @@ func (c *pollCounter) GetPaymentStatus(ctx context.Context, q seqr.GetPaymentSta
 	}
 	st, err := c.Provider.GetPaymentStatus(ctx, q)
 	if err == nil {
-		c.answered(q.InvoiceReference, st.Status == seqr.StatusIssued)
+		c.Answered(q.InvoiceReference, st.Status == seqr.StatusIssued)
 	}
 	return st, err
-}
-
-func (c *pollCounter) answered(reference string, open bool) {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.polls++
-	before, known := c.last[reference]
-	if known {
-		c.gap = max(c.gap, now.Sub(before))
-	}
-	if c.last[reference] = now; !open {
-		delete(c.last, reference)
-	}
-	if !known && open {
-		c.first[reference] = now
-		close(c.more)
-		c.more = make(chan struct{})
-	}
-}
-
-// waitForOpen waits until so many open invoices have been answered about.
-func (c *pollCounter) waitForOpen(ctx context.Context, n int) error {
-	for {
-		c.mu.Lock()
-		now, more := len(c.last), c.more
-		c.mu.Unlock()
-		if now >= n {
-			return nil
-		}
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// firstAnswer gives when the invoice was answered about for the first time.
-func (c *pollCounter) firstAnswer(reference string) time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.first[reference]
-}
-
-// firstAnswers gives the first and the last time at which an invoice was answered about for the first time.
-func (c *pollCounter) firstAnswers() (first, last time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, at := range c.first {
-		if first.IsZero() || at.Before(first) {
-			first = at
-		}
-		if at.After(last) {
-			last = at
-		}
-	}
-	return first, last
-}
-
-// start counts from now on.
-func (c *pollCounter) start() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	for reference := range c.last {
-		c.last[reference] = now
-	}
-	c.polls, c.gap = 0, 0
-}
-
-// stop gives the answers since start and the longest time that an invoice went without one, up to now.
-func (c *pollCounter) stop() (polls int, gap time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	gap = c.gap
-	for _, at := range c.last {
-		gap = max(gap, now.Sub(at))
-	}
-	return c.polls, gap
 }
 
 // alwaysIssued is a provider to which every invoice is open.

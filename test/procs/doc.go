@@ -5,7 +5,7 @@
 //	process.go   one run of a program; await.go waits for what it writes
 //	broker.go    one nats-server, or three that form a cluster
 //	worker.go    processes of workers, and their metrics
-//	provider.go  a sandbox that notes when each invoice was polled; polls.go is what it notes
+//	provider.go  a sandbox that notes when each invoice was polled
 //	follow.go    counts the events of INVOICES as they come
 //
 // Everything listens on loopback and ends with the test, also when the test is ended by force.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -15,7 +16,7 @@ type Follower struct {
 	counts map[events.Name]int
 	all    int
 	last   bus.Entry
-	gap    Gap
+	gap    audit.Gap
 	news   chan struct{} // closed when there is another event
 }
 
@@ -49,7 +50,7 @@ func (f *Follower) count(e bus.Entry, inv events.Invoice) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if gap := e.Time.Sub(f.last.Time); f.last.Seq > 0 && gap > f.gap.Length {
-		f.gap = Gap{inv.Key().String(), f.last.Time, gap}
+		f.gap = audit.Gap{Reference: inv.Key().String(), From: f.last.Time, Length: gap}
 	}
 	f.last = e
 	f.all++
@@ -73,7 +74,7 @@ func (f *Follower) Count(e events.Name) int {
 }
 
 // LongestGap is the longest time between two events, by the broker's clock.
-func (f *Follower) LongestGap() Gap {
+func (f *Follower) LongestGap() audit.Gap {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.gap

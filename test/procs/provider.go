@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 )
 
@@ -15,7 +16,7 @@ import (
 type Provider struct {
 	*sandbox.Sandbox
 	Base  string
-	Polls *Polls
+	Polls *audit.Polls
 
 	mu    sync.Mutex
 	begin map[string]chan struct{} // by operation, closed when its next call begins
@@ -35,7 +36,7 @@ func NewProvider(t testing.TB, cfg sandbox.Config) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Provider{Sandbox: sb, Base: "http://" + l.Addr().String(), Polls: newPolls(), begin: map[string]chan struct{}{}}
+	p := &Provider{Sandbox: sb, Base: "http://" + l.Addr().String(), Polls: audit.NewPolls(), begin: map[string]chan struct{}{}}
 	srv := &http.Server{Handler: p}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = srv.Serve(l) }() // it ends with Close, below
@@ -79,9 +80,9 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch response := recorded.body.Bytes(); operation {
 	case "sendInvoice":
-		p.Polls.issued(element(response, "invoiceReference"))
+		p.Polls.Issued(element(response, "invoiceReference"))
 	case "getPaymentStatus":
-		p.Polls.answered(element(body, "invoiceReference"), element(response, "status"))
+		p.Polls.Answered(element(body, "invoiceReference"), element(response, "status") == "ISSUED")
 	}
 }
 
