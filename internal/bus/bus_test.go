@@ -139,7 +139,7 @@ func TestFailingDeliveryIsParkedAfterItsAttemptsAndReplayed(t *testing.T) {
 	}
 	mended = true
 	mu.Unlock()
-	if err := b.Replay(t.Context(), m.Subject, p, 1); err != nil {
+	if err := b.Replay(t.Context(), bus.ParkedMessage{On: m.Subject, Parked: p, Seq: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if d := <-handled; string(d.Body) != `{"x":1}` || d.Subject != "orders.acme.7.placed" || !d.Replayed {
@@ -325,7 +325,7 @@ func TestParkedGaugeCountsWhatIsNotReplayed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Replay(t.Context(), last.Subject, p, 3); err != nil {
+	if err := b.Replay(t.Context(), bus.ParkedMessage{On: last.Subject, Parked: p, Seq: 3}); err != nil {
 		t.Fatal(err)
 	}
 	next() // the wish

@@ -94,17 +94,16 @@ func (b *Bus) wasParked(ctx context.Context, c Consumer, d Delivery) (found bool
 	return found, last, err
 }
 
-// Replay records that an operator has a parked message handled once more. subject and seq are those on PARKED.
-func (b *Bus) Replay(ctx context.Context, subject string, p events.Parked, seq uint64) error {
-	p.Replays, p.At = seq, b.Now().UTC()
-	return b.publishParked(ctx, subject, events.SourceOf(events.ActorOperator), events.ParkedReplayed, p)
+// Replay records that an operator has the parked message handled once more.
+func (b *Bus) Replay(ctx context.Context, m ParkedMessage) error {
+	m.Replays, m.At = m.Seq, b.Now().UTC()
+	return b.publishParked(ctx, m.On, events.SourceOf(events.ActorOperator), events.ParkedReplayed, m.Parked)
 }
 
-// Dismiss records that an operator has nothing more to do about a parked message: who says so, and why. subject and seq are those
-// on PARKED.
-func (b *Bus) Dismiss(ctx context.Context, subject string, p events.Parked, seq uint64, by, why string) error {
-	p.Dismisses, p.By, p.Why, p.At = seq, by, why, b.Now().UTC()
-	return b.publishParked(ctx, subject, events.SourceOf(events.ActorOperator), events.ParkedDismissed, p)
+// Dismiss records that an operator has nothing more to do about the parked message: by names who says so.
+func (b *Bus) Dismiss(ctx context.Context, m ParkedMessage, by, why string) error {
+	m.Dismisses, m.By, m.Why, m.At = m.Seq, by, why, b.Now().UTC()
+	return b.publishParked(ctx, m.On, events.SourceOf(events.ActorOperator), events.ParkedDismissed, m.Parked)
 }
 
 func (b *Bus) publishParked(ctx context.Context, subject, source, event string, p events.Parked, opts ...jetstream.PublishOpt) error {

@@ -62,7 +62,7 @@ func TestOpenParkedIsWhatWasNotReplayed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := b.Replay(t.Context(), "parked.refunder.acme.0", events.Parked{Worker: "refunder", Subject: "orders.acme.0.returned"}, 1); err != nil {
+	if err := b.Replay(t.Context(), bus.ParkedMessage{On: "parked.refunder.acme.0", Parked: events.Parked{Worker: "refunder", Subject: "orders.acme.0.returned"}, Seq: 1}); err != nil {
 		t.Fatal(err)
 	}
 	open, err := b.OpenParked(t.Context())

@@ -47,7 +47,7 @@ func (d parkedDismissCmd) Run(c *console, b *bus.Bus) error {
 		chosen = append(chosen, p)
 	}
 	for _, p := range chosen {
-		if err := b.Dismiss(c.ctx, p.On, p.Parked, p.Seq, d.By, d.Reason); err != nil {
+		if err := b.Dismiss(c.ctx, p.ParkedMessage, d.By, d.Reason); err != nil {
 			return fmt.Errorf("parked message %d: %w", p.Seq, err)
 		}
 		c.say("dismissed  %d  %s  of the %s", p.Seq, term.Clean(p.Subject), p.Worker)

@@ -62,7 +62,7 @@ func (r parkedReplayCmd) Run(c *console, b *bus.Bus) error {
 			c.say("would replay  %d  %s  to the %s: %s", p.Seq, term.Clean(p.Subject), p.Worker, term.Clean(what))
 			continue
 		}
-		if err := b.Replay(c.ctx, p.On, p.Parked, p.Seq); err != nil {
+		if err := b.Replay(c.ctx, p.ParkedMessage); err != nil {
 			return fmt.Errorf("parked message %d: %w", p.Seq, err)
 		}
 		c.say("replayed  %d  %s  to the %s", p.Seq, term.Clean(p.Subject), p.Worker)

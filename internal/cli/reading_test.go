@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -91,7 +92,7 @@ func longStreams(t *testing.T) (url string, asked func() []apiRequest) {
 			change("old", func(inv events.Invoice) (events.Invoice, error) { return inv.RefundedAs(refund, "ref-"+refund, fact) })
 		}
 	}
-	if err := b.Replay(t.Context(), "parked.refunder.acme.old", events.Parked{Worker: "refunder", Reason: "x", Subject: "orders.acme.old.returned"}, 7); err != nil {
+	if err := b.Replay(t.Context(), bus.ParkedMessage{On: "parked.refunder.acme.old", Parked: events.Parked{Worker: "refunder", Reason: "x", Subject: "orders.acme.old.returned"}, Seq: 7}); err != nil {
 		t.Fatal(err)
 	}
 	sell("last")

@@ -84,7 +84,7 @@ func TestInvoiceThatTheProviderKeepsDenyingIsParkedAndCanBeReplayed(t *testing.T
 	}
 	awaitOpen(t, r.Bus, 0)
 	p.become(always(seqr.StatusPaid, nil).answer)
-	if err := r.Bus.Replay(t.Context(), events.ParkedSubject(poller.Name, rig.Shop, "1"), parked, 1); err != nil {
+	if err := r.Bus.Replay(t.Context(), bus.ParkedMessage{On: events.ParkedSubject(poller.Name, rig.Shop, "1"), Parked: parked, Seq: 1}); err != nil {
 		t.Fatal(err)
 	}
 	r.Wait("1", events.EventPaid)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -102,7 +103,7 @@ func TestRefusedMarkIsParkedAndReplayed(t *testing.T) {
 	stop()
 	w.shops["acme"] = good
 	w.work(w.provider())
-	if err := w.bus.Replay(t.Context(), events.ParkedSubject(reconciler.Name, k.Shop, k.Period), parked, 1); err != nil {
+	if err := w.bus.Replay(t.Context(), bus.ParkedMessage{On: events.ParkedSubject(reconciler.Name, k.Shop, k.Period), Parked: parked, Seq: 1}); err != nil {
 		t.Fatal(err)
 	}
 	p := w.closed(k)

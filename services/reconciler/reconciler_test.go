@@ -11,6 +11,7 @@ import (
 
 	"github.com/govalues/decimal"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -277,9 +278,9 @@ func TestPreviousPeriodWithoutComparisonIsSaid(t *testing.T) {
 	if len(second.Notes) != 1 || !strings.Contains(second.Notes[0], "the previous period acme/1 is parked before its comparison") {
 		t.Errorf("notes %q", second.Notes)
 	}
-	if err := w.bus.Replay(t.Context(), events.ParkedSubject(reconciler.Name, first.Shop, first.Period), events.Parked{
+	if err := w.bus.Replay(t.Context(), bus.ParkedMessage{On: events.ParkedSubject(reconciler.Name, first.Shop, first.Period), Seq: 1, Parked: events.Parked{
 		Worker: reconciler.Name, Consumer: reconciler.Name, Stream: events.PeriodsStream, Subject: first.Subject("marked"), Sequence: 3,
-	}, 1); err != nil {
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	w.expect(w.closed(first), events.PeriodReconciled)

@@ -125,7 +125,7 @@ func TestReplayedPeriodIsNotParkedAnyMore(t *testing.T) {
 	b := rig.New(t, sandbox.Config{}).Bus
 	k := events.PeriodKeyOf("acme", "1")
 	subject := events.ParkedSubject("reconciler", k.Shop, k.Period)
-	if err := b.Replay(t.Context(), subject, events.Parked{Worker: "reconciler", Reason: "x", Subject: k.Subject("closing")}, 1); err != nil {
+	if err := b.Replay(t.Context(), bus.ParkedMessage{On: subject, Parked: events.Parked{Worker: "reconciler", Reason: "x", Subject: k.Subject("closing")}, Seq: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, parked, err := b.LastParked(t.Context(), reconciler.Name, k.Shop, k.Period); err != nil || parked {

@@ -71,7 +71,7 @@ func TestShopWithoutCredentialsIsParkedAndReplayedOnceItHasSome(t *testing.T) {
 	stop()
 	cfg.Shops = allShops{}
 	r.Run(invoicer.New(cfg))
-	if err := r.Bus.Replay(t.Context(), "parked.invoicer.nobody.1001", p, 1); err != nil {
+	if err := r.Bus.Replay(t.Context(), bus.ParkedMessage{On: "parked.invoicer.nobody.1001", Parked: p, Seq: 1}); err != nil {
 		t.Fatal(err)
 	}
 	r.First("invoices.nobody.1001.issued")
