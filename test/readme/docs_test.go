@@ -97,10 +97,13 @@ var (
 	notSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// Every relative link of a document leads to a file that exists, and to a heading that it has.
-func TestLinksOfTheDocumentsResolve(t *testing.T) {
+// No document has an unresolved merge conflict, and every relative link leads to a file that exists and to a heading of it.
+func TestDocumentsAreWholeAndTheirLinksResolve(t *testing.T) {
 	documents := pages(t)
 	for page, body := range documents {
+		if strings.Contains(body, "\n<<<<<<< ") || strings.Contains(body, "\n>>>>>>> ") {
+			t.Errorf("%s has an unresolved merge conflict", page)
+		}
 		for _, m := range link.FindAllStringSubmatch(body, -1) {
 			file, anchor, _ := strings.Cut(m[1], "#")
 			if strings.Contains(file, "://") {
