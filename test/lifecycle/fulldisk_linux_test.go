@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"os"
 	ossignal "os/signal"
 	"strings"
@@ -16,13 +17,20 @@ import (
 // A payment made meanwhile is fetched, so that it is not reversed, and recorded when the broker stores again, by itself.
 func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 	r := start(t)
+	const fileSize = 1 << 20 // more than go test's own log of the files that these tests open
 	o := rig.Order("1001", "10")
 	o.Rows[0].Description = strings.Repeat("x", 450)
-	for range 200 { // the file of INVOICES gets larger than what the limit below lets files have
+	for range 200 {
 		more := o.Rows[0]
 		more.Total = rig.Amount("0")
 		o.Rows = append(o.Rows, more)
 	}
+	for n := range 12 { // so the file of INVOICES gets larger than that
+		o.OrderID = fmt.Sprint("other", n)
+		r.Place(o)
+		r.Wait(o.OrderID, events.EventIssued)
+	}
+	o.OrderID = "1001"
 	r.Place(o)
 	reference := r.Wait("1001", events.EventIssued).InvoiceReference
 
@@ -33,7 +41,7 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64 << 10, Max: before.Max}); err != nil {
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: fileSize, Max: before.Max}); err != nil {
 		t.Fatal(err)
 	}
 	room := func() {
@@ -56,7 +64,7 @@ func TestPaymentDuringAFullDiskIsRecordedOnceThereIsRoom(t *testing.T) {
 
 	room()
 	r.Wait("1001", events.EventReceipted)
-	if l := r.Sandbox.Ledger(); len(l.Reversals) != 0 || len(l.Invoices) != 1 {
+	if l := r.Sandbox.Ledger(); len(l.Reversals) != 0 || len(l.Invoices) != 13 {
 		t.Errorf("%d reversals, %d invoices", len(l.Reversals), len(l.Invoices))
 	}
 	r.Place(rig.Order("1002", "10"))
