@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
@@ -47,5 +49,17 @@ func TestWhatWaitsForASlowHandlerIsNotHandledTwice(t *testing.T) {
 	}
 	if len(times) != orders {
 		t.Errorf("%d of %d messages handled", len(times), orders)
+	}
+}
+
+// The broker answers 10012 while it still removes the consumer that it is asked to make: the worker goes on trying.
+func TestErrorsThatPassByThemselvesEndNoWorker(t *testing.T) {
+	for _, c := range []struct {
+		code int
+		want bool
+	}{{400, false}, {404, false}, {500, true}, {503, true}} {
+		if got := bus.Transient(fmt.Errorf("consumer: %w", &jetstream.APIError{Code: c.code, ErrorCode: 10012})); got != c.want {
+			t.Errorf("%d: %v, expected %v", c.code, got, c.want)
+		}
 	}
 }

@@ -7,3 +7,6 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
 // IsNoRoom says whether the broker refused a write for want of room.
 var IsNoRoom = isNoRoom
+
+// Transient says whether an error passes by itself.
+var Transient = transient

@@ -171,12 +171,13 @@ func (b *Bus) EnsureConsumers(ctx context.Context, all []Consumer) error {
 	return b.eachDurable(ctx, all, b.ensureConsumer)
 }
 
-// transient says whether an error passes by itself: the broker starts, restarts or elects a leader.
+// transient says whether an error passes by itself: the broker starts, restarts or elects a leader (503), or failed at what it
+// was asked for, as it does while it still removes a consumer of that name (500).
 func transient(err error) bool {
 	if errors.Is(err, errDenied) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return false
 	}
-	return !isAPIError(err) || isCode(err, 503)
+	return !isAPIError(err) || isCode(err, 503) || isCode(err, 500)
 }
 
 func isAPIError(err error) bool {

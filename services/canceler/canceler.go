@@ -99,12 +99,17 @@ func (w *Worker) endCanceled(ctx context.Context, c events.Cancellation, t bus.T
 
 // handleOverdue ends an invoice whose buyer's time is over. One that turns out to be paid is left to the poller.
 func (w *Worker) handleOverdue(ctx context.Context, d bus.Delivery) bus.Outcome {
-	inv, err := w.Bus.Load(ctx, d.Key())
-	if err != nil {
-		return bus.Snooze(err)
+	if _, err := d.Invoice(); err != nil {
+		return w.Bus.NotOurs(ctx, d, err)
 	}
-	if !inv.State.Open() {
+	inv, err := w.Bus.Load(ctx, d.Key())
+	switch {
+	case err != nil:
+		return bus.Snooze(err)
+	case !inv.State.Open():
 		return bus.Done
+	case inv.OverdueAt == nil:
+		return bus.Park(errors.New("the invoice is not overdue"))
 	}
 	return w.endInvoice(ctx, inv, events.EventExpired, "the buyer's time was over", bus.Done)
 }

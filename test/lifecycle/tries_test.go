@@ -103,6 +103,19 @@ func TestForeignPaidHidesNoSecondPayment(t *testing.T) {
 	r.expectRefunds("10")
 }
 
+// Only an event of the poller's says that the buyer's time is over.
+func TestForeignOverdueEndsNoInvoice(t *testing.T) {
+	r := start(t)
+	r.Place(rig.Order("1001", "10"))
+	r.Wait("1001", events.EventIssued)
+	r.writeForeign("1001", events.EventOverdue)
+	r.WaitParked("foreign", "1001")
+	r.IdleBut("poller")
+	r.pay("1001")
+	r.Wait("1001", events.EventReceipted)
+	r.expectHistory("1001", events.EventIssued, events.EventPaid, events.EventReceipted)
+}
+
 // The reason and the rows are contents too: only the very same return again is silent.
 func TestSameRefundIDWithOtherContentsIsParked(t *testing.T) {
 	r := start(t)
