@@ -214,7 +214,7 @@ var transitionTable = func() []Transition {
 		{From: notRefunded, On: EventRefunded, By: settlers, When: "refundPayment answers 0, or it is found out that it was paid back; something is left"},
 		{From: notRefunded, On: EventRefunded, To: Refunded, By: settlers, When: "the same, and nothing is left", full: true},
 		{From: []State{Paid, Receipted, Refunded}, On: EventRefundFailed, By: settlers, When: "refused for good, more than what is left, or found out not to have happened; a reserve is released"},
-		{From: notRefunded, On: EventRefundUnknown, By: settlers, When: "the outcome cannot be known, also after the broker was restored from a backup: nobody repeats it blindly"},
+		{From: notRefunded, On: EventRefundUnknown, By: refunder, When: "the outcome cannot be known, also after the broker was restored from a backup: the refund is not sent again"},
 	}
 }()
 
