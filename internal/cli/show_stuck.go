@@ -187,7 +187,7 @@ func (c *console) showStuck(all []bus.Stuck) {
 			name, colour = "waits", term.Yellow
 			text += s.Why
 		case s.Attempts > 0:
-			text += fmt.Sprintf("%d attempts since %s, the last %s ago: %s", s.Attempts, c.lines.Clock(s.Since), ago(now, s.Last), s.Why)
+			text += fmt.Sprintf("%s since %s, the last %s ago: %s", counted(s.Attempts, "attempt"), c.lines.Clock(s.Since), ago(now, s.Last), s.Why)
 		case s.Terminal != "":
 			text += fmt.Sprintf("terminal %s has not answered since %s; messages of it wait until it does: %s", s.Terminal, c.lines.Clock(s.Since), s.Why)
 		default:

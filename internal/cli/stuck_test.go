@@ -28,7 +28,7 @@ func TestShowSaysWhyAnInvoiceIsStuck(t *testing.T) {
 	s, nats, wallet := up(t)
 	request(t, http.MethodPut, wallet+"/faults", `{"sendInvoice":[{"kind":"http500"}]}`)
 	good(t, "order", "place", "--nats", nats, "--shop", "demo", "--order", "1", "--currency", "SEK", "--row", "Coffee;1;10;25")
-	shows(t, nats, "demo/1", `stuck +invoicer: [1-9][0-9]* attempts since .*HTTP 500`)
+	shows(t, nats, "demo/1", `stuck +invoicer: [1-9][0-9]* attempts? since .*HTTP 500`)
 	request(t, http.MethodPut, wallet+"/faults", `{}`)
 	shows(t, nats, "demo/1", `ISSUED(?s:.*)waits +poller: the provider says ISSUED`)
 	good(t, "order", "return", "--nats", nats, "--shop", "demo", "--order", "1", "--refund", "r1", "--amount", "5")
