@@ -3,11 +3,13 @@ package poller_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
@@ -242,3 +244,20 @@ type listening struct {
 }
 
 func (l listening) Run(ctx context.Context) error { return watching.Listen(ctx, l.b, l.take) }
+
+// awaitHearing waits until a poller hears hints: until then the broker says at once that there is no subscriber.
+func awaitHearing(t *testing.T, b *bus.Bus) {
+	t.Helper()
+	k := events.KeyOf(rig.Shop, "no such invoice")
+	for _, subject := range []string{k.Hint(), k.IssuedHint()} {
+		for deadline := time.Now().Add(rig.Patience); ; {
+			_, err := b.Conn().Request(subject, nil, 20*time.Millisecond)
+			if !errors.Is(err, nats.ErrNoResponders) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("nothing subscribes to %s", subject)
+			}
+		}
+	}
+}

@@ -22,6 +22,7 @@ func TestNewInvoicesArePolledAtOnceWhateverHintsCome(t *testing.T) {
 	cfg := config(r, p)
 	cfg.Interval = time.Hour
 	r.Run(poller.New(cfg))
+	awaitHearing(t, r.Bus)
 	r.Record(rig.Recorded{ID: "up", Reference: "up"})
 	p.await(t, "up", 1)
 	for range 4 * 200 { // a stranger uses the budget up, and all that is remembered of early hints
@@ -90,8 +91,9 @@ func TestHintBeforeTheInvoiceIsHeldIsNotLost(t *testing.T) {
 	cfg := config(r, r.Client)
 	cfg.Interval = time.Hour
 	r.Run(poller.New(cfg))
+	awaitHearing(t, r.Bus)
 	r.Pay(r.IssueDirectly("up"))
-	if err := r.Bus.Hint(events.KeyOf(rig.Shop, "up")); err != nil { // the poller is up once it has recorded this one
+	if err := r.Bus.Hint(events.KeyOf(rig.Shop, "up")); err != nil {
 		t.Fatal(err)
 	}
 	r.Wait("up", events.EventPaid)
