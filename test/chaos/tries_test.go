@@ -131,6 +131,7 @@ func (e *evidence) payment(o order) (audit.Event, bool) {
 func (e *evidence) checkTries(o order, last events.Invoice) {
 	paid, ok := e.payment(o)
 	kept, excused := "", false // an earlier payment that was not refunded
+	stays := false             // one that was to be refunded may stay paid: the provider has refused a refund of it
 	if ok {
 		for _, other := range e.schedule.Orders {
 			first, ok := e.payment(other)
@@ -138,13 +139,14 @@ func (e *evidence) checkTries(o order, last events.Invoice) {
 				continue
 			}
 			excused = excused || !first.Late && !e.canceled(other, paid.Time)
+			stays = stays || e.refusedRefunds(other.ID) > 0
 			// While all that is left of it is in doubt, the later payment waits for a person.
 			if last, _ := e.last(other); last.State != events.Refunded && last.Remaining().Sign() > 0 {
 				kept = other.ID
 			}
 		}
 	}
-	if _, back := last.Refund(events.RefundSecond); back && !excused && !e.canceled(o, ever()) {
+	if _, back := last.Refund(events.RefundSecond); back && !excused && !stays && !e.canceled(o, ever()) {
 		e.report("%s: paid back as a second payment, and no other payment of the order was to be kept", o.ID)
 	}
 	if _, back := last.Refund(events.RefundLate); back && !last.Late {
