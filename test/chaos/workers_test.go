@@ -144,7 +144,8 @@ func (sim *simulation) keepRunning(name string, nth int) {
 		select {
 		case <-i.crashed:
 			sim.crashedWorkers.Go(func() { <-over })
-		case <-renewed:
+		case <-renewed: // an answer that it has had may be lost with it
+			i.interrupted.Store(true)
 			i.crash()
 			sim.crashedWorkers.Go(func() { <-over })
 		case <-sim.mustStop(name):
