@@ -10,7 +10,7 @@ import (
 )
 
 // history records payments and refunds of the terminal, all of them settled, and ends with a closing; then other
-// closings, long ago for whoever comes later.
+// closings, which lie long before the next period.
 func (w *world) history(n int) {
 	w.t.Helper()
 	for i := range n {

@@ -236,7 +236,7 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 }
 
-// A shop that is added comes in after a reload; whoever was connected stays.
+// A shop that is added comes in after a reload; connected clients stay.
 func TestShopIsAddedWithoutARestart(t *testing.T) {
 	f := newFixture(t)
 	poller := f.connect("poller")

@@ -1,14 +1,8 @@
 package lifecycle
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +14,6 @@ import (
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
-	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
 	"github.com/seqrflow/seqrflow/services/poller"
@@ -278,146 +271,5 @@ func (r system) settle(invoice, refund string, happened bool) {
 		return i.RefundSettled(refund, happened, "", events.Fact{At: r.Bus.Now(), Why: "an operator has looked", By: "operator"})
 	}); err != nil {
 		r.t.Fatal(err)
-	}
-}
-
-// hooked is a client some of whose calls are replaced.
-type hooked struct {
-	*seqr.Client
-	cancel func(context.Context, seqr.CancelInvoice) error
-	refund func(context.Context, seqr.RefundPayment) (seqr.Refunded, error)
-}
-
-func (h hooked) CancelInvoice(ctx context.Context, r seqr.CancelInvoice) error {
-	if h.cancel != nil {
-		return h.cancel(ctx, r)
-	}
-	return h.Client.CancelInvoice(ctx, r)
-}
-
-func (h hooked) RefundPayment(ctx context.Context, r seqr.RefundPayment) (seqr.Refunded, error) {
-	if h.refund != nil {
-		return h.refund(ctx, r)
-	}
-	return h.Client.RefundPayment(ctx, r)
-}
-
-// payer refunds whatever it is asked for, unless answer gives an error. It is safe for concurrent use.
-type payer struct {
-	mu     sync.Mutex
-	paid   []string
-	answer func(n int, p seqr.RefundPayment) error // n is the number of the call, from 1
-	calls  int
-}
-
-func (p *payer) hook(c *seqr.Client) hooked {
-	return hooked{Client: c, refund: func(_ context.Context, c seqr.RefundPayment) (seqr.Refunded, error) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.calls++
-		if p.answer != nil {
-			if err := p.answer(p.calls, c); err != nil {
-				return seqr.Refunded{}, err
-			}
-		}
-		p.paid = append(p.paid, fmt.Sprintf("%s of %s", c.Invoice.Total.Value.Trim(0), c.Invoice.ClientInvoiceID))
-		return seqr.Refunded{ErsReference: fmt.Sprintf("refund-%d", p.calls)}, nil
-	}}
-}
-
-// expect checks which refunds were paid.
-func (p *payer) expect(t *testing.T, want ...string) {
-	t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !slices.Equal(p.paid, want) {
-		t.Errorf("the provider refunded %v, expected %v", p.paid, want)
-	}
-}
-
-func (p *payer) expectCalls(t *testing.T, n int) {
-	t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.calls != n {
-		t.Errorf("the provider was asked for %d refunds, expected %d", p.calls, n)
-	}
-}
-
-func refundError(sent seqr.SentState, code seqr.ResultCode, err error) error {
-	return &seqr.Error{Operation: "refundPayment", Sent: sent, Code: code, Err: err}
-}
-
-func code(c seqr.ResultCode) error { return refundError(seqr.Answered, c, nil) }
-func noAnswer() error              { return refundError(seqr.MaybeSent, 0, context.DeadlineExceeded) }
-func notSent() error               { return refundError(seqr.NotSent, 0, errors.New("no route to the provider")) }
-
-// signal is a channel, and a function that sends to it without waiting.
-func signal() (ch chan struct{}, send func()) {
-	ch = make(chan struct{}, 100)
-	return ch, func() {
-		select {
-		case ch <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// writer takes the place of a connection's Write.
-type writer func(broker net.Conn, p []byte) (int, error)
-
-type interceptedConn struct {
-	net.Conn
-	write writer
-}
-
-func (c *interceptedConn) Write(p []byte) (int, error) { return c.write(c.Conn, p) }
-
-type intercepted struct {
-	broker nats.InProcessConnProvider
-	write  writer
-}
-
-func (i intercepted) InProcessConn() (net.Conn, error) {
-	c, err := i.broker.InProcessConn()
-	return &interceptedConn{c, i.write}, err
-}
-
-// intercept has write do all writes of a connection to the broker.
-func (r system) intercept(write writer) nats.Option {
-	r.t.Helper()
-	var o nats.Options
-	if err := r.NATS.InProcess()(&o); err != nil {
-		r.t.Fatal(err)
-	}
-	return nats.InProcessServer(intercepted{o.InProcessServer, write})
-}
-
-// gate lets no event of an invoice through to the broker until it is opened.
-type gate struct {
-	reached func()
-	open    chan struct{}
-}
-
-func (g gate) write(broker net.Conn, p []byte) (int, error) {
-	if bytes.Contains(p, []byte("HPUB invoices.")) {
-		g.reached()
-		<-g.open
-	}
-	return broker.Write(p)
-}
-
-// withoutProgress hides from the broker that messages are being worked on, as if the process stood still.
-func withoutProgress(broker net.Conn, p []byte) (int, error) {
-	return broker.Write(bytes.ReplaceAll(p, []byte("+WPI"), []byte("+XXX")))
-}
-
-// unansweredRequests sends requests for an invoice, while there are any left to turn, to a subject on which nothing answers.
-func unansweredRequests(left *atomic.Int32) writer {
-	return func(broker net.Conn, p []byte) (int, error) {
-		if bytes.Contains(p, []byte("PUB $JS.API.")) && bytes.Contains(p, []byte(".GET.INVOICES")) && left.Add(-1) >= 0 {
-			return broker.Write(bytes.Replace(p, []byte("PUB $JS.API."), []byte("PUB $JS.OFF."), 1))
-		}
-		return broker.Write(p)
 	}
 }
