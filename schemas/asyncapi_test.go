@@ -38,9 +38,11 @@ func asyncAPI() object {
 	for _, e := range events.PeriodEvents() {
 		add("period."+string(e), "periods.{shop}.{period}."+string(e), "period."+string(e), "period.v1.json", "send", "closing a period", "shop", "period")
 	}
+	add("delivery.attempted", "deliveries.{shop}.{destination}.{invoice}", "delivery.attempted", "delivery.v1.json", "send", "an attempt to tell a shop's system", "shop", "destination", "invoice")
 	for _, e := range []string{events.ParkedParked, events.ParkedReplayed, events.ParkedDismissed} {
 		add("parked."+e, "parked.{worker}.{shop}.{id}", "parked."+e, "parked.v1.json", "send", "what a worker could not handle", "worker", "shop", "id")
 	}
+	add("hook.refused", "hooks.{shop}.{order}.{system}", events.HookEvent, "hook.v1.json", "send", "a request of a shop's system that could not be translated", "shop", "order", "system")
 	return object{
 		"asyncapi": "3.0.0",
 		"info": object{"title": "seqrflow", "version": "1", "description": "Orders in, invoice events out, over NATS JetStream. " +

@@ -40,7 +40,9 @@ func data() []datum {
 		{"order.returned.v1.json", "Refund all of it or part of it", events.Return{}, func(s *jsonschema.Schema) { integerID(s); amountOrAll(s) }},
 		{"invoice.v1.json", "The whole invoice after the event, in every seqrflow.invoice.….v1", events.Invoice{}, nil},
 		{"period.v1.json", "The whole period after the event, in every seqrflow.period.….v1", events.Period{}, nil},
+		{"delivery.v1.json", "One attempt to tell a shop's system about an event of an invoice", events.DeliveryAttempt{}, nil},
 		{"parked.v1.json", "What a worker could not handle, and what a person decided: to try again, or to dismiss it", events.Parked{}, nil},
+		{"hook.v1.json", "A request of a shop's system that could not be translated", events.Hook{}, nil},
 	}
 }
 

@@ -16,6 +16,8 @@ var (
 	ErrForeignEvent = errors.New("not an event of ours")
 	// ErrNewerVersion says that an event on INVOICES is of a newer major version: a newer worker handles it.
 	ErrNewerVersion = errors.New("an event of a newer version")
+	// ErrPeriodUnreadable says that a message on PERIODS is not an event of a period.
+	ErrPeriodUnreadable = errors.New("unreadable period event")
 )
 
 var typeVersion = regexp.MustCompile(`^seqrflow\.invoice\.([A-Za-z0-9_-]{1,64})\.v([2-9]|[1-9][0-9]{1,8})$`)
@@ -119,4 +121,39 @@ func (inv Invoice) checkAmounts() error {
 
 func foreign(path, expected, got string) error {
 	return fmt.Errorf("%w: %s: expected %s, got %q", ErrForeignEvent, path, expected, clip(got, 80))
+}
+
+// DecodeInvoice reads the invoice out of an event of INVOICES. It does not check whether an actor of ours can have written the event.
+func DecodeInvoice(body []byte) (Invoice, error) {
+	inv, _, err := dataOf[Invoice](body)
+	return inv, err
+}
+
+// DecodePeriod reads the period out of an event of PERIODS. The error is [ErrPeriodUnreadable].
+func DecodePeriod(body []byte) (Period, error) {
+	p, _, err := dataOf[*Period](body)
+	switch {
+	case err != nil:
+		return Period{}, fmt.Errorf("%w: %w", ErrPeriodUnreadable, err)
+	case p == nil:
+		return Period{}, fmt.Errorf("%w: data: missing", ErrPeriodUnreadable)
+	}
+	return *p, nil
+}
+
+// DecodeHook reads the request of a shop's system out of an event of HOOKS.
+func DecodeHook(body []byte) (Hook, error) {
+	h, _, err := dataOf[Hook](body)
+	return h, err
+}
+
+// dataOf reads an event and its data.
+func dataOf[T any](body []byte) (data T, e Envelope, err error) {
+	if err = json.Unmarshal(body, &e); err == nil {
+		err = json.Unmarshal(e.Data, &data)
+	}
+	if err != nil {
+		err = fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	return data, e, err
 }

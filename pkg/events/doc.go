@@ -8,7 +8,7 @@
 // The workers answer with events of invoices. Each carries the whole [Invoice] as it is after the event, so the last event of an
 // invoice is its state. A method of facts.go gives the invoice after one event; state.go has the tables that say whether the event
 // may be recorded and by which [Actor]. An [Envelope] is what is stored, and [DecodeInvoiceEvent] takes back only what an
-// actor could have written. Fields of a newer version are kept: invoice_json.go, unknown.go, scan.go.
+// actor could have written. Fields of a newer version are kept: unknown.go.
 //
 // The period_….go files are the same for closings of periods ([Period]); parked.go is what a worker could not handle.
 //

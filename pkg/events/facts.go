@@ -31,8 +31,7 @@ type ProviderInvoice struct {
 func (inv Invoice) IssuedAs(o Order, p ProviderInvoice, f Fact) (Invoice, error) {
 	inv = inv.of(o)
 	inv.Terminal, inv.InvoiceReference, inv.QRCode, inv.Link = p.Terminal, p.Reference, p.QRCode, p.Link
-	due := f.At.Add(p.ValidFor).UTC()
-	inv.IssuedAt, inv.DueAt = at(f), &due
+	inv.IssuedAt, inv.DueAt = at(f), new(f.At.Add(p.ValidFor).UTC())
 	return inv.MovedBy(EventIssued, ActorInvoicer, f)
 }
 
@@ -179,12 +178,9 @@ func (inv Invoice) RefundDoubted(r Refund, f Fact) (Invoice, error) {
 // provider's ersReference where that is known, or that it did not, which releases its amount. A refund
 // that is sending or waiting counts as in doubt here, because the message that would end it may never come again.
 func (inv Invoice) RefundSettled(id string, happened bool, ersReference string, f Fact) (Invoice, error) {
-	r, ok := inv.Refund(id)
-	if !ok {
-		return inv, fmt.Errorf("refund %q: there is none: %w", id, ErrNotAllowed)
-	}
+	r, _ := inv.Refund(id)
 	if !r.Open() {
-		return inv, fmt.Errorf("refund %q is %s, not in doubt: %w", id, r.Status, ErrNotAllowed)
+		return inv, fmt.Errorf("refund %q is %s, not in doubt: %w", id, cmp.Or(r.Status, "not there"), ErrNotAllowed)
 	}
 	if happened {
 		return inv.RefundedAs(id, ersReference, f)
@@ -214,7 +210,4 @@ func (inv Invoice) withRefund(e Name, r Refund, f Fact) (Invoice, error) {
 	return inv.change(c)
 }
 
-func at(f Fact) *time.Time {
-	t := f.At.UTC()
-	return &t
-}
+func at(f Fact) *time.Time { return new(f.At.UTC()) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -18,17 +19,17 @@ type orderFieldRules struct {
 
 var (
 	placedRules = orderFieldRules{
-		known:    fieldsOf[Order](),
+		known:    fieldsOf(reflect.TypeFor[Order]()),
 		guarded:  []string{"invoiceId", "validFor", "rows", "total", "currency", "backUrl"},
 		optional: []string{"invoiceId", "validFor", "backUrl"},
 	}
 	canceledRules = orderFieldRules{
-		known:    fieldsOf[Cancellation](),
-		guarded:  []string{"invoiceId"},
-		optional: []string{"invoiceId"},
+		known:    fieldsOf(reflect.TypeFor[Cancellation]()),
+		guarded:  []string{"invoiceId", "keepPaid"},
+		optional: []string{"invoiceId", "keepPaid"},
 	}
 	returnedRules = orderFieldRules{
-		known:    fieldsOf[Return](),
+		known:    fieldsOf(reflect.TypeFor[Return]()),
 		guarded:  []string{"amount", "rows", "currency", "invoiceId", "refundId"},
 		optional: []string{"amount", "rows", "currency", "invoiceId"},
 	}
@@ -71,13 +72,6 @@ const (
 // words are ordinary names of other things that are near a known name.
 var words = []string{"account", "accounts", "count", "counts", "mount"}
 
-func editsOf(name string) int {
-	if len(name) <= shortName {
-		return 1
-	}
-	return maxEdits
-}
-
 // nearest finds the name that the key may be a misspelling of, in whatever case; "" for none.
 func nearest(key string, names []string) (found string) {
 	if slices.Contains(words, key) {
@@ -85,7 +79,8 @@ func nearest(key string, names []string) (found string) {
 	}
 	least := maxEdits + 1
 	for _, name := range names {
-		if n := edits([]rune(strings.ToLower(key)), []rune(strings.ToLower(name))); n < least && n <= editsOf(name) {
+		n := edits([]rune(strings.ToLower(key)), []rune(strings.ToLower(name)))
+		if n < least && (n <= 1 || len(name) > shortName) {
 			found, least = name, n
 		}
 	}
@@ -121,13 +116,9 @@ func edits(a, b []rune) int {
 
 // checkDuplicates notes every key that the object has more than once: JSON does not say which one counts.
 func (r reader) checkDuplicates(body []byte) {
-	n, given := 0, map[string]int{}
-	for quoted := range members(body) {
-		n++
-		given[string(keyText(quoted))]++
-	}
-	if n == len(given) {
-		return
+	given := map[string]int{}
+	for key := range members(body) {
+		given[key]++
 	}
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if given[key] > 1 {

@@ -1,6 +1,8 @@
 package events
 
 import (
+	"cmp"
+	"slices"
 	"time"
 )
 
@@ -116,13 +118,6 @@ func (inv Invoice) Can(e Name) bool { return len(RecordersOf(inv.State, e)) > 0 
 // nothingLeft says that all of the payment was paid back.
 func (inv Invoice) nothingLeft() bool { return inv.Refunded.Cmp(inv.Total) >= 0 }
 
-func (inv Invoice) state() State {
-	if inv.State == "" {
-		return None
-	}
-	return inv.State
-}
-
 // Remaining is what may still be refunded: the paid total less what is refunded, under way or in doubt.
 func (inv Invoice) Remaining() Amount {
 	if !inv.State.Paid() {
@@ -133,22 +128,20 @@ func (inv Invoice) Remaining() Amount {
 
 // Refund finds a refund by the shop's id.
 func (inv Invoice) Refund(id string) (Refund, bool) {
-	for _, r := range inv.Refunds {
-		if r.RefundID == id {
-			return r, true
-		}
-	}
-	return Refund{}, false
+	return first(inv.Refunds, func(r Refund) bool { return r.RefundID == id })
 }
 
 // InFlight is the refund that the provider is being asked for, if any: there is at most one.
 func (inv Invoice) InFlight() (Refund, bool) {
-	for _, r := range inv.Refunds {
-		if r.Status == RefundSending {
-			return r, true
-		}
+	return first(inv.Refunds, func(r Refund) bool { return r.Status == RefundSending })
+}
+
+// first gives the first element that fits.
+func first[T any](all []T, fits func(T) bool) (found T, ok bool) {
+	if i := slices.IndexFunc(all, fits); i >= 0 {
+		return all[i], true
 	}
-	return Refund{}, false
+	return found, false
 }
 
 // UnderWay says that the refunder has still to bring the refund to an end.
@@ -159,7 +152,7 @@ func (r Refund) Open() bool { return r.UnderWay() || r.Status == RefundUnknown }
 
 // change checks the table and gives the invoice as it is after the event.
 func (inv Invoice) change(c Change) (Invoice, error) {
-	from := inv.state()
+	from := cmp.Or(inv.State, None)
 	to, err := Next(from, c.Event, inv.nothingLeft())
 	if err != nil {
 		return inv, err

@@ -79,6 +79,7 @@ func TestBadOrderNamesTheFieldAndWhatWasExpected(t *testing.T) {
 		{"data backUrl", "", edit(`"currency"`, `"backUrl":"data:text/html,x","currency"`), `backUrl: expected http, https or an app's own scheme, got "data"`},
 		{"vbscript backUrl", "", edit(`"currency"`, `"backUrl":"vbscript:x","currency"`), `backUrl: expected http, https or an app's own scheme, got "vbscript"`},
 		{"file backUrl", "", edit(`"currency"`, `"backUrl":"file:///etc/passwd","currency"`), `backUrl: expected http, https or an app's own scheme, got "file"`},
+		{"a buyer's key that is no hash", "", edit(`"currency"`, `"buyerKeyHash":"wc_order_1","currency"`), `buyerKeyHash: expected a SHA-256 in 64 lower-case hex digits`},
 		{"null invoiceId", "", edit(`"currency"`, `"invoiceId":null,"currency"`), `invoiceId: expected a value, got null`},
 		{"null validFor", "", edit(`"currency"`, `"validFor":null,"currency"`), `validFor: expected a value, got null`},
 		{"empty backUrl", "", edit(`"currency"`, `"backUrl":"","currency"`), `backUrl: expected a value, got ""`},
@@ -142,6 +143,10 @@ func TestReturnAndCancellation(t *testing.T) {
 	}
 	c, err := events.DecodeCancellation(message("orders.acme.1.canceled", `{"shop":"acme","orderId":"1","invoiceId":"1-b"}`))
 	if err != nil || c.Key().String() != "acme/1-b" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err = events.DecodeCancellation(message("orders.acme.1.canceled", `{"shop":"acme","orderId":"1","keepPaid":true}`))
+	if err != nil || !c.KeepPaid {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
@@ -228,7 +233,7 @@ func TestRefundIDsOfOurOwnAreReserved(t *testing.T) {
 		}
 		m.Body = fmt.Appendf(nil, `{"specversion":"1.0","id":"a","source":"/seqrflow/canceler","type":"seqrflow.order.returned.v1","data":`+bare+`}`, id)
 		if _, err := events.DecodeReturn(m); err == nil || !strings.Contains(err.Error(), "refundId: expected an id of the shop's own") {
-			t.Errorf("%s, from whoever says to be the canceler: %v", id, err)
+			t.Errorf("%s, from a source that says to be the canceler: %v", id, err)
 		}
 		if !events.IsReservedRefund(id) {
 			t.Errorf("%s is not reserved", id)

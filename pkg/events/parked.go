@@ -32,6 +32,18 @@ type Parked struct {
 	Why       string `json:"why,omitempty" jsonschema:"description=In a dismissed event: the reason"`
 }
 
+// DecodeParked reads a record of PARKED. event is ParkedParked when a worker parked a message, ParkedReplayed or ParkedDismissed when
+// an operator decided about one.
+func DecodeParked(body []byte) (p Parked, event string, err error) {
+	p, e, err := dataOf[Parked](body)
+	for _, decided := range []string{ParkedReplayed, ParkedDismissed} {
+		if e.Type == TypeOf("parked."+decided) {
+			return p, decided, err
+		}
+	}
+	return p, ParkedParked, err
+}
+
 // Body is the copy of the original that was kept: the whole of it, or its beginning where Truncated says so.
 func (p Parked) Body() []byte {
 	if p.Encoding == "base64" {

@@ -1,6 +1,9 @@
 package events
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Period is everything known of the closing of one period. Each event of PERIODS carries it as it is
 // after the event, so the last event is the state.
@@ -180,15 +183,4 @@ func (k PeriodKey) String() string { return k.Shop + "/" + k.Period }
 // Key of the period.
 func (p Period) Key() PeriodKey { return PeriodKeyOf(p.Shop, p.Period) }
 
-// Can says whether the event may be recorded now.
-func (p Period) Can(e PeriodEvent) bool {
-	_, err := PeriodNext(p.state(), e)
-	return err == nil
-}
-
-func (p Period) state() PeriodState {
-	if p.State == "" {
-		return PeriodNone
-	}
-	return p.State
-}
+func (p Period) state() PeriodState { return cmp.Or(p.State, PeriodNone) }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -60,14 +61,22 @@ func (r reader) raw(key string, required bool) json.RawMessage {
 	return nil
 }
 
-func (r reader) text(key string, required bool, maxRunes int) string {
+// field reads a field into a T; ok is false when it is absent or null, or noted as something else than the expected.
+func field[T any](r reader, key string, required bool, expected string) (value T, ok bool) {
 	v := r.raw(key, required)
 	if v == nil {
-		return ""
+		return value, false
 	}
-	var s string
-	if err := json.Unmarshal(v, &s); err != nil {
-		r.note(key, "expected a string, got %s", kind(v))
+	if json.Unmarshal(v, &value) != nil {
+		r.note(key, "expected %s, got %s", expected, kind(v))
+		return value, false
+	}
+	return value, true
+}
+
+func (r reader) text(key string, required bool, maxRunes int) string {
+	s, ok := field[string](r, key, required, "a string")
+	if !ok {
 		return ""
 	}
 	switch n := utf8.RuneCountInString(s); {
@@ -109,21 +118,14 @@ func isInteger(v []byte) bool {
 
 // amount reads a decimal string with at most the currency's digits; zeros at the end do not count.
 func (r reader) amount(key, currency string, required bool) *Amount {
-	v := r.raw(key, required)
-	if v == nil {
-		return nil
-	}
-	var s string
-	if err := json.Unmarshal(v, &s); err != nil {
-		r.note(key, `expected a decimal string such as "149.50", got %s`, kind(v))
+	s, ok := field[string](r, key, required, `a decimal string such as "149.50"`)
+	if !ok {
 		return nil
 	}
 	a, err := ParseAmount(s)
-	if err != nil {
-		r.note(key, "%v", err)
-		return nil
+	if err == nil {
+		a, err = a.within(currency)
 	}
-	a, err = a.within(currency)
 	if err != nil {
 		r.note(key, "%v", err)
 		return nil
@@ -139,10 +141,7 @@ func (r reader) number(key string, required bool) *decimal.Decimal {
 	}
 	s := string(v)
 	if v[0] == '"' {
-		if err := json.Unmarshal(v, &s); err != nil {
-			r.note(key, "expected a decimal")
-			return nil
-		}
+		_ = json.Unmarshal(v, &s) // a string in a JSON object that was read
 	} else if v[0] != '-' && (v[0] < '0' || v[0] > '9') {
 		r.note(key, `expected a decimal such as "1.5", got %s`, kind(v))
 		return nil
@@ -171,15 +170,21 @@ func (r reader) duration(key string, least, most time.Duration) time.Duration {
 	return d
 }
 
+// flag reads true or false; absent is false.
+func (r reader) flag(key string) bool {
+	v := r.raw(key, false)
+	switch string(v) {
+	case "true":
+		return true
+	case "", "false":
+	default:
+		r.note(key, "expected true or false, got %s", kind(v))
+	}
+	return false
+}
+
 func (r reader) list(key string, required bool) []json.RawMessage {
-	v := r.raw(key, required)
-	if v == nil {
-		return nil
-	}
-	var l []json.RawMessage
-	if err := json.Unmarshal(v, &l); err != nil {
-		r.note(key, "expected a list, got %s", kind(v))
-	}
+	l, _ := field[[]json.RawMessage](r, key, required, "a list")
 	return l
 }
 
@@ -195,4 +200,33 @@ func kind(v json.RawMessage) string {
 		return "a boolean"
 	}
 	return "the number " + clip(string(v), 40)
+}
+
+// Problem is one thing that is wrong with an event from outside: where, and what was expected.
+type Problem struct{ Path, Expected string }
+
+func (p Problem) Error() string { return p.Path + ": " + p.Expected }
+
+// Problems are all things wrong with one event, so that a shop mends it once.
+type Problems []Problem
+
+const maxProblemsSaid = 10
+
+func (ps Problems) Error() string {
+	said := make([]string, 0, maxProblemsSaid+1)
+	for i, p := range ps {
+		if i == maxProblemsSaid {
+			said = append(said, fmt.Sprintf("and %d more", len(ps)-i))
+			break
+		}
+		said = append(said, p.Error())
+	}
+	return strings.Join(said, "; ")
+}
+
+func (ps Problems) orNil() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
 }

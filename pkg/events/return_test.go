@@ -83,6 +83,10 @@ func TestCancellationNamesItsInvoiceOrNone(t *testing.T) {
 		`"invoiceId":null`:       `invoiceId: expected a value, got null`,
 		`"InvoiceId":"1-b"`:      `InvoiceId: unknown field with a name like that of "invoiceId"`,
 		`"orderId":"1"`:          `orderId: expected once, got 2 times`,
+		`"keeppaid":true`:        `keeppaid: unknown field with a name like that of "keepPaid"`,
+		`"keepPaid":"true"`:      `keepPaid: expected true or false, got a string`,
+		`"keepPaid":null`:        `keepPaid: expected a value, got null`,
+		`"keepPaid":false`:       ``,
 		`"amount":null,"row":[]`: ``, // no fields of a cancellation
 	} {
 		_, err := events.DecodeCancellation(message("orders.acme.1.canceled", `{"shop":"acme","orderId":"1",`+fields+`}`))

@@ -2,6 +2,7 @@ package events
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,12 +65,8 @@ var stateTable = [...]stateRow{
 }
 
 func (s State) stage() stage {
-	for _, r := range stateTable {
-		if r.state == s {
-			return r.stage
-		}
-	}
-	return ""
+	r, _ := first(stateTable[:], func(r stateRow) bool { return r.state == s })
+	return r.stage
 }
 
 // Open says that the buyer can still pay.
@@ -148,11 +145,8 @@ func Names() []Name {
 }
 
 func (e Name) row() eventRow {
-	i := slices.IndexFunc(eventTable[:], func(r eventRow) bool { return r.name == e })
-	if i < 0 {
-		return eventRow{}
-	}
-	return eventTable[i]
+	r, _ := first(eventTable[:], func(r eventRow) bool { return r.name == e })
+	return r
 }
 
 // AboutRefund says that the event is about one refund, which its change names.
@@ -255,10 +249,44 @@ func Next(from State, e Name, full bool) (State, error) {
 // RecordersOf gives the actors that may record the event in the state, in the order of the table; none where it may not be
 // recorded. The empty state is [None].
 func RecordersOf(from State, e Name) []Actor {
-	for _, t := range transitionTable {
-		if t.On == e && slices.Contains(t.From, cmp.Or(from, None)) {
-			return t.By
+	t, _ := first(transitionTable, func(t Transition) bool { return t.On == e && slices.Contains(t.From, cmp.Or(from, None)) })
+	return t.By
+}
+
+// step is an event in a state.
+type step struct{ from, event string }
+
+// evaluate asks looplab/fsm where each event of the table leads from each state. The machine is built once and put into
+// each state in turn.
+func evaluate(table fsm.Events) map[step]string {
+	m, to := fsm.NewFSM("", table, nil), map[step]string{}
+	for _, e := range table {
+		for _, from := range e.Src {
+			m.SetState(from)
+			if err := m.Event(context.Background(), e.Name); err != nil && !errors.As(err, new(fsm.NoTransitionError)) {
+				panic(fmt.Sprintf("events: %s on %s: %v", e.Name, from, err))
+			}
+			to[step{from, e.Name}] = m.Current()
 		}
 	}
-	return nil
+	return to
 }
+
+// Actor is what records an event: a worker, or a person through a command ([ActorOperator]).
+type Actor string
+
+// The actors.
+const (
+	ActorInvoicer   Actor = "invoicer"
+	ActorPoller     Actor = "poller"
+	ActorReceipter  Actor = "receipter"
+	ActorCanceler   Actor = "canceler"
+	ActorRefunder   Actor = "refunder"
+	ActorReconciler Actor = "reconciler"
+	ActorOperator   Actor = "operator"
+)
+
+const sourcePrefix = "/seqrflow/"
+
+// SourceOf gives the CloudEvents source of events that the actor records.
+func SourceOf(a Actor) string { return sourcePrefix + string(a) }

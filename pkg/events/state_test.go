@@ -10,31 +10,29 @@ import (
 	"testing"
 )
 
-// constants gives the constants of state.go and actor.go by their type.
+// constants gives the constants of state.go by their type.
 func constants(t *testing.T) map[string][]string {
 	t.Helper()
 	out := map[string][]string{}
-	for _, file := range []string{"state.go", "actor.go"} {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok {
-				return true
-			}
-			kind, typed := spec.Type.(*ast.Ident)
-			if value, ok := slices.Concat(spec.Values, []ast.Expr{nil})[0].(*ast.BasicLit); ok && typed {
-				text, err := strconv.Unquote(value.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				out[kind.Name] = append(out[kind.Name], text)
-			}
-			return true
-		})
+	f, err := parser.ParseFile(token.NewFileSet(), "state.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		kind, typed := spec.Type.(*ast.Ident)
+		if value, ok := slices.Concat(spec.Values, []ast.Expr{nil})[0].(*ast.BasicLit); ok && typed {
+			text, err := strconv.Unquote(value.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[kind.Name] = append(out[kind.Name], text)
+		}
+		return true
+	})
 	return out
 }
 

@@ -10,19 +10,25 @@ import (
 
 // The first token of every subject, and the streams that hold them.
 const (
-	OrdersStream   = "ORDERS"
-	InvoicesStream = "INVOICES"
-	PeriodsStream  = "PERIODS"
-	ParkedStream   = "PARKED"
-	OpenStream     = "OPEN"   // the index of open invoices that pollers work from
-	ProbesStream   = "PROBES" // what is written only to find out whether the broker takes it
+	OrdersStream     = "ORDERS"
+	InvoicesStream   = "INVOICES"
+	PeriodsStream    = "PERIODS"
+	ParkedStream     = "PARKED"
+	OpenStream       = "OPEN"       // the index of open invoices that pollers work from
+	ProbesStream     = "PROBES"     // what is written only to find out whether the broker takes it
+	HooksStream      = "HOOKS"      // requests of shops' systems that the gateway could not translate
+	CursorsStream    = "CURSORS"    // how far the gateway has read the orders of shops' systems
+	DeliveriesStream = "DELIVERIES" // attempts to tell shops' systems
 
-	OrdersSubjects   = "orders.>"
-	InvoicesSubjects = "invoices.*.*.*"
-	PeriodsSubjects  = "periods.*.*.*"
-	ParkedSubjects   = "parked.*.*.*"
-	OpenSubjects     = "open.*.*"
-	ProbesSubjects   = "probes.*"
+	OrdersSubjects     = "orders.>"
+	InvoicesSubjects   = "invoices.*.*.*"
+	PeriodsSubjects    = "periods.*.*.*"
+	ParkedSubjects     = "parked.*.*.*"
+	OpenSubjects       = "open.*.*"
+	ProbesSubjects     = "probes.*"
+	HooksSubjects      = "hooks.*.*.*"
+	CursorsSubjects    = "cursors.*.*"
+	DeliveriesSubjects = "deliveries.*.*.*"
 )
 
 const maxToken = 64
@@ -55,16 +61,23 @@ type Key struct{ Shop, Invoice string }
 // KeyOf makes the key from the ids as the shop writes them.
 func KeyOf(shop, invoice string) Key { return Key{Token(shop), Token(invoice)} }
 
-// ParseKey reads "<shop>/<invoice>", ids or tokens.
+// ParseKey reads "<shop>/<invoice>", ids or tokens, each by itself. What [Token] can have made is a token; else "x-12" is an id.
 func ParseKey(s string) (Key, error) {
 	shop, invoice, ok := strings.Cut(s, "/")
 	if !ok || shop == "" || invoice == "" {
 		return Key{}, fmt.Errorf("expected <shop>/<invoice>, got %q", clip(s, 80))
 	}
-	if IsToken(shop) && IsToken(invoice) {
-		return Key{shop, invoice}, nil
+	return Key{tokenOf(shop), tokenOf(invoice)}, nil
+}
+
+// tokenOf gives the token that s is, or that of the id that s is.
+func tokenOf(s string) string {
+	if encoded, ok := strings.CutPrefix(s, "x-"); ok && IsToken(s) {
+		if id, err := lowerBase32.DecodeString(encoded); err == nil && len(id) > 0 && Token(string(id)) == s {
+			return s
+		}
 	}
-	return KeyOf(shop, invoice), nil
+	return Token(s)
 }
 
 func (k Key) String() string { return k.Shop + "/" + k.Invoice }
@@ -93,18 +106,35 @@ func ParseOpenSubject(subject string) (Key, error) {
 	if len(t) != 3 || t[0] != "open" {
 		return Key{}, Problem{"subject", fmt.Sprintf("expected open.<shop>.<invoice>, got %q", clip(subject, 80))}
 	}
-	for i, name := range []string{"shop", "invoice"} {
-		if !IsToken(t[i+1]) {
-			return Key{}, Problem{"subject", fmt.Sprintf("the %s token %q is not 1 to 64 of A-Z a-z 0-9 _ -", name, clip(t[i+1], 80))}
-		}
+	if err := checkTokens(t, "kind", "shop", "invoice"); err != nil {
+		return Key{}, err
 	}
 	return Key{t[1], t[2]}, nil
+}
+
+// checkTokens gives a Problem with the name of the first of the tokens that is none.
+func checkTokens(tokens []string, names ...string) error {
+	for i, name := range names {
+		if !IsToken(tokens[i]) {
+			return Problem{"subject", fmt.Sprintf("the %s token %q is not 1 to 64 of A-Z a-z 0-9 _ -", name, clip(tokens[i], 80))}
+		}
+	}
+	return nil
 }
 
 // OrderSubject is where an order event is published.
 func OrderSubject(shop, order string, e OrderName) string {
 	return "orders." + Token(shop) + "." + Token(order) + "." + string(e)
 }
+
+// OrderKey names one order by its two subject tokens.
+type OrderKey struct{ Shop, Order string }
+
+// OrderKeyOf makes the key from the ids as the shop writes them.
+func OrderKeyOf(shop, order string) OrderKey { return OrderKey{Token(shop), Token(order)} }
+
+// All is the filter that matches every event of the order. It is the only spelling used for expected sequences on ORDERS.
+func (k OrderKey) All() string { return "orders." + k.Shop + "." + k.Order + ".*" }
 
 // PeriodKey names one period of one shop.
 type PeriodKey struct{ Shop, Period string }
@@ -142,10 +172,8 @@ func ParseSubject(subject string) (Address, error) {
 	if len(t) != 4 {
 		return Address{}, Problem{"subject", fmt.Sprintf("expected <kind>.<shop>.<id>.<event>, got %d tokens", len(t))}
 	}
-	for i, name := range []string{"kind", "shop", "id", "event"} {
-		if !IsToken(t[i]) {
-			return Address{}, Problem{"subject", fmt.Sprintf("the %s token %q is not 1 to 64 of A-Z a-z 0-9 _ -", name, clip(t[i], 80))}
-		}
+	if err := checkTokens(t, "kind", "shop", "id", "event"); err != nil {
+		return Address{}, err
 	}
 	return Address{t[0], t[1], t[2], t[3]}, nil
 }

@@ -1,6 +1,9 @@
 package events
 
 import (
+	"bytes"
+	"encoding/json"
+	"iter"
 	"reflect"
 	"strings"
 )
@@ -13,10 +16,10 @@ type UnknownFields string
 // fieldNames are the names under which encoding/json reads a struct's fields.
 type fieldNames map[string]bool
 
-// fieldsOf gives the names of T, those of embedded structs included.
-func fieldsOf[T any]() fieldNames {
+// fieldsOf gives the names of a struct, those of embedded structs included.
+func fieldsOf(t reflect.Type) fieldNames {
 	names := fieldNames{}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+	for _, f := range reflect.VisibleFields(t) {
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
 			names[name] = true
 		}
@@ -25,70 +28,133 @@ func fieldsOf[T any]() fieldNames {
 }
 
 // has says whether encoding/json reads the key into a field; it takes a key in any case.
-func (n fieldNames) has(key []byte) bool {
-	if n[string(key)] {
-		return true
-	}
+func (n fieldNames) has(key string) bool {
 	for name := range n {
-		if strings.EqualFold(name, string(key)) {
+		if strings.EqualFold(name, key) {
 			return true
 		}
 	}
 	return false
 }
 
-// unknownIn collects the unknown members of a valid JSON object. Known ones are shown to nested, which
-// may be nil.
-func unknownIn(body []byte, known fieldNames, nested func(key string, value []byte)) UnknownFields {
-	var unknown []byte
-	for quoted, value := range members(body) {
-		switch key := keyText(quoted); {
-		case !known.has(key):
-			unknown = appendMember(unknown, quoted, value)
-		case nested != nil && (value[0] == '{' || value[0] == '['):
-			nested(string(key), value)
+// readKeeping reads the object into plain, a type without methods, and gives the members that are no fields of it.
+func readKeeping(body []byte, plain any) (UnknownFields, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if d.Decode(plain) == nil {
+		return "", nil // as nearly always: there is nothing to look for
+	}
+	if err := json.Unmarshal(body, plain); err != nil {
+		return "", err
+	}
+	var unknown []string
+	known := fieldsOf(reflect.TypeOf(plain).Elem())
+	for key, member := range members(body) {
+		if !known.has(key) {
+			unknown = append(unknown, string(member))
 		}
 	}
-	return UnknownFields(unknown)
+	return UnknownFields(strings.Join(unknown, ",")), nil
 }
 
-// rewriteObject writes a valid JSON object again, with the unknown members at its end and, for the
-// keys of nested, the value that nested gives.
-func rewriteObject(body []byte, unknown UnknownFields, nested map[string]func([]byte) []byte) []byte {
-	out := make([]byte, 1, len(body)+len(unknown)+2)
-	out[0] = '{'
-	for quoted, value := range members(body) {
-		if rewrite := nested[string(keyText(quoted))]; rewrite != nil {
-			value = rewrite(value)
+// writeWith writes plain, which has at least one field, with the unknown members at its end.
+func writeWith(plain any, unknown UnknownFields) ([]byte, error) {
+	body, err := Encode(plain)
+	if err != nil || unknown == "" {
+		return body, err
+	}
+	return append(append(append(body[:len(body)-1], ','), unknown...), '}'), nil
+}
+
+// members gives the members of a valid JSON object in their order: the key, and the whole member as it is written. Anything but an
+// object has no members.
+func members(body []byte) iter.Seq2[string, []byte] {
+	return func(yield func(key string, member []byte) bool) {
+		d := json.NewDecoder(bytes.NewReader(body))
+		if open, err := d.Token(); err != nil || open != json.Delim('{') {
+			return
 		}
-		out = appendMember(out, quoted, value)
+		for d.More() {
+			begin := d.InputOffset()
+			key, err := d.Token()
+			var value json.RawMessage
+			if err != nil || d.Decode(&value) != nil || !yield(key.(string), bytes.TrimLeft(body[begin:d.InputOffset()], ", \t\r\n")) {
+				return
+			}
+		}
 	}
-	if unknown != "" {
-		out = append(appendComma(out), unknown...)
-	}
-	return append(out, '}')
 }
 
-// rewriteList writes a valid JSON list of objects again, each with its unknown members; null stays null.
-func rewriteList(body []byte, unknown func(i int) UnknownFields) []byte {
-	if body[0] != '[' {
-		return body
-	}
-	out := []byte{'['}
-	for i, value := range elements(body) {
-		out = append(appendComma(out), rewriteObject(value, unknown(i), nil)...)
-	}
-	return append(out, ']')
+// The types of an invoice and of a period for encoding/json alone.
+type (
+	plainInvoice Invoice
+	plainOrder   Order
+	plainRow     Row
+	plainReceipt Receipt
+	plainRefund  Refund
+	plainPeriod  Period
+	plainMark    MarkAttempts
+)
+
+// UnmarshalJSON reads the invoice and keeps what it does not know.
+func (inv *Invoice) UnmarshalJSON(b []byte) (err error) {
+	inv.Unknown, err = readKeeping(b, (*plainInvoice)(inv))
+	return err
 }
 
-func appendMember(out, quotedKey, value []byte) []byte {
-	out = append(appendComma(out), quotedKey...)
-	return append(append(out, ':'), value...)
+// MarshalJSON writes the invoice with what was read and is not known.
+func (inv Invoice) MarshalJSON() ([]byte, error) { return writeWith(plainInvoice(inv), inv.Unknown) }
+
+// UnmarshalJSON reads the order and keeps what it does not know.
+func (o *Order) UnmarshalJSON(b []byte) (err error) {
+	o.Unknown, err = readKeeping(b, (*plainOrder)(o))
+	return err
 }
 
-func appendComma(out []byte) []byte {
-	if n := len(out); n == 0 || n == 1 && (out[0] == '{' || out[0] == '[') {
-		return out
-	}
-	return append(out, ',')
+// MarshalJSON writes the order with what was read and is not known.
+func (o Order) MarshalJSON() ([]byte, error) { return writeWith(plainOrder(o), o.Unknown) }
+
+// UnmarshalJSON reads the row and keeps what it does not know.
+func (r *Row) UnmarshalJSON(b []byte) (err error) {
+	r.Unknown, err = readKeeping(b, (*plainRow)(r))
+	return err
 }
+
+// MarshalJSON writes the row with what was read and is not known.
+func (r Row) MarshalJSON() ([]byte, error) { return writeWith(plainRow(r), r.Unknown) }
+
+// UnmarshalJSON reads the receipt and keeps what it does not know.
+func (r *Receipt) UnmarshalJSON(b []byte) (err error) {
+	r.Unknown, err = readKeeping(b, (*plainReceipt)(r))
+	return err
+}
+
+// MarshalJSON writes the receipt with what was read and is not known.
+func (r Receipt) MarshalJSON() ([]byte, error) { return writeWith(plainReceipt(r), r.Unknown) }
+
+// UnmarshalJSON reads the refund and keeps what it does not know.
+func (r *Refund) UnmarshalJSON(b []byte) (err error) {
+	r.Unknown, err = readKeeping(b, (*plainRefund)(r))
+	return err
+}
+
+// MarshalJSON writes the refund with what was read and is not known.
+func (r Refund) MarshalJSON() ([]byte, error) { return writeWith(plainRefund(r), r.Unknown) }
+
+// UnmarshalJSON reads the period and keeps what it does not know.
+func (p *Period) UnmarshalJSON(b []byte) (err error) {
+	p.Unknown, err = readKeeping(b, (*plainPeriod)(p))
+	return err
+}
+
+// MarshalJSON writes the period with what was read and is not known.
+func (p Period) MarshalJSON() ([]byte, error) { return writeWith(plainPeriod(p), p.Unknown) }
+
+// UnmarshalJSON reads the attempts and keeps what it does not know.
+func (m *MarkAttempts) UnmarshalJSON(b []byte) (err error) {
+	m.Unknown, err = readKeeping(b, (*plainMark)(m))
+	return err
+}
+
+// MarshalJSON writes the attempts with what was read and is not known.
+func (m MarkAttempts) MarshalJSON() ([]byte, error) { return writeWith(plainMark(m), m.Unknown) }
