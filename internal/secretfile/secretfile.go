@@ -1,16 +1,19 @@
-// Package secretfile reads files with secrets. The error for a file that cannot be read names the file, says which user this process
-// runs as, and how to mend it.
+// Package secretfile reads files with secrets, and makes them where there is nobody to give them. The error for a file that cannot be
+// read names the file, says which user this process runs as, and how to mend it.
 package secretfile
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 // Read gives the contents of the file. The error never has any of them.
@@ -22,17 +25,42 @@ func Read(file string) ([]byte, error) {
 	return body, nil
 }
 
-// Text gives the contents of the file without the line ends after them. That there are none is an error.
+// byteOrderMark is what some editors put before a text, where nobody sees it.
+const byteOrderMark = "\ufeff"
+
+// Text gives the one line that the file has, without the line ends after it and a byte order mark before it. It is an error that there
+// is no line, or more than one, or no text in UTF-8.
 func Text(file string) (string, error) {
 	body, err := Read(file)
 	if err != nil {
 		return "", err
 	}
-	text := strings.TrimRight(string(body), "\r\n")
-	if text == "" {
+	text := strings.TrimRight(strings.TrimPrefix(string(body), byteOrderMark), "\r\n")
+	switch {
+	case text == "":
 		return "", fmt.Errorf("%s is empty", file)
+	case !utf8.ValidString(text), strings.ContainsRune(text, 0):
+		return "", fmt.Errorf("%s is no text in UTF-8: save it as UTF-8", file)
+	case strings.ContainsAny(text, "\r\n"):
+		return "", fmt.Errorf("%s has more than one line: leave only the secret in it", file)
 	}
 	return text, nil
+}
+
+// Make makes the file with a random secret of 52 letters and digits, unless it is there. Only this user may read it and a folder
+// that is made for it. Two processes must not make the same file at once.
+func Make(file string) error {
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
+	made := file + ".new" // a process that dies leaves no file without its secret
+	if err := os.WriteFile(made, []byte(rand.Text()+rand.Text()+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(made, file)
 }
 
 // owner of a file and its mode; unknown where it can't be looked at.

@@ -37,7 +37,7 @@ func TestASecretThatCannotBeReadSaysWhichFileWhichUserAndHowToMendIt(t *testing.
 
 func TestTextIsTheSecretWithoutTheLineEnd(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
-	for body, want := range map[string]string{"secret\n": "secret", " s e \r\n": " s e ", "s": "s"} {
+	for body, want := range map[string]string{"secret\n": "secret", " s e \r\n": " s e ", "s": "s", "\ufeffsecret\r\n": "secret", "\ufeffpåssword": "påssword"} {
 		if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -45,10 +45,50 @@ func TestTextIsTheSecretWithoutTheLineEnd(t *testing.T) {
 			t.Errorf("%q: %q, %v", body, got, err)
 		}
 	}
-	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
+	for body, want := range map[string]string{
+		"\n": " is empty", "\ufeff\r\n": " is empty",
+		"hunter2\nhunter3\n":   " has more than one line: leave only the secret in it",
+		"\nhunter2\n":          " has more than one line: leave only the secret in it",
+		"\xff\xfeh\x002\x00":   " is no text in UTF-8: save it as UTF-8", // UTF-16, little endian
+		"h\x00u\x00n\x00t\x00": " is no text in UTF-8: save it as UTF-8",
+	} {
+		if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Text(file); err == nil || err.Error() != file+want {
+			t.Errorf("%q: %v; want %q", body, err, want)
+		}
+	}
+}
+
+func TestASecretIsMadeOnceForThisUserAlone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secrets", "key")
+	if err := Make(file); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Text(file); err == nil || err.Error() != file+" is empty" {
-		t.Errorf("an empty file: %v", err)
+	first, err := Text(file)
+	if err != nil || len(first) != 52 {
+		t.Errorf("%d characters, %v", len(first), err)
+	}
+	for path, want := range map[string]fs.FileMode{file: 0o600, filepath.Dir(file): 0o700 | fs.ModeDir} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+		}
+	}
+	if err := Make(file); err != nil {
+		t.Error(err)
+	}
+	if again, err := Text(file); err != nil || again != first {
+		t.Errorf("made again: %v", err)
+	}
+	other := filepath.Join(filepath.Dir(file), "other")
+	if err := Make(other); err != nil {
+		t.Error(err)
+	}
+	if second, err := Text(other); err != nil || second == first {
+		t.Errorf("two secrets are alike: %v", err)
+	}
+	if err := Make(filepath.Join(file, "x")); err == nil {
+		t.Error("a file below a file: no error")
 	}
 }
