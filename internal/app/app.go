@@ -5,8 +5,8 @@
 //	app.go       Start chooses rows and starts them in order; Stop drains the workers first, then ends the rest
 //	start.go     how the other components start: broker, bus, provider's client, sandbox, gateway
 //	http.go      health, metrics, and the limits of every HTTP listener
-//	settings.go  the settings that long-running commands share, and the shops' credentials; shops.go finds a shop's; keys.go
-//	             finds misspelt keys
+//	private.go   a program that runs for one command only
+//	settings.go  the settings that long-running commands share, and the shops' credentials; shops.go finds a shop's
 package app
 
 import (
@@ -23,6 +23,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/checkout"
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/internal/natsd"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -42,7 +44,6 @@ type Options struct {
 	SandboxListen string         // of the embedded sandbox; port 0 is a free one
 	Data          string         // folder of both
 	Sandbox       sandbox.Config // of the embedded sandbox
-	Provision     bool           // make streams and consumers; a worker otherwise looks for its own
 	Recorder      seqr.Recorder  // is given every exchange with the provider; may be nil
 	Log           zerolog.Logger
 }
@@ -63,28 +64,42 @@ func Processes() []Target {
 	return slices.DeleteFunc(Targets(), func(t Target) bool { return !t.Process })
 }
 
-// Consumers are the durables of all workers.
-func Consumers() []bus.Consumer {
+// Consumers are the durables of all workers whose durables depend on no setting.
+func Consumers() []bus.Consumer { return ConsumersWith(connections.File{}) }
+
+// ConsumersWith are the durables of all workers when shops' systems are joined as the file says.
+func ConsumersWith(f connections.File) []bus.Consumer {
 	var all []bus.Consumer
 	for _, t := range Targets() {
-		all = append(all, t.Consumers...)
+		all = append(all, t.ConsumersWith(f)...)
 	}
 	return all
 }
 
-// Stack is the components that run.
-type Stack struct {
-	opts     Options
-	log      zerolog.Logger
-	registry *prometheus.Registry
+// ConsumersWith are the durables of the target when shops' systems are joined as the file says.
+func (t Target) ConsumersWith(f connections.File) []bus.Consumer {
+	if t.Connected == nil {
+		return t.Consumers
+	}
+	return append(slices.Clone(t.Consumers), t.Connected(f)...)
+}
 
-	natsd   *natsd.Server
-	sandbox *sandbox.Sandbox
-	bus     *bus.Bus
-	client  *seqr.Client
-	urls    map[string]string
+// Stack is the components that run. Its exported fields are not to be changed.
+type Stack struct {
+	Bus      *bus.Bus             // the connection that the workers share
+	Client   *seqr.Client         // of the provider; the workers share it
+	Sandbox  *sandbox.Sandbox     // nil when it is not among the targets
+	Registry *prometheus.Registry // the process's metrics
+	URLs     URLs
+	Links    checkout.Links // to the checkout pages, where the gateway has any
+
+	opts  Options
+	log   zerolog.Logger
+	natsd *natsd.Server
 
 	consumers []bus.Consumer // of the workers that run here
+	connected []bus.Consumer // more of them, for the shops' systems that are joined
+	writesAs  string         // the process under whose name it is tried whether the broker takes what is written
 
 	running []running
 	failed  chan error
@@ -92,6 +107,9 @@ type Stack struct {
 	stop    sync.Once
 	stopErr error
 }
+
+// URLs of the components: the broker, the embedded sandbox, the provider's SOAP endpoint, health and metrics, and the gateway.
+type URLs struct{ NATS, Sandbox, Provider, HTTP, Gateway string }
 
 // running is one started component.
 type running struct {
@@ -110,10 +128,16 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{opts: o, log: o.Log, registry: prometheus.NewRegistry(), urls: map[string]string{}, failed: make(chan error, len(chosen)), ctx: ctx}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric())
+	s := &Stack{opts: o, log: o.Log, Registry: prometheus.NewRegistry(), URLs: URLs{NATS: o.NATS, Provider: o.Provider}, failed: make(chan error, 1), ctx: ctx}
+	s.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildMetric())
 	for _, c := range chosen {
 		s.consumers = append(s.consumers, c.Consumers...)
+		if c.Connected != nil {
+			s.connected = append(s.connected, c.Connected(o.Connections)...)
+		}
+		if c.isWorker() && s.writesAs == "" {
+			s.writesAs = c.Name
+		}
 	}
 	for _, c := range chosen {
 		end, err := c.start(ctx, s)
@@ -172,6 +196,14 @@ func (s *Stack) Wait() error {
 	}
 }
 
+// fail ends Wait with the error. One that follows another changes nothing more.
+func (s *Stack) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
 // Stop drains the workers, all at the same time, and then ends the rest in the reverse of the order in
 // which it started.
 func (s *Stack) Stop() error {
@@ -198,40 +230,3 @@ func (s *Stack) Stop() error {
 	})
 	return s.stopErr
 }
-
-// Bus is the connection that the workers share.
-func (s *Stack) Bus() *bus.Bus { return s.bus }
-
-// Client is the provider's client that the workers share.
-func (s *Stack) Client() *seqr.Client { return s.client }
-
-// Sandbox is the embedded one; nil when it is not among the targets.
-func (s *Stack) Sandbox() *sandbox.Sandbox { return s.sandbox }
-
-// Registry holds the process's metrics.
-func (s *Stack) Registry() *prometheus.Registry { return s.registry }
-
-// NATSURL is the broker's address.
-func (s *Stack) NATSURL() string {
-	if s.natsd != nil {
-		return s.natsd.URL()
-	}
-	return s.opts.NATS
-}
-
-// SandboxURL is the embedded sandbox's address.
-func (s *Stack) SandboxURL() string { return s.urls["sandbox"] }
-
-// ProviderURL is the SOAP endpoint that is called.
-func (s *Stack) ProviderURL() string {
-	if u := s.SandboxURL(); u != "" {
-		return u + sandbox.Path
-	}
-	return s.opts.Provider
-}
-
-// HTTPURL is where health and metrics are.
-func (s *Stack) HTTPURL() string { return s.urls["http"] }
-
-// GatewayURL is where the gateway is.
-func (s *Stack) GatewayURL() string { return s.urls["gateway"] }

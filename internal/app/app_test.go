@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/services/reconciler"
 )
 
@@ -48,7 +49,7 @@ func TestTargetsBringWhatTheyNeedInTheTablesOrder(t *testing.T) {
 
 func settings() Settings {
 	free := "127.0.0.1:0"
-	return Settings{Replicas: 1, PollInterval: time.Second, ValidFor: time.Minute, HTTPListen: free, GatewayListen: free, ClientID: "t", ClientReference: "t", ProviderTimeout: time.Second}
+	return Settings{Replicas: 1, PollInterval: time.Second, ValidFor: time.Minute, HTTPListen: free, GatewayListen: free, ProviderFlags: ProviderFlags{ClientID: "t", ClientReference: "t", ProviderTimeout: time.Second}}
 }
 
 func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
@@ -67,20 +68,23 @@ func TestStackIsReadyAndStopsAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+	defer cancel()
 	for path, want := range map[string]string{"/healthz": "alive", "/readyz": "ready", "/metrics": "seqrflow_parked_open 0"} {
-		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-			res, err := http.Get(s.HTTPURL() + path)
+		missing := rig.Until(ctx, func(context.Context) string {
+			res, err := http.Get(s.URLs.HTTP + path)
 			if err != nil {
-				t.Fatal(err)
+				return err.Error()
 			}
 			body, err := io.ReadAll(res.Body)
 			_ = res.Body.Close()
 			if err == nil && res.StatusCode == http.StatusOK && strings.Contains(string(body), want) {
-				break
+				return ""
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: HTTP %d, %v, without %q: %s", path, res.StatusCode, err, want, body)
-			}
+			return fmt.Sprintf("%s: HTTP %d, %v, without %q: %s", path, res.StatusCode, err, want, body)
+		})
+		if missing != "" {
+			t.Fatal(missing)
 		}
 	}
 	http.DefaultClient.CloseIdleConnections()
@@ -150,12 +154,18 @@ shops:
 
 func TestBadShopsAreNamedAndTheirSecretsAreNot(t *testing.T) {
 	for body, want := range map[string]string{
-		"shops: {acme: {password: hunter2}}":                            "shops.acme.terminal: missing",
-		"shops: {acme: {terminal: t1}}":                                 "shops.acme.password: missing",
-		"shops: {acme: {terminal: t1, password_file: /nowhere/at/all}}": "shops.acme.password_file:",
-		"shops: {acme: [hunter2]}":                                      "shops:",
-		"other: 1":                                                      "names no shop",
-		"shops: {acme: {terminal: t1, password: hunter2, reseller_password_file: /nowhere/at/all}}": "shops.acme.reseller_password_file:",
+		"shops: {acme: {password: hunter2}}":                                               "shops.acme.terminal: missing",
+		"shops: {acme: {terminal: t1}}":                                                    "shops.acme.password: missing",
+		"shops: {acme: {terminal: t1, password_file: /nowhere/at/all}}":                    "shops.acme.password_file:",
+		"shops: {acme: {terminal: t1, password: hunter2, password_file: /nowhere/at/all}}": "shops.acme.password_file: the password is given as well: expected one of the two",
+		"shops: {acme: [hunter2]}":                                                         "shops:",
+		"other: 1":                                                                         "other: no such key; there are shops",
+		"shops: {}":                                                                        "names no shop",
+		`shops: {"": {terminal: t1, password: hunter2}}`:                                   `shops: expected the ids of shops as keys, got ""`,
+		"shops: {acme: {terminal: t1, password: hunter2, reseller: r}}":                    "shops.acme.reseller_user: missing\nshops.acme.reseller_password: missing (or give reseller_password_file)",
+		"shops: {acme: {terminal: t1, password: hunter2, reseller_user: u, reseller_password: hunter2}}": "shops.acme.reseller: missing",
+		"shops: {acme: {terminal: t1, password: hunter2, earlier_terminals: [{terminal: t0}]}}":          "shops.acme.earlier_terminals[0].password: missing",
+		"shops: {acme: {terminal: t1, password: hunter2, reseller_password_file: /nowhere/at/all}}":      "shops.acme.reseller_password_file:",
 	} {
 		_, err := LoadShops(write(t, "shops.yaml", body), "")
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
@@ -177,12 +187,12 @@ func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	parked, err := s.bus.Conn().SubscribeSync("parked.>")
+	parked, err := s.Bus.Conn().SubscribeSync("parked.>")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, shop := range []string{"beta", "beta", "acme", "acme"} { // there are no credentials for either, so what is taken is parked
-		if _, err := reconciler.RequestClose(t.Context(), s.bus, "operator", shop, fmt.Sprint("p", i), ""); err != nil {
+		if _, err := reconciler.RequestClose(t.Context(), s.Bus, "operator", shop, fmt.Sprint("p", i), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -221,5 +231,8 @@ func TestUnknownKeysOfAShopsFileAreNamedWithTheNearestKnownOne(t *testing.T) {
 	}
 	if _, err := LoadShops("", file); err != nil {
 		t.Errorf("a settings file has flags too: %v", err)
+	}
+	if shops, err := LoadShops("", write(t, "flags.yaml", "nats: nats://x\n")); err != nil || len(shops) > 0 {
+		t.Errorf("a settings file with flags alone: %v, %v", shops, err)
 	}
 }

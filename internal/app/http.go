@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,17 +35,19 @@ func Listen(flag, addr string) (l net.Listener, url string, err error) {
 }
 
 const (
-	headerTime   = 10 * time.Second // for a request's header to arrive
-	requestTime  = 30 * time.Second // for all of a request to arrive
-	answerTime   = 30 * time.Second // from a request's header to the end of its answer
-	noAnswerTime = 0                // no limit: the sandbox delays answers for as long as its faults say
-	idleTime     = 2 * time.Minute  // for a connection without a request
-	maxHeader    = 64 << 10         // bytes
+	headerTime  = 10 * time.Second // for a request's header to arrive
+	requestTime = 30 * time.Second // for all of a request to arrive
+	answerTime  = 30 * time.Second // from a request's header to the end of its answer
+	idleTime    = 2 * time.Minute  // for a connection without a request
+	maxHeader   = 64 << 10         // bytes
 )
 
-// serve answers requests until it is ended; requests in hand are given a moment to finish. A client that is
-// slower than the limits loses its connection.
-func (s *Stack) serve(l net.Listener, h http.Handler, answerWithin time.Duration) (end func() error) {
+// AnswerAnyTime is no limit for answers: the sandbox delays them for as long as its faults say.
+const AnswerAnyTime = 0
+
+// Serve answers requests until it is ended; requests in hand are given a moment to finish. A client that is slower than the limits,
+// of which answerWithin is the one for the answer, loses its connection. If it can't go on, it calls failed.
+func Serve(l net.Listener, h http.Handler, answerWithin time.Duration, failed func(error)) (end func() error) {
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerWithin, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeader,
@@ -52,7 +56,7 @@ func (s *Stack) serve(l net.Listener, h http.Handler, answerWithin time.Duration
 	go func() {
 		defer close(done)
 		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			s.failed <- err
+			failed(err)
 		}
 	}()
 	return func() error {
@@ -65,14 +69,6 @@ func (s *Stack) serve(l net.Listener, h http.Handler, answerWithin time.Duration
 		<-done
 		return err
 	}
-}
-
-// writesAs is the process under whose name it is tried whether the broker takes what is written.
-func (s *Stack) writesAs() string {
-	if len(s.consumers) == 0 {
-		return "gateway"
-	}
-	return s.consumers[0].Worker
 }
 
 // buildMetric tells which version runs.
@@ -89,23 +85,23 @@ func startHTTP(_ context.Context, s *Stack) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.urls["http"] = url
-	s.registry.MustRegister(bus.NewParkedGauge(s.bus))
-	open := watching.NewGauge(s.bus)
-	if err := open.Register(s.registry); err != nil {
+	s.URLs.HTTP = url
+	s.Registry.MustRegister(bus.NewParkedGauge(s.Bus))
+	open := watching.NewGauge(s.Bus)
+	if err := open.Register(s.Registry); err != nil {
 		return nil, err
 	}
 	counting := s.background(open.Run)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.bus.Ready(r.Context(), s.writesAs(), s.consumers); err != nil {
+		if err := s.Bus.Ready(r.Context(), cmp.Or(s.writesAs, "gateway"), slices.Concat(s.consumers, s.connected)); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ready")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	serving := s.serve(l, mux, answerTime)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{}))
+	serving := Serve(l, mux, answerTime, s.fail)
 	return func() error { return errors.Join(serving(), counting()) }, nil
 }

@@ -51,13 +51,12 @@ func TestListenersCutSlowClientsOff(t *testing.T) {
 		"a sandbox that takes its time": {whole, func(w http.ResponseWriter, _ *http.Request) {
 			<-time.After(10 * time.Minute)
 			w.Header().Set("Connection", "close")
-		}, noAnswerTime, false, 10 * time.Minute, 10 * time.Minute},
+		}, AnswerAnyTime, false, 10 * time.Minute, 10 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &Stack{failed: make(chan error, 1)}
 				l := pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-				end := s.serve(l, c.handler, c.limit)
+				end := Serve(l, c.handler, c.limit, func(err error) { t.Error(err) })
 				client, server := net.Pipe()
 				closed := make(chan struct{})
 				l.conns <- signalingConn{server, closed}

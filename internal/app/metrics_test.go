@@ -1,15 +1,16 @@
 package app
 
 import (
+	"context"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"github.com/seqrflow/seqrflow/internal/rig"
 )
 
 // described gives every metric that the registry has, with or without a value, as name{label,label} and its help.
@@ -56,7 +57,7 @@ func TestEveryMetricIsInTheOperatorsTable(t *testing.T) {
 			told = append(told, m[1])
 		}
 	}
-	have := described(s.Registry())
+	have := described(s.Registry)
 	for name, help := range have {
 		if !slices.Contains(told, name) {
 			t.Errorf("%s is not in the table of docs/operations.md", name)
@@ -73,35 +74,33 @@ func TestEveryMetricIsInTheOperatorsTable(t *testing.T) {
 			t.Errorf("the table tells of %s, which there is not", name)
 		}
 	}
-	counters(t, s.Registry(), have)
+	counters(t, s.Registry, have)
 }
 
 // counters waits until every counter is there, but for those whose labels are a shop's or a terminal's name.
 func counters(t *testing.T, reg *prometheus.Registry, have map[string]string) {
 	t.Helper()
-	var missing []string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+	defer cancel()
+	missing := rig.Until(ctx, func(context.Context) string {
 		families, err := reg.Gather()
 		if err != nil {
-			t.Fatal(err)
+			return err.Error()
 		}
-		missing = nil
 		there := map[string]bool{}
 		for _, f := range families {
 			there[f.GetName()] = true
 		}
+		absent := ""
 		for name := range have {
 			bare, labels, _ := strings.Cut(name, "{")
-			if !strings.HasSuffix(bare, "_total") || strings.Contains(labels, "shop") || strings.Contains(labels, "terminal") {
-				continue
-			}
-			if !there[bare] {
-				missing = append(missing, bare)
+			if strings.HasSuffix(bare, "_total") && !strings.Contains(labels, "shop") && !strings.Contains(labels, "terminal") && !there[bare] {
+				absent += " " + bare
 			}
 		}
-		if len(missing) == 0 {
-			return
-		}
+		return absent
+	})
+	if missing != "" {
+		t.Errorf("not there before the first count:%s", missing)
 	}
-	t.Errorf("not there before the first count: %v", missing)
 }

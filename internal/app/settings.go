@@ -1,17 +1,21 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
-	"regexp"
+	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/internal/natsauth"
 	"github.com/seqrflow/seqrflow/internal/secretfile"
+	"github.com/seqrflow/seqrflow/internal/strictyaml"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
@@ -22,13 +26,9 @@ type Settings struct {
 	natsauth.Credentials `embed:""`
 	Replicas             int `env:"SEQRFLOW_REPLICAS" default:"1" enum:"1,3" help:"Replicas of each stream: 1, or 3 on a cluster."`
 
-	Provider        string        `env:"SEQRFLOW_PROVIDER" default:"http://127.0.0.1:8585/extclientproxy/service/v2" help:"The provider's SOAP endpoint."`
-	ProviderHTTP    bool          `name:"provider-http" env:"SEQRFLOW_PROVIDER_HTTP" help:"Allow http to a provider that is not on this machine (a sandbox on a private network)."`
-	ProviderTest    bool          `env:"SEQRFLOW_PROVIDER_TEST" help:"The provider is a test system: links open the test version of the buyer's app."`
-	ProviderTimeout time.Duration `env:"SEQRFLOW_PROVIDER_TIMEOUT" default:"10s" help:"Longest wait for one answer of the provider."`
-	ClientID        string        `env:"SEQRFLOW_CLIENT_ID" default:"seqrflow" help:"Your company's name, as the provider's certification asks for."`
-	ClientReference string        `env:"SEQRFLOW_CLIENT_REFERENCE" default:"seqrflow" help:"Your system's name and version, at most 32 characters."`
-	ShopsFile       string        `env:"SEQRFLOW_SHOPS_FILE" type:"path" help:"YAML file with the shops' credentials, if not under shops: in the settings file."`
+	ProviderFlags   `embed:""`
+	ProviderTest    bool   `env:"SEQRFLOW_PROVIDER_TEST" help:"The provider is a test system: links open the test version of the buyer's app."`
+	ConnectionsFile string `env:"SEQRFLOW_CONNECTIONS_FILE" type:"path" help:"YAML file that says how the shops' own systems are joined. Without it none is."`
 
 	Shops           []string      `env:"SEQRFLOW_SHOPS" help:"Take only these shops' messages. All unless given."`
 	PollInterval    time.Duration `env:"SEQRFLOW_POLL_INTERVAL" default:"1s" help:"How often each open invoice's status is asked for (100ms to 5s)."`
@@ -41,14 +41,44 @@ type Settings struct {
 
 	RecordExchanges bool `env:"SEQRFLOW_RECORD_EXCHANGES" help:"Keep every exchange with the provider for 30 days, secrets masked, for \"show --exchanges\"; polls that say ISSUED are left out."`
 
-	HTTPListen    string `name:"http-listen" env:"SEQRFLOW_HTTP_LISTEN" default:"127.0.0.1:8686" help:"Health and metrics."`
-	GatewayListen string `name:"gateway-listen" env:"SEQRFLOW_GATEWAY_LISTEN" default:"127.0.0.1:8787" help:"The gateway, for the provider's notifications."`
+	HTTPListen       string   `name:"http-listen" env:"SEQRFLOW_HTTP_LISTEN" default:"127.0.0.1:8686" help:"Health and metrics."`
+	GatewayListen    string   `name:"gateway-listen" env:"SEQRFLOW_GATEWAY_LISTEN" default:"127.0.0.1:8787" help:"The gateway: the provider's notifications, shops' systems, the HTTP API and buyers' pages."`
+	GatewayPerMinute int      `name:"gateway-per-minute" env:"SEQRFLOW_GATEWAY_PER_MINUTE" default:"6000" help:"Requests a minute that the gateway answers for one address, and verified ones for one shop (1 to 1000000)."`
+	GatewayProxies   []string `name:"gateway-proxies" env:"SEQRFLOW_GATEWAY_PROXIES" placeholder:"NETWORK" help:"Networks of the proxies before the gateway, such as 10.0.0.0/8: their X-Forwarded-For names the client. Without it the client is the address that connects."`
 
 	LogLevel  string `env:"SEQRFLOW_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat string `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json (then nothing but log records is printed), console, or auto: console on a terminal."`
 
 	// ShopList is filled by LoadShops, or by a command that brings shops of its own.
 	ShopList ShopList `kong:"-"`
+	// Connections is filled by LoadConnections, or by a command that brings connections of its own.
+	Connections connections.File `kong:"-"`
+}
+
+// LoadConnections reads the connections file, if one is named. It reads none of the secrets.
+func (s *Settings) LoadConnections() (err error) {
+	if s.ConnectionsFile == "" {
+		return nil
+	}
+	if s.Connections, err = connections.Load(s.ConnectionsFile); err != nil {
+		return fmt.Errorf("connections: %w", err)
+	}
+	return nil
+}
+
+// ProviderFlags say which provider is called, and as whom.
+type ProviderFlags struct {
+	Provider        string        `env:"SEQRFLOW_PROVIDER" default:"http://127.0.0.1:8585/extclientproxy/service/v2" help:"The provider's SOAP endpoint."`
+	ProviderHTTP    bool          `name:"provider-http" env:"SEQRFLOW_PROVIDER_HTTP" help:"Allow http to a provider that is not on this machine (a sandbox on a private network)."`
+	ProviderTimeout time.Duration `env:"SEQRFLOW_PROVIDER_TIMEOUT" default:"10s" help:"Longest wait for one answer of the provider."`
+	ClientID        string        `env:"SEQRFLOW_CLIENT_ID" default:"seqrflow" help:"Your company's name, as the provider's certification asks for."`
+	ClientReference string        `env:"SEQRFLOW_CLIENT_REFERENCE" default:"seqrflow" help:"Your system's name and version, at most 32 characters."`
+	ShopsFile       string        `env:"SEQRFLOW_SHOPS_FILE" type:"path" help:"YAML file with the shops' credentials, if not under shops: in the settings file."`
+}
+
+// ClientConfig is the configuration of a client of the provider.
+func (f ProviderFlags) ClientConfig() seqr.Config {
+	return seqr.Config{Endpoint: f.Provider, AllowHTTP: f.ProviderHTTP, ClientID: f.ClientID, ClientReference: f.ClientReference, Timeout: f.ProviderTimeout}
 }
 
 // AnyShop is the entry of a shop list that serves every shop without one of its own.
@@ -82,10 +112,7 @@ type ShopList map[string]Shop
 
 // LoadShops reads the shops' credentials from the shops file, or from shops: in the settings file.
 func LoadShops(shopsFile, settingsFile string) (ShopList, error) {
-	file := shopsFile
-	if file == "" {
-		file = settingsFile
-	}
+	file := cmp.Or(shopsFile, settingsFile)
 	if file == "" {
 		return nil, nil
 	}
@@ -96,47 +123,63 @@ func LoadShops(shopsFile, settingsFile string) (ShopList, error) {
 	var f struct {
 		Shops ShopList `yaml:"shops"`
 	}
-	if err := yaml.Unmarshal(body, &f); err != nil {
-		return nil, fmt.Errorf("shops: %s: %s", file, quoted.ReplaceAllString(err.Error(), ""))
+	if shopsFile == "" || shopsFile == settingsFile {
+		err = shopsOfSettings(body, &f.Shops) // the rest of the file is flags
+	} else {
+		err = strictyaml.Decode(body, &f)
 	}
-	errs := append(unknownShopKeys(body, shopsFile == "" || shopsFile == settingsFile), f.Shops.resolve())
-	if shopsFile != "" && len(f.Shops) == 0 {
-		errs = append(errs, errors.New("the file names no shop under its key shops"))
+	if err == nil && shopsFile != "" && len(f.Shops) == 0 {
+		err = errors.New("the file names no shop under its key shops")
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(err, f.Shops.resolve()); err != nil {
 		return f.Shops, fmt.Errorf("shops: %s:\n%w", file, err)
 	}
 	return f.Shops, nil
 }
 
-// quoted is a value that a YAML error quotes, which may be a password.
-var quoted = regexp.MustCompile(" `[^`]*`?")
+// shopsOfSettings reads shops: of a settings file, which may have none.
+func shopsOfSettings(body []byte, into *ShopList) error {
+	var file struct {
+		Shops yaml.Node `yaml:"shops"`
+	}
+	if err := yaml.Unmarshal(body, &file); err != nil {
+		return strictyaml.Decode(body, &file) // its error shows no value
+	} else if file.Shops.IsZero() {
+		return nil
+	}
+	return strictyaml.DecodeNode("shops", &file.Shops, into)
+}
+
+var errMissing = errors.New("missing")
 
 // resolve reads the secrets that are kept in files of their own, and checks every entry.
 func (l ShopList) resolve() error {
 	var errs []error
+	if _, unnamed := l[""]; unnamed {
+		errs = append(errs, errors.New(`shops: expected the ids of shops as keys, got ""`))
+	}
 	for id, s := range l {
+		wrong := func(is bool, key string, why error) {
+			if is {
+				errs = append(errs, fmt.Errorf("shops.%s.%s: %w", id, key, why))
+			}
+		}
 		var err error
-		if s.Password, err = secret(s.Password, s.PasswordFile); err != nil {
-			errs = append(errs, fmt.Errorf("shops.%s.password_file: %w", id, err))
-		}
-		if s.ResellerPassword, err = secret(s.ResellerPassword, s.ResellerPasswordFile); err != nil {
-			errs = append(errs, fmt.Errorf("shops.%s.reseller_password_file: %w", id, err))
-		}
-		if s.Terminal == "" {
-			errs = append(errs, fmt.Errorf("shops.%s.terminal: missing", id))
-		}
-		if s.Password == "" && s.PasswordFile == "" {
-			errs = append(errs, fmt.Errorf("shops.%s.password: missing (or give password_file)", id))
-		}
+		s.Password, err = secret(s.Password, s.PasswordFile)
+		wrong(err != nil, "password_file", err)
+		s.ResellerPassword, err = secret(s.ResellerPassword, s.ResellerPasswordFile)
+		wrong(err != nil, "reseller_password_file", err)
+		wrong(s.Terminal == "", "terminal", errMissing)
+		wrong(s.Password == "" && s.PasswordFile == "", "password", fmt.Errorf("%w (or give password_file)", errMissing))
+		byReseller := s.Reseller != "" || s.ResellerUser != "" || s.ResellerPassword != "" || s.ResellerPasswordFile != ""
+		wrong(byReseller && s.Reseller == "", "reseller", errMissing)
+		wrong(byReseller && s.ResellerUser == "", "reseller_user", errMissing)
+		wrong(byReseller && s.ResellerPassword == "" && s.ResellerPasswordFile == "", "reseller_password", fmt.Errorf("%w (or give reseller_password_file)", errMissing))
 		for i, e := range s.EarlierTerminals {
-			var err error
-			if s.EarlierTerminals[i].Password, err = secret(e.Password, e.PasswordFile); err != nil {
-				errs = append(errs, fmt.Errorf("shops.%s.earlier_terminals[%d].password_file: %w", id, i, err))
-			}
-			if e.Terminal == "" {
-				errs = append(errs, fmt.Errorf("shops.%s.earlier_terminals[%d].terminal: missing", id, i))
-			}
+			s.EarlierTerminals[i].Password, err = secret(e.Password, e.PasswordFile)
+			wrong(err != nil, fmt.Sprintf("earlier_terminals[%d].password_file", i), err)
+			wrong(e.Terminal == "", fmt.Sprintf("earlier_terminals[%d].terminal", i), errMissing)
+			wrong(e.Password == "" && e.PasswordFile == "", fmt.Sprintf("earlier_terminals[%d].password", i), fmt.Errorf("%w (or give password_file)", errMissing))
 		}
 		l[id] = s
 	}
@@ -144,8 +187,11 @@ func (l ShopList) resolve() error {
 }
 
 func secret(given seqr.Secret, file string) (seqr.Secret, error) {
-	if file == "" {
+	switch {
+	case file == "":
 		return given, nil
+	case given != "":
+		return "", errors.New("the password is given as well: expected one of the two")
 	}
 	text, err := secretfile.Text(file)
 	return seqr.Secret(text), err
@@ -154,33 +200,30 @@ func secret(given seqr.Secret, file string) (seqr.Secret, error) {
 // Validate reports every setting that is wrong, at once.
 func (s Settings) Validate() error {
 	var errs []error
-	wrong := func(name, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("--%s: %s", name, fmt.Sprintf(format, args...)))
-	}
-	if _, err := s.Credentials.Options(); err != nil {
-		errs = append(errs, err)
-	}
-	if s.PollInterval < 100*time.Millisecond || s.PollInterval > 5*time.Second {
-		wrong("poll-interval", "expected 100ms to 5s, got %s", s.PollInterval)
-	}
-	if s.PollConcurrency < 0 || s.PollConcurrency > 20000 {
-		wrong("poll-concurrency", "expected 1 to 20000, got %d", s.PollConcurrency)
-	}
-	if s.ValidFor < time.Second || s.ValidFor > 30*24*time.Hour {
-		wrong("valid-for", "expected 1s to 720h, got %s", s.ValidFor)
-	}
-	if s.ShopQuota < 0 || s.ShopQuota > 1_000_000 {
-		wrong("shop-quota", "expected 0 to 1000000 MiB, got %d", s.ShopQuota)
-	}
-	if s.NotifyURL != "" {
-		if u, err := url.Parse(s.NotifyURL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			wrong("notify-url", "expected an http or https URL, got %q", s.NotifyURL)
+	check := func(good bool, name, expected string, got any) {
+		if text, is := got.(string); is {
+			got = strconv.Quote(text)
+		}
+		if !good {
+			errs = append(errs, fmt.Errorf("--%s: expected %s, got %v", name, expected, got))
 		}
 	}
-	for name, listen := range map[string]string{"http-listen": s.HTTPListen, "gateway-listen": s.GatewayListen} {
-		if _, _, err := net.SplitHostPort(listen); err != nil {
-			wrong(name, "expected host:port, got %q", listen)
-		}
+	_, err := s.Credentials.Options()
+	errs = append(errs, err)
+	check(s.PollInterval >= 100*time.Millisecond && s.PollInterval <= 5*time.Second, "poll-interval", "100ms to 5s", s.PollInterval)
+	check(s.PollConcurrency >= 0 && s.PollConcurrency <= 20000, "poll-concurrency", "1 to 20000", s.PollConcurrency)
+	check(s.ValidFor >= time.Second && s.ValidFor <= 30*24*time.Hour, "valid-for", "1s to 720h", s.ValidFor)
+	check(s.ShopQuota >= 0 && s.ShopQuota <= 1_000_000, "shop-quota", "0 to 1000000 MiB", s.ShopQuota)
+	check(s.GatewayPerMinute >= 0 && s.GatewayPerMinute <= 1_000_000, "gateway-per-minute", "1 to 1000000", s.GatewayPerMinute)
+	for _, network := range s.GatewayProxies {
+		_, err := netip.ParsePrefix(network)
+		check(err == nil, "gateway-proxies", "networks such as 10.0.0.0/8", network)
 	}
+	u, err := url.Parse(s.NotifyURL)
+	check(s.NotifyURL == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", "notify-url", "an http or https URL", s.NotifyURL)
+	_, _, err = net.SplitHostPort(s.HTTPListen)
+	check(err == nil, "http-listen", "host:port", s.HTTPListen)
+	_, _, err = net.SplitHostPort(s.GatewayListen)
+	check(err == nil, "gateway-listen", "host:port", s.GatewayListen)
 	return errors.Join(errs...)
 }

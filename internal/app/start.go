@@ -1,15 +1,21 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/checkout"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/internal/orderapi"
+	"github.com/seqrflow/seqrflow/internal/orderview"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/gateway"
@@ -37,7 +43,7 @@ func (s *Stack) background(f func(context.Context) error) (end func() error) {
 	go func() {
 		err := f(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.failed <- err
+			s.fail(err)
 		}
 		done <- err
 	}()
@@ -58,11 +64,11 @@ func (s *Stack) background(f func(context.Context) error) (end func() error) {
 }
 
 func startNATS(ctx context.Context, s *Stack) (func() error, error) {
-	n, err := natsd.StartContext(ctx, natsd.Config{Listen: s.opts.NATSListen, Data: s.opts.Data, Log: s.log})
+	n, err := natsd.Start(ctx, natsd.Config{Listen: s.opts.NATSListen, Data: s.opts.Data, Log: s.log})
 	if err != nil {
 		return nil, err
 	}
-	s.natsd = n
+	s.natsd, s.URLs.NATS = n, n.URL()
 	return func() error { n.Close(); return nil }, nil
 }
 
@@ -71,8 +77,7 @@ func startBus(ctx context.Context, s *Stack) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := bus.Config{URL: s.opts.NATS, Name: "seqrflow", Replicas: s.opts.Replicas, Log: s.log, Metrics: s.registry}
-	cfg.Options = credentials
+	cfg := bus.Config{URL: s.opts.NATS, Name: "seqrflow", Options: credentials, Replicas: s.opts.Replicas, Log: s.log, Metrics: s.Registry}
 	if s.natsd != nil {
 		cfg.Options = append(cfg.Options, s.natsd.InProcess())
 	}
@@ -84,22 +89,46 @@ func startBus(ctx context.Context, s *Stack) (func() error, error) {
 		b.Close()
 		return nil, err
 	}
-	s.bus = b
+	s.Bus = b
 	return func() error { b.Close(); return nil }, nil
 }
 
-// provision makes streams and consumers, or makes sure that what the workers here need is there.
+// provision makes the streams and consumers of an embedded broker. Of any other it makes sure that what the workers here need is there,
+// but for the consumers of connections: a shop that is not joined wholly yet stops nothing of the others.
 func (s *Stack) provision(ctx context.Context, b *bus.Bus) error {
-	switch {
-	case s.opts.Provision || s.natsd != nil:
+	if s.natsd != nil {
 		if err := b.EnsureStreams(ctx); err != nil {
 			return err
 		}
-		return b.EnsureConsumers(ctx, Consumers())
-	case len(s.consumers) == 0:
-		return nil // the gateway reads no stream
+		return b.EnsureConsumers(ctx, ConsumersWith(s.opts.Connections))
 	}
-	return b.Require(ctx, s.consumers)
+	if err := b.RequireStreams(ctx, s.connected); err != nil {
+		return err
+	}
+	if err := b.Require(ctx, s.consumers); err != nil {
+		return err
+	}
+	s.makeConnected(ctx, b)
+	return nil
+}
+
+// connectedWithin is how long the consumers of connections are waited for at the start. Where the broker refuses one, it says nothing.
+const connectedWithin = 3 * time.Second
+
+// makeConnected makes the consumers of connections where the broker lets this process, so that what is recorded from the start on is
+// told. The worker asks again for those that are missing then.
+func (s *Stack) makeConnected(ctx context.Context, b *bus.Bus) {
+	ctx, cancel := context.WithTimeout(ctx, connectedWithin)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, c := range s.connected {
+		all.Go(func() {
+			if err := b.Require(ctx, []bus.Consumer{c}); err != nil {
+				s.log.Debug().Err(err).Str("consumer", c.Name).Msg("the consumer of a connection is missing")
+			}
+		})
+	}
+	all.Wait()
 }
 
 func startSandbox(_ context.Context, s *Stack) (func() error, error) {
@@ -116,8 +145,8 @@ func startSandbox(_ context.Context, s *Stack) (func() error, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	s.sandbox, s.urls["sandbox"] = sb, url
-	end := s.serve(l, sb, noAnswerTime)
+	s.Sandbox, s.URLs.Sandbox, s.URLs.Provider = sb, url, url+sandbox.Path
+	end := Serve(l, sb, AnswerAnyTime, s.fail)
 	return func() error { return errors.Join(end(), sb.Close()) }, nil
 }
 
@@ -125,18 +154,20 @@ func startSandbox(_ context.Context, s *Stack) (func() error, error) {
 const leastConns = 4096
 
 func startProvider(ctx context.Context, s *Stack) (func() error, error) {
-	recorder, closeRecorder := s.recorder(ctx)
-	c, err := seqr.New(seqr.Config{
-		Endpoint: s.ProviderURL(), AllowHTTP: s.opts.ProviderHTTP || s.SandboxURL() != "", ClientID: s.opts.ClientID,
-		ClientReference: s.opts.ClientReference, Timeout: s.opts.ProviderTimeout, Recorder: recorder,
-		MaxConns: max(leastConns, 2*s.opts.PollConcurrency), // the windows of terminals are the bound, not this
-		Observe:  countCalls(s.registry),
-	})
+	recorder, closeRecorder := s.opts.Recorder, func() {}
+	if recorder == nil && s.opts.RecordExchanges {
+		kept := exchanges.Start(ctx, s.Bus, s.log)
+		recorder, closeRecorder = kept, kept.Close
+	}
+	cfg := s.opts.ClientConfig()
+	cfg.Endpoint, cfg.AllowHTTP, cfg.Recorder, cfg.Observe = s.URLs.Provider, cfg.AllowHTTP || s.Sandbox != nil, recorder, countCalls(s.Registry)
+	cfg.MaxConns = max(leastConns, 2*s.opts.PollConcurrency) // the windows of terminals are the bound, not this
+	c, err := seqr.New(cfg)
 	if err != nil {
 		closeRecorder()
 		return nil, err
 	}
-	s.client = c
+	s.Client = c
 	return func() error { c.CloseIdle(); closeRecorder(); return nil }, nil
 }
 
@@ -156,25 +187,58 @@ func countCalls(reg prometheus.Registerer) func(string, seqr.Class, time.Duratio
 	}
 }
 
-// recorder is the one that the command brought, or the one that keeps exchanges on a stream.
-func (s *Stack) recorder(ctx context.Context) (r seqr.Recorder, end func()) {
-	if s.opts.Recorder != nil || !s.opts.RecordExchanges {
-		return s.opts.Recorder, func() {}
-	}
-	kept := exchanges.Start(ctx, s.bus, s.log)
-	return kept, kept.Close
-}
-
-func startGateway(_ context.Context, s *Stack) (func() error, error) {
-	stop, err := s.bus.ForwardOrders("gateway", gateway.NewQuota(s.opts.ShopQuota, time.Now).Admit)
+func startGateway(_ context.Context, s *Stack) (_ func() error, err error) {
+	l, url, err := Listen("--gateway-listen", s.opts.GatewayListen)
 	if err != nil {
 		return nil, err
 	}
-	l, url, err := Listen("--gateway-listen", s.opts.GatewayListen)
+	s.URLs.Gateway = url
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	hub := orderview.NewHub(s.Bus, s.log)
+	cfg, err := s.gatewayConfig(hub)
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, err
 	}
-	s.urls["gateway"] = url
-	end := s.serve(l, gateway.Handler(s.bus, s.log), answerTime)
-	return func() error { return errors.Join(end(), stop()) }, nil
+	g, err := gateway.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	stop, err := s.Bus.ForwardOrders(gateway.Name, gateway.NewQuota(s.opts.ShopQuota, time.Now).Admit)
+	if err != nil {
+		return nil, err
+	}
+	following, working := s.background(hub.Run), s.background(g.Run)
+	end := Serve(l, g, answerTime, s.fail)
+	// The hub ends first: with it end the streams and the waiting of requests, so that they are answered and not cut off.
+	return func() error { return errors.Join(following(), end(), stop(), working()) }, nil
+}
+
+// gatewayConfig gives the gateway the HTTP API, and the buyers' pages where the connections name their key. Their address is the gateway's own
+// unless one is given.
+func (s *Stack) gatewayConfig(hub *orderview.Hub) (gateway.Config, error) {
+	c := gateway.Config{
+		Bus: s.Bus, Connections: s.opts.Connections,
+		PerMinute: s.opts.GatewayPerMinute, Proxies: s.opts.GatewayProxies, Metrics: s.Registry, Log: s.log,
+	}
+	api := orderapi.Config{Bus: s.Bus, Hub: hub, Connections: s.opts.Connections, PerMinute: s.opts.GatewayPerMinute, Metrics: s.Registry, Log: s.log}
+	if len(s.opts.Connections.Checkout.Key) > 0 {
+		joined := s.opts.Connections
+		joined.Checkout.BaseURL = cmp.Or(joined.Checkout.BaseURL, s.URLs.Gateway)
+		pages, err := checkout.Settings(joined)
+		if err != nil {
+			return c, fmt.Errorf("connections: %w", err)
+		}
+		pages.Bus, pages.Hub, pages.Log, pages.TestWallet, s.Links = s.Bus, hub, s.log, s.URLs.Sandbox, pages.Links
+		if c.Pages, err = checkout.New(pages); err != nil {
+			return c, err
+		}
+		c.ReturnURL, api.ReturnURL, api.CheckoutURL = pages.Links.Return, pages.Links.Return, pages.Links.Page
+	}
+	var err error
+	c.API, err = orderapi.New(api)
+	return c, err
 }

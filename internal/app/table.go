@@ -4,10 +4,13 @@ import (
 	"context"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/canceler"
+	"github.com/seqrflow/seqrflow/services/gateway"
 	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/notifier"
 	"github.com/seqrflow/seqrflow/services/poller"
 	"github.com/seqrflow/seqrflow/services/receipter"
 	"github.com/seqrflow/seqrflow/services/reconciler"
@@ -19,9 +22,11 @@ type Target struct {
 	Name  string
 	About string // one line for people; "" for a component that only others need
 
-	// Consumers are the durables that a worker takes its messages from; a component without any is no worker. A worker is
+	// Consumers are the durables that a worker takes its messages from; a component without any, and without Connected, is no worker. A worker is
 	// drained before the other components of the process end.
 	Consumers []bus.Consumer
+	// Connected gives the durables of a worker that has one for each destination of the shops' connections.
+	Connected func(connections.File) []bus.Consumer
 	// Process says that the component may run in a process of its own, against a broker and a provider of one's own:
 	// "seqrflow run" offers it, and it has a user at the broker.
 	Process bool
@@ -49,7 +54,7 @@ type component struct {
 }
 
 // isWorker says whether the component consumes messages.
-func (c component) isWorker() bool { return len(c.Consumers) > 0 }
+func (c component) isWorker() bool { return len(c.Consumers) > 0 || c.Connected != nil }
 
 // table is every component in the order in which they start. To add a worker is to add a row here, its service to
 // deploy/compose.yaml and its name to the map of README.md: the broker's permissions, the commands and the tests follow.
@@ -61,8 +66,12 @@ func table() []component {
 		{Target{Name: "bus"}, nil, startBus},
 		{Target{Name: "provider"}, []string{"bus"}, startProvider},
 		{Target{Name: "http", About: "health and metrics"}, []string{"bus"}, startHTTP},
-		{Target{Name: "gateway", About: "takes the provider's notifications, and orders from shops' own accounts at the broker", Process: true,
-			Access: Access{Publishes: []string{bus.HintSubjects, events.OrdersSubjects}, Subscribes: []string{bus.IncomingSubjects}, Answers: true},
+		{Target{Name: gateway.Name, About: "takes what shops' systems send, the provider's notifications, and orders from shops' own accounts at the broker", Process: true, Consumers: gateway.Consumers(),
+			Access: Access{
+				Publishes:  []string{bus.HintSubjects, events.OrdersSubjects, events.HooksSubjects, events.CursorsSubjects},
+				Subscribes: []string{bus.IncomingSubjects}, Answers: true,
+				Reads: []string{events.OrdersStream, events.ParkedStream, events.CursorsStream}, Scans: []string{invoices},
+			},
 		}, []string{"bus"}, startGateway},
 
 		worker(Target{Name: invoicer.Name, About: "turns placed orders into invoices", Credentials: true, Consumers: invoicer.Consumers(),
@@ -79,6 +88,9 @@ func table() []component {
 				Publishes: []string{events.PeriodsSubjects}, Reads: []string{events.OrdersStream}, Scans: []string{invoices, events.PeriodsStream},
 			},
 		}, newReconciler),
+		worker(Target{Name: notifier.Name, About: "tells shops' own systems what happened to their invoices", Connected: notifier.Consumers,
+			Access: Access{Publishes: []string{events.DeliveriesSubjects}, Reads: []string{invoices, events.OrdersStream, events.ParkedStream, events.DeliveriesStream}},
+		}, newNotifier),
 	}
 }
 
@@ -94,23 +106,23 @@ func worker(t Target, create func(*Stack) (runner, error)) component {
 
 func newInvoicer(s *Stack) (runner, error) {
 	notify := s.opts.NotifyURL
-	if notify == "" && s.sandbox != nil {
-		notify = s.GatewayURL()
+	if notify == "" && s.Sandbox != nil {
+		notify = s.URLs.Gateway
 	}
 	return invoicer.New(invoicer.Config{
-		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, ValidFor: s.opts.ValidFor,
-		NotifyURL: notify, DebugLink: s.opts.ProviderTest || s.sandbox != nil, Log: s.log,
+		Bus: s.Bus, Provider: s.Client, Shops: s.opts.ShopList, Only: s.opts.Shops, ValidFor: s.opts.ValidFor,
+		NotifyURL: notify, DebugLink: s.opts.ProviderTest || s.Sandbox != nil, Log: s.log,
 	}), nil
 }
 
 func newPoller(s *Stack) (runner, error) {
 	return poller.New(poller.Config{
-		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Interval: s.opts.PollInterval, Concurrency: s.opts.PollConcurrency, Metrics: s.registry, Log: s.log,
+		Bus: s.Bus, Provider: s.Client, Shops: s.opts.ShopList, Only: s.opts.Shops, Interval: s.opts.PollInterval, Concurrency: s.opts.PollConcurrency, Metrics: s.Registry, Log: s.log,
 	}), nil
 }
 
 func newReceipter(s *Stack) (runner, error) {
-	cfg := receipter.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops}
+	cfg := receipter.Config{Bus: s.Bus, Provider: s.Client, Shops: s.opts.ShopList, Only: s.opts.Shops}
 	if s.opts.ReceiptTemplate != "" {
 		t, err := receipter.LoadTemplate(s.opts.ReceiptTemplate)
 		if err != nil {
@@ -122,15 +134,23 @@ func newReceipter(s *Stack) (runner, error) {
 }
 
 func newCanceler(s *Stack) (runner, error) {
-	return canceler.New(canceler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops}), nil
+	return canceler.New(canceler.Config{Bus: s.Bus, Provider: s.Client, Shops: s.opts.ShopList, Only: s.opts.Shops}), nil
 }
 
 func newRefunder(s *Stack) (runner, error) {
 	return refunder.New(refunder.Config{
-		Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, KeepSecond: s.opts.KeepSecond, Metrics: s.registry, Log: s.log,
+		Bus: s.Bus, Provider: s.Client, Shops: s.opts.ShopList, Only: s.opts.Shops, KeepSecond: s.opts.KeepSecond, Metrics: s.Registry, Log: s.log,
 	}), nil
 }
 
+func newNotifier(s *Stack) (runner, error) {
+	destinations, err := notifier.Destinations(s.opts.Connections)
+	if err != nil {
+		return nil, err
+	}
+	return notifier.New(notifier.Config{Bus: s.Bus, Destinations: destinations, Metrics: s.Registry, Log: s.log}), nil
+}
+
 func newReconciler(s *Stack) (runner, error) {
-	return reconciler.New(reconciler.Config{Bus: s.bus, Provider: s.client, Shops: s.opts.ShopList, Only: s.opts.Shops, Metrics: s.registry, Log: s.log}), nil
+	return reconciler.New(reconciler.Config{Bus: s.Bus, Provider: s.Client, Shops: s.opts.ShopList, Only: s.opts.Shops, Metrics: s.Registry, Log: s.log}), nil
 }

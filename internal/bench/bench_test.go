@@ -3,7 +3,6 @@ package bench_test
 import (
 	"encoding/json"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,13 +12,13 @@ import (
 )
 
 func config(t *testing.T) bench.Config {
-	return bench.Config{Data: t.TempDir(), Progress: func(s string) { t.Log(s) }, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
+	return bench.Config{Progress: func(s string) { t.Log(s) }, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
 }
 
 // empty fails the test unless the measurement took its folder away again.
-func empty(t *testing.T, c bench.Config) {
+func empty(t *testing.T, in bench.Folder) {
 	t.Helper()
-	left, err := os.ReadDir(c.Data)
+	left, err := os.ReadDir(in.Data)
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -35,8 +34,8 @@ func inOrder(t *testing.T, what string, q bench.Quantiles, count int) {
 func TestLifecycle(t *testing.T) {
 	for name, rate := range map[string]int{"as fast as possible": 0, "at a rate": 100} {
 		t.Run(name, func(t *testing.T) {
-			c := config(t)
-			r, err := bench.Lifecycle{Config: c, Orders: 40, Rate: rate}.Run(t.Context())
+			in := bench.Folder{Data: t.TempDir()}
+			r, err := bench.Lifecycle{Folder: in, Orders: 40, Rate: rate}.Run(t.Context(), config(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,14 +43,29 @@ func TestLifecycle(t *testing.T) {
 			if r.PerSec <= 0 || rate > 0 && r.Seconds < .39 {
 				t.Errorf("%.1f orders a second in %.2f s at a rate of %d", r.PerSec, r.Seconds, rate)
 			}
-			empty(t, c)
+			empty(t, in)
 		})
 	}
 }
 
+func TestHooks(t *testing.T) {
+	in := bench.Folder{Data: t.TempDir()}
+	r, err := bench.Hooks{Folder: in, Orders: 20, Rate: 100, Flood: 100}.Run(t.Context(), config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inOrder(t, "sent to answer", r.Answered, 20)
+	inOrder(t, "sent to issued", r.Whole, 20)
+	inOrder(t, "answers of the flood", r.Each, 100)
+	if r.Issued.Count != 20 || r.Issued.Max > r.Whole.Max || r.PerSec <= 0 || r.Bytes < 1000 {
+		t.Errorf("%+v", r)
+	}
+	empty(t, in)
+}
+
 func TestPoll(t *testing.T) {
-	c := config(t)
-	r, err := bench.Poll{Config: c, Invoices: 30, Seconds: 2, Payments: 5, Settle: time.Millisecond}.Run(t.Context())
+	in := bench.Folder{Data: t.TempDir()}
+	r, err := bench.Poll{Folder: in, Invoices: 30, Seconds: 2, Payments: 5, Settle: time.Millisecond}.Run(t.Context(), config(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,16 +81,12 @@ func TestPoll(t *testing.T) {
 	if r.Gap < .5 || r.Gap > 20 {
 		t.Errorf("the longest gap of a poll a second was %.2f s", r.Gap)
 	}
-	empty(t, c)
+	empty(t, in)
 }
 
 func TestSandbox(t *testing.T) {
-	t.Setenv(asProgram, "1")
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := bench.Sandbox{Config: config(t), Program: []string{self, "sandbox", "--listen", "127.0.0.1:0"}, Invoices: 200, Seconds: 1}.Run(t.Context())
+	t.Setenv(bench.AsProgram, "1")
+	r, err := bench.Sandbox{Invoices: 200, Seconds: 1}.Run(t.Context(), config(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,16 +96,37 @@ func TestSandbox(t *testing.T) {
 	inOrder(t, "answers", r.Latency, r.Latency.Count)
 }
 
-func TestSandboxThatDoesNotStart(t *testing.T) {
-	t.Setenv(asProgram, "1")
-	self, err := os.Executable()
+func TestCheckout(t *testing.T) {
+	t.Setenv(bench.AsProgram, "1")
+	in := bench.Folder{Data: t.TempDir()}
+	r, err := bench.Checkout{Folder: in, Pages: 40, Rate: 40}.Run(t.Context(), config(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = bench.Sandbox{Config: config(t), Program: []string{self, "version"}, Invoices: 1, Seconds: 1}.Run(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "without telling its endpoint") {
-		t.Errorf("got %v", err)
+	if r.Pages != 40 || r.Opened <= 0 {
+		t.Errorf("%+v", r)
 	}
+	inOrder(t, "paid to told", r.Told, 40)
+	empty(t, in)
+}
+
+func TestDeliveries(t *testing.T) {
+	t.Setenv(bench.AsProgram, "1")
+	in := bench.Folder{Data: t.TempDir()}
+	r, err := bench.Deliveries{Folder: in, Events: 62, Rate: 100}.Run(t.Context(), config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Events != 62 || r.Recorded <= 0 || r.Calls < 5 || r.First <= 0 || r.First > r.All || r.PerSec <= 0 {
+		t.Errorf("%+v", r)
+	}
+	if r.Taken == 0 || r.Taken > 62 {
+		t.Errorf("%d of 62 events were taken from the broker", r.Taken)
+	}
+	for what, q := range map[string]bench.Quantiles{"before": r.Before, "while dead": r.Beside, "when back": r.After} {
+		inOrder(t, "recorded to told "+what, q, q.Count)
+	}
+	empty(t, in)
 }
 
 func TestQuantilesAsJSON(t *testing.T) {

@@ -7,9 +7,12 @@
 //	fairness.go   a healthy shop's latency beside silent terminals, a flood and a very large order
 //	outage.go     what is tried while the provider is silent, and what follows
 //	start.go      time to the first polls of a poller that starts
+//	hooks.go      webhooks of a shop until their invoices are issued, and how many a second on one processor
 //	sandbox.go    status calls per second, and memory, of a sandbox in a process of its own (process.go)
+//	checkout.go   memory of open checkout pages, and how soon they are told of a payment, of a gateway in a process of its own
+//	deliveries.go a notifier while a shop's system is dead, and how fast the rest is sent; receiver.go is such a system, steady.go another shop
 //
 //	fixture.go    the program with the components of one measurement; load.go places orders and follows their events
 //	provider.go   providers that count, that are slow, or that are silent
-//	quantiles.go  durations; memory.go and disk.go what the system tells of memory, processors and the disk
+//	quantiles.go  durations; system.go what the system tells of memory, processors and the disk
 package bench

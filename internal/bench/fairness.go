@@ -20,12 +20,17 @@ import (
 // Fairness measures how long a healthy shop's orders take while other shops' terminals are silent, one shop has placed many
 // orders at once and another a very large one.
 type Fairness struct {
-	Config
-	Silent int // shops whose terminals give no answer, with four orders each
-	Flood  int // orders that wait, of one shop
-	Large  int // bytes of another shop's order
-	Orders int // of the healthy shop
-	Rate   int // of them a second
+	Folder
+	Silent int `default:"200" min:"0" help:"Shops whose terminals give no answer, with four orders each (${default})."`
+	Flood  int `default:"10000" min:"0" help:"Orders of another shop that all wait when it begins (${default})."`
+	Large  int `default:"700000" min:"1" help:"Bytes of a third shop's order (${default})."`
+	Orders int `default:"200" min:"1" help:"Orders of the healthy shop (${default})."`
+	Rate   int `default:"20" min:"1" help:"How many of these a second (${default})."`
+}
+
+// Help says what is measured.
+func (Fairness) Help() string {
+	return `One invoicer starts while orders of other shops wait: some of shops whose terminals take connections and never answer, many of one shop, one of the largest size. Then a healthy shop places orders. Printed is how long each of these takes from when it was due to its "issued" event at a subscriber. The healthy shop, the flood and the large order share one terminal.`
 }
 
 // FairnessResult is what Fairness measures.
@@ -37,6 +42,12 @@ type FairnessResult struct {
 	Left    int       `json:"floodingOrdersLeft"`   // not issued yet when the last of the healthy shop's was
 }
 
+func (r FairnessResult) String() string {
+	return fmt.Sprintf(`beside              %d silent terminals, %d orders at once of another shop, an order of %d bytes
+order → issued      %s (%d orders of the healthy shop)
+of the flood        %d were not issued yet at the end`, r.Silent, r.Flood, r.Large, r.Latency, r.Latency.Count, r.Left)
+}
+
 const (
 	healthy  = "healthy"
 	flooding = "flooding"
@@ -45,9 +56,9 @@ const (
 )
 
 // Run measures.
-func (f Fairness) Run(ctx context.Context) (r FairnessResult, err error) {
-	err = measure(ctx, f.Config, f.Flood+f.Orders+4*f.Silent, 0, alone(), func(ctx context.Context, fix *fixture) (err error) {
-		p, err := newSilentProvider(fix.Client(), func(terminal string) bool { return strings.HasPrefix(terminal, silent) })
+func (f Fairness) Run(ctx context.Context, cfg Config) (r FairnessResult, err error) {
+	err = f.measure(ctx, cfg, f.Flood+f.Orders+4*f.Silent, 0, alone, func(ctx context.Context, fix *fixture) (err error) {
+		p, err := newSilentProvider(fix.Client, func(terminal string) bool { return strings.HasPrefix(terminal, silent) })
 		if err != nil {
 			return err
 		}
@@ -82,8 +93,8 @@ func (r *fairness) play(ctx context.Context, p *silentProvider) error {
 	if err := r.placeOthers(ctx, silentShops); err != nil {
 		return err
 	}
-	w := invoicer.New(invoicer.Config{Bus: r.Bus(), Provider: p, Shops: shops(silentShops...), ValidFor: validFor, Log: r.Log})
-	return r.follow(ctx, []events.Name{events.EventIssued}, r.onIssued, func(ctx context.Context) error { return while(ctx, r.placeHealthy, w) })
+	w := invoicer.New(invoicer.Config{Bus: r.Bus, Provider: p, Shops: shops(silentShops...), ValidFor: validFor, Log: r.Log})
+	return r.follow(ctx, []events.Name{events.EventIssued}, r.onIssued, func(ctx context.Context) error { return while(ctx, r.placeHealthy, w.Run) })
 }
 
 // placeOthers places everything that may delay the healthy shop.

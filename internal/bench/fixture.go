@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -15,9 +16,13 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Config is what all measurements share.
+// Folder is the flag of every measurement that writes.
+type Folder struct {
+	Data string `type:"path" placeholder:"DIR" help:"Make the fresh folder here: the disk that is measured. Where temporary files go unless given."`
+}
+
+// Config is where a measurement tells what it does.
 type Config struct {
-	Data     string       // parent of the fresh folder; "" is where the system keeps temporary files
 	Progress func(string) // called with what is being done; may be nil
 	Log      zerolog.Logger
 }
@@ -35,9 +40,7 @@ const (
 	slowest = 20
 	// validFor keeps every invoice open for as long as a measurement takes.
 	validFor = 24 * time.Hour
-	// timeout of a call to the provider.
-	timeout = 10 * time.Second
-	name    = "seqrflow bench"
+	name     = "seqrflow bench"
 )
 
 var errTooLong = errors.New("not everything has ended in time")
@@ -45,39 +48,34 @@ var errTooLong = errors.New("not everything has ended in time")
 // fixture is the program with some of its components, on a fresh folder.
 type fixture struct {
 	*app.Stack
-	disk Quantiles // of an append of 1 KiB with fsync
-	heap heapWatch
-
-	mu         sync.Mutex
-	references map[string]string // the provider's invoiceReference of each order: what a buyer reads from the QR code
+	Config
+	disk       Quantiles // of an append of 1 KiB with fsync
+	heap       heapWatch
+	references sync.Map // the provider's invoiceReference of each order: what a buyer reads from the QR code
 }
 
-// measure starts the targets, calls play, and ends and removes everything. It gives up when that takes longer than patience, the
-// extra time, and the time of so many orders at the slowest rate. The context of play ends too when a component fails.
-func measure(ctx context.Context, cfg Config, orders int, extra time.Duration, targets []string, play func(context.Context, *fixture) error) (err error) {
+// measure starts the targets that set names, calls play, and ends and removes everything. It gives up when that takes longer than
+// patience, the extra time, and the time of so many orders at the slowest rate. The context of play ends too when a component fails.
+func (d Folder) measure(ctx context.Context, cfg Config, orders int, extra time.Duration, set func(*app.Options), play func(context.Context, *fixture) error) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience+extra+time.Duration(orders)*time.Second/slowest, errTooLong)
 	defer cancel()
-	dir, remove, err := folder(cfg.Data)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	f := &fixture{references: map[string]string{}}
-	if f.disk, err = probeDisk(dir); err != nil {
-		return err
-	}
-	if f.Stack, err = app.Start(ctx, f.options(cfg, dir, targets)); err != nil {
-		return err
-	}
-	ctx, fail := context.WithCancelCause(ctx)
-	defer func() { fail(nil); err = errors.Join(err, f.Stop()) }()
-	go func() {
-		if err := f.Wait(); err != nil {
-			fail(err)
+	if d.Data != "" {
+		if err := os.MkdirAll(d.Data, 0o700); err != nil {
+			return fmt.Errorf("--data: %w", err)
 		}
-	}()
-	f.heap = watchHeap(ctx)
-	return withCause(ctx, play(ctx, f))
+	}
+	f := &fixture{Config: cfg}
+	if f.disk, err = probeDisk(d.Data); err != nil {
+		return err
+	}
+	o := app.Private(name, cfg.Log)
+	o.ValidFor, o.ShopList = validFor, shops()
+	set(&o)
+	o.Sandbox.OnInvoice = func(reference, order, _ string) { f.references.Store(order, reference) }
+	return app.With(ctx, d.Data, o, func(ctx context.Context, s *app.Stack) error {
+		f.Stack, f.heap = s, watchHeap(ctx)
+		return withCause(ctx, play(ctx, f))
+	})
 }
 
 // withCause adds to an error why the measurement was broken off.
@@ -88,21 +86,12 @@ func withCause(ctx context.Context, err error) error {
 	return err
 }
 
-// alone are the components that a measurement needs which runs workers of its own.
-func alone(more ...string) []string {
-	return append([]string{"natsd", "sandbox", "gateway", "canceler"}, more...)
+func targets(names ...string) func(*app.Options) {
+	return func(o *app.Options) { o.Targets = names }
 }
 
-func (f *fixture) options(cfg Config, dir string, targets []string) app.Options {
-	return app.Options{
-		Settings: app.Settings{
-			Replicas: 1, ProviderTimeout: timeout, ClientID: name, ClientReference: name,
-			PollInterval: time.Second, ValidFor: validFor, HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", ShopList: shops(),
-		},
-		Targets: targets, NATSListen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Data: dir,
-		Sandbox: sandbox.Config{OnInvoice: f.noteReference}, Log: cfg.Log,
-	}
-}
+// alone sets the components that a measurement needs which runs workers of its own.
+func alone(o *app.Options) { o.Targets = []string{"natsd", "sandbox", "gateway", "canceler"} }
 
 // shops gives each named shop a terminal of its own with the shop's name, and every other the sandbox's demo terminal.
 func shops(names ...string) app.ShopList {
@@ -120,24 +109,18 @@ func demoTerminal() (id string, password seqr.Secret) {
 }
 
 func newClient(endpoint string) (*seqr.Client, error) {
-	return seqr.New(seqr.Config{Endpoint: endpoint, ClientID: name, ClientReference: name, Timeout: timeout})
-}
-
-func (f *fixture) noteReference(reference, order, _ string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.references[order] = reference
+	return seqr.New(seqr.Config{Endpoint: endpoint, ClientID: name, ClientReference: name, Timeout: 10 * time.Second})
 }
 
 func (f *fixture) reference(order string) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.references[order]
+	reference, _ := f.references.Load(order)
+	text, _ := reference.(string)
+	return text
 }
 
 // pay has the buyer of an order pay.
 func (f *fixture) pay(order string) error {
-	if err := f.Sandbox().Pay(f.reference(order)); err != nil {
+	if err := f.Sandbox.Pay(f.reference(order)); err != nil {
 		return fmt.Errorf("the buyer of order %s: %w", order, err)
 	}
 	return nil
@@ -145,11 +128,11 @@ func (f *fixture) pay(order string) error {
 
 // verify fails unless the history follows the state table, it agrees with the provider's ledger, and there are so many payments.
 func (f *fixture) verify(ctx context.Context, payments int) error {
-	h, err := audit.Read(ctx, f.Bus())
+	h, err := audit.Read(ctx, f.Bus)
 	if err != nil {
 		return err
 	}
-	l := f.Sandbox().Ledger()
+	l := f.Sandbox.Ledger()
 	problems := h.Problems
 	for _, d := range audit.Compare(l, h.Last()).Differences {
 		problems = append(problems, d.String())

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,9 +17,9 @@ import (
 // Lifecycle measures orders from `placed` to `receipted`: each becomes an invoice, its buyer pays as soon as it is issued, and the
 // receipt is sent.
 type Lifecycle struct {
-	Config
-	Orders int
-	Rate   int // orders a second; 0 is as fast as they are taken
+	Folder
+	Orders int `default:"3000" min:"1" help:"How many orders (${default})."`
+	Rate   int `default:"0" min:"0" help:"Orders a second; 0 is as fast as they are taken."`
 }
 
 // LifecycleResult is what Lifecycle measures. Latency runs from the placing of an order (at a given rate: from
@@ -37,14 +36,25 @@ type LifecycleResult struct {
 	Memory
 }
 
+func (r LifecycleResult) String() string {
+	cpu := ""
+	if r.CPU > 0 {
+		cpu = fmt.Sprintf("\nprocessor           %.2f ms an order, provider and broker included", r.CPU)
+	}
+	return fmt.Sprintf(`orders → RECEIPTED  %.0f a second (%d in %.1f s, placed in %.1f s)
+each order          %s%s
+memory              %s
+append with fsync   %s`, r.PerSec, r.Orders, r.Seconds, r.PlacedIn, r.Latency, cpu, r.Memory, r.Disk)
+}
+
 // Run measures.
-func (l Lifecycle) Run(ctx context.Context) (r LifecycleResult, err error) {
+func (l Lifecycle) Run(ctx context.Context, cfg Config) (r LifecycleResult, err error) {
 	var extra time.Duration
 	if l.Rate > 0 {
 		extra = seconds(l.Orders) / time.Duration(l.Rate)
 	}
-	err = measure(ctx, l.Config, l.Orders, extra, []string{app.All}, func(ctx context.Context, f *fixture) error {
-		l.say("everything runs; an append with fsync takes %s", f.disk)
+	err = l.measure(ctx, cfg, l.Orders, extra, targets(app.All), func(ctx context.Context, f *fixture) error {
+		f.say("everything runs; an append with fsync takes %s", f.disk)
 		run := &lifecycle{Lifecycle: l, fixture: f, placed: make([]time.Time, l.Orders), receipted: make([]time.Time, l.Orders), unpaid: make(chan string, l.Orders)}
 		cpu := cpuTime(os.Getpid())
 		if err := run.play(ctx); err != nil {
@@ -62,9 +72,7 @@ func (l Lifecycle) Run(ctx context.Context) (r LifecycleResult, err error) {
 type lifecycle struct {
 	Lifecycle
 	*fixture
-	unpaid chan string // orders whose invoice was issued; it has room for all
-
-	mu        sync.Mutex
+	unpaid    chan string // orders whose invoice was issued; it has room for all
 	placed    []time.Time // by the order's number
 	receipted []time.Time
 	done      int
@@ -97,9 +105,7 @@ func (r *lifecycle) play(ctx context.Context) error {
 // placeAll places the orders, at the rate or as fast as they are taken.
 func (r *lifecycle) placeAll(ctx context.Context) error {
 	place := func(ctx context.Context, i int, due time.Time) error {
-		r.mu.Lock()
 		r.placed[i] = due
-		r.mu.Unlock()
 		return r.place(ctx, shop, i)
 	}
 	var err error
@@ -108,9 +114,7 @@ func (r *lifecycle) placeAll(ctx context.Context) error {
 	} else {
 		err = each(ctx, r.Orders, atOnce, func(ctx context.Context, i int) error { return place(ctx, i, time.Now()) })
 	}
-	r.mu.Lock()
 	r.allPlaced = time.Now()
-	r.mu.Unlock()
 	return err
 }
 
@@ -124,8 +128,6 @@ func (r *lifecycle) onEvent(a events.Address) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.receipted[i] = time.Now()
 	if r.done++; r.done%1000 == 0 {
 		r.say("%d of %d orders receipted", r.done, r.Orders)

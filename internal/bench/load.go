@@ -10,6 +10,9 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/poller"
+	"github.com/seqrflow/seqrflow/services/receipter"
 )
 
 const (
@@ -31,13 +34,40 @@ func order(shop, id string) events.Order {
 
 // publish places an order and waits until it is on disk.
 func (f *fixture) publish(ctx context.Context, o events.Order) error {
-	return f.Bus().PublishOrder(ctx, "/seqrflow/bench", o.Shop, o.OrderID, o.Shop+"-"+o.OrderID, events.Placed, o)
+	return f.Bus.PublishOrder(ctx, "/seqrflow/bench", o.Shop, o.OrderID, o.Shop+"-"+o.OrderID, events.Placed, o)
 }
 
 // place places the shop's order of that number.
 func (f *fixture) place(ctx context.Context, shop string, number int) error {
 	return f.publish(ctx, order(shop, strconv.Itoa(number)))
 }
+
+// recordIssued records that the order's invoice was issued, as the invoicer does.
+func (f *fixture) recordIssued(ctx context.Context, o events.Order) error {
+	terminal, _ := demoTerminal()
+	_, err := f.Bus.Update(ctx, invoicer.Name, o.Key(), func(i events.Invoice) (events.Invoice, error) {
+		return i.IssuedAs(o, events.ProviderInvoice{Terminal: terminal, Reference: o.OrderID, ValidFor: validFor}, f.fact())
+	})
+	return err
+}
+
+// recordPaid records a payment, as the poller does.
+func (f *fixture) recordPaid(ctx context.Context, k events.Key) error {
+	_, err := f.Bus.Update(ctx, poller.Name, k, func(i events.Invoice) (events.Invoice, error) {
+		return i.PaidWith(k.Invoice, poller.Name, f.fact())
+	})
+	return err
+}
+
+// recordReceipted records that a receipt was sent, as the receipter does.
+func (f *fixture) recordReceipted(ctx context.Context, k events.Key) error {
+	_, err := f.Bus.Update(ctx, receipter.Name, k, func(i events.Invoice) (events.Invoice, error) {
+		return i.ReceiptedWith(events.Receipt{MIMEType: "text/html", SHA256: "none", Bytes: 1}, f.fact())
+	})
+	return err
+}
+
+func (f *fixture) fact() events.Fact { return events.Fact{At: f.Bus.Now(), Why: "bench"} }
 
 // each calls do with the numbers from 0 to n-1, limit of them at once.
 func each(ctx context.Context, n, limit int, do func(ctx context.Context, i int) error) error {
@@ -77,7 +107,7 @@ func (f *fixture) follow(ctx context.Context, names []events.Name, take func(eve
 	g, ctx := errgroup.WithContext(ctx)
 	ready := make(chan struct{})
 	g.Go(func() error {
-		return f.Bus().Follow(ctx, []bus.Source{source}, func() { close(ready) }, func(e bus.Entry) error {
+		return f.Bus.Follow(ctx, []bus.Source{source}, func() { close(ready) }, func(e bus.Entry) error {
 			a, err := events.ParseSubject(e.Subject)
 			if err != nil {
 				return err
@@ -97,12 +127,12 @@ func (f *fixture) follow(ctx context.Context, names []events.Name, take func(eve
 }
 
 // while runs the workers until do returns.
-func while(ctx context.Context, do func(context.Context) error, workers ...interface{ Run(context.Context) error }) error {
+func while(ctx context.Context, do func(context.Context) error, workers ...func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	for _, w := range workers {
-		g.Go(func() error { return w.Run(working) })
+		g.Go(func() error { return w(working) })
 	}
 	g.Go(func() error {
 		defer stop()
@@ -113,12 +143,10 @@ func while(ctx context.Context, do func(context.Context) error, workers ...inter
 
 // waitUntil waits for an instant. It gives an error when ctx ends first.
 func waitUntil(ctx context.Context, at time.Time) error {
-	t := time.NewTimer(time.Until(at))
-	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-t.C:
+	case <-time.After(time.Until(at)):
 		return nil
 	}
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -13,9 +14,14 @@ import (
 
 // Outage measures what is tried while the provider gives no answer and many orders wait, and how fast they are issued afterwards.
 type Outage struct {
-	Config
-	Waiting int // orders
-	Seconds int // of silence
+	Folder
+	Waiting int `default:"14000" min:"1" help:"Orders that wait (${default})."`
+	Seconds int `default:"60" min:"1" help:"How long the provider is silent (${default})."`
+}
+
+// Help says what is measured.
+func (Outage) Help() string {
+	return `Orders wait, and the provider takes connections and never answers. Printed is how many sendInvoice calls and probes a second are made meanwhile; then the provider answers again, and printed is when the first invoice is there, how many a second follow, and how many calls were under way at once.`
 }
 
 // OutageResult is what Outage measures.
@@ -30,20 +36,26 @@ type OutageResult struct {
 	Memory
 }
 
+func (r OutageResult) String() string {
+	return fmt.Sprintf(`while it is silent  %.2f sendInvoice and %.2f probes a second, %d orders waiting
+afterwards          first invoice after %.1f s, then %.0f a second, %d calls at once at most; all after %.1f s
+memory              %s`, r.Attempts, r.Probes, r.Waiting, r.First, r.PerSec, r.AtOnce, r.All, r.Memory)
+}
+
 // Run measures.
-func (o Outage) Run(ctx context.Context) (r OutageResult, err error) {
-	err = measure(ctx, o.Config, o.Waiting, seconds(o.Seconds), alone(), func(ctx context.Context, f *fixture) (err error) {
+func (o Outage) Run(ctx context.Context, cfg Config) (r OutageResult, err error) {
+	err = o.measure(ctx, cfg, o.Waiting, seconds(o.Seconds), alone, func(ctx context.Context, f *fixture) (err error) {
 		run := &outage{Outage: o, fixture: f}
-		if run.provider, err = newSilentProvider(f.Client(), func(string) bool { return !run.answers.Load() }); err != nil {
+		if run.provider, err = newSilentProvider(f.Client, func(string) bool { return !run.answers.Load() }); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, run.provider.close()) }()
-		o.say("placing %d orders", o.Waiting)
+		f.say("placing %d orders", o.Waiting)
 		if err := each(ctx, o.Waiting, atOnce, func(ctx context.Context, i int) error { return f.place(ctx, shop, i) }); err != nil {
 			return err
 		}
-		w := invoicer.New(invoicer.Config{Bus: f.Bus(), Provider: run.provider, Shops: shops(), ValidFor: validFor, Log: o.Log})
-		err = while(ctx, run.play, w)
+		w := invoicer.New(invoicer.Config{Bus: f.Bus, Provider: run.provider, Shops: shops(), ValidFor: validFor, Log: f.Log})
+		err = while(ctx, run.play, w.Run)
 		r = run.result
 		r.Memory = f.heap.end()
 		return err

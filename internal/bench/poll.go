@@ -12,13 +12,13 @@ import (
 
 // Poll measures how punctually open invoices are polled, and how soon a payment becomes an event.
 type Poll struct {
-	Config
-	Invoices int
-	Seconds  int
-	Payments int           // with the provider's notification, and as many without
-	Latency  time.Duration // that the provider's answers take beyond the sandbox's own
-	AtOnce   int           // polls at once, 0 is the poller's default
-	Settle   time.Duration // between the load and the measuring, default 3 s
+	Folder
+	Invoices int           `default:"5000" min:"1" help:"How many are held open and polled once a second (${default})."`
+	Seconds  int           `default:"20" min:"1" help:"How long punctuality is measured (${default})."`
+	Payments int           `default:"200" min:"0" help:"How many pay with a notification, and how many without, in each of two measurements (${default})."`
+	Latency  time.Duration `default:"0s" min:"0" help:"How much longer the provider takes for each answer, e.g. 1s (${default})."`
+	AtOnce   int           `default:"1024" min:"1" help:"Polls at once at most, as --poll-concurrency of the poller (${default})."`
+	Settle   time.Duration `kong:"-"` // between the load and the measuring; 0 is 3 s
 }
 
 // PollResult is what Poll measures.
@@ -34,6 +34,23 @@ type PollResult struct {
 	Loaded   Payments  `json:"paidToEventLoaded"`
 	Disk     Quantiles `json:"fsync"`
 	Memory
+}
+
+func (r PollResult) String() string {
+	paid := ""
+	if r.Loaded.Hinted.Count > 0 {
+		paid = fmt.Sprintf(`
+paid → event          %s (notified)
+                      %s (not notified)
+  under that load     %s (notified)
+                      %s (not notified)`, r.Unloaded.Hinted, r.Unloaded.Unhinted, r.Loaded.Hinted, r.Loaded.Unhinted)
+	}
+	return fmt.Sprintf(`order → first poll    %s (100 orders a second)
+polled once a second  %d invoices, %.0f answers a second, %.2f processors
+lateness of a poll    %s
+longest gap           %.2f s between two answers about one invoice%s
+memory              %s
+append with fsync   %s`, r.First, r.Invoices, r.PerSec, r.CPUs, r.Lateness, r.Gap, paid, r.Memory, r.Disk)
 }
 
 // Payments is the time from the buyer's payment at the provider to the `paid` event at a subscriber.
@@ -55,15 +72,15 @@ const (
 )
 
 // Run measures.
-func (p Poll) Run(ctx context.Context) (r PollResult, err error) {
+func (p Poll) Run(ctx context.Context, cfg Config) (r PollResult, err error) {
 	if p.Settle == 0 {
 		p.Settle = settling
 	}
-	targets := []string{"natsd", "sandbox", "gateway", "receipter", "canceler", "refunder", "reconciler"}
-	err = measure(ctx, p.Config, p.Invoices+4*p.Payments, seconds(p.Seconds), targets, func(ctx context.Context, f *fixture) error {
-		p.say("everything runs; an append with fsync takes %s", f.disk)
-		run := &poll{Poll: p, fixture: f, provider: newPollCounter(f.Client(), p.Latency)}
-		if err := while(ctx, run.play, run.invoicer(hinted, f.GatewayURL()), run.poller()); err != nil {
+	others := targets("natsd", "sandbox", "gateway", "receipter", "canceler", "refunder", "reconciler")
+	err = p.measure(ctx, cfg, p.Invoices+4*p.Payments, seconds(p.Seconds), others, func(ctx context.Context, f *fixture) error {
+		f.say("everything runs; an append with fsync takes %s", f.disk)
+		run := &poll{Poll: p, fixture: f, provider: newPollCounter(f.Client, p.Latency)}
+		if err := while(ctx, run.play, run.invoicer(hinted, f.URLs.Gateway).Run, run.poller().Run); err != nil {
 			return err
 		}
 		r = run.result
@@ -86,13 +103,13 @@ type poll struct {
 
 func (r *poll) invoicer(shop, notify string) *invoicer.Worker {
 	return invoicer.New(invoicer.Config{
-		Bus: r.Bus(), Provider: r.Client(), Shops: shops(), Only: []string{shop}, ValidFor: validFor, NotifyURL: notify, Log: r.Log,
+		Bus: r.Bus, Provider: r.Client, Shops: shops(), Only: []string{shop}, ValidFor: validFor, NotifyURL: notify, Log: r.Log,
 	})
 }
 
 func (r *poll) poller() *poller.Worker {
 	return poller.New(poller.Config{
-		Bus: r.Bus(), Provider: r.provider, Shops: shops(), Concurrency: r.AtOnce, Metrics: r.Registry(), Log: r.Log, Observe: r.lateness.add,
+		Bus: r.Bus, Provider: r.provider, Shops: shops(), Concurrency: r.AtOnce, Metrics: r.Registry, Log: r.Log, Observe: r.lateness.add,
 	})
 }
 
@@ -103,7 +120,7 @@ func (r *poll) play(ctx context.Context) (err error) {
 	if r.result.First, err = r.firstPolls(ctx); err != nil {
 		return err
 	}
-	return while(ctx, r.measure, r.invoicer(unhinted, ""))
+	return while(ctx, r.measure, r.invoicer(unhinted, "").Run)
 }
 
 // measure does one thing after another: payments while there is little to do, the load, payments under it.

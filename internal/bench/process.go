@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/seqrflow/seqrflow/internal/secretfile"
 )
 
-// process is a sandbox in a process of its own, on one processor.
+// process is a part of the program in a process of its own, on one processor.
 type process struct {
 	cmd      *exec.Cmd
 	endpoint string
@@ -22,15 +26,20 @@ type process struct {
 // endpointLine is the line in which a sandbox prints its SOAP endpoint.
 var endpointLine = regexp.MustCompile(`SOAP endpoint\s+(http://\S+)`)
 
+// healthLine is the line in which a process that runs workers prints where its health is.
+var healthLine = regexp.MustCompile(`health\s+(http://\S+)`)
+
 // patienceToStop is how long a process may take to end before it is killed.
 const patienceToStop = 5 * time.Second
 
-// spawn starts the program, and returns when it has printed its endpoint.
-func spawn(ctx context.Context, program []string) (*process, error) {
-	if len(program) == 0 {
-		return nil, errors.New("no program to start a sandbox with")
+// spawn starts this program with the arguments, and returns when it has printed a line that matches told, whose first group is where
+// it is.
+func spawn(ctx context.Context, told *regexp.Regexp, args ...string) (*process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, program[0], program[1:]...)
+	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -45,7 +54,7 @@ func spawn(ctx context.Context, program []string) (*process, error) {
 	p := &process{cmd: cmd, read: make(chan struct{})}
 	lines := bufio.NewScanner(out)
 	for p.endpoint == "" && lines.Scan() {
-		if found := endpointLine.FindStringSubmatch(lines.Text()); found != nil {
+		if found := told.FindStringSubmatch(lines.Text()); found != nil {
 			p.endpoint = found[1]
 		}
 	}
@@ -54,7 +63,7 @@ func spawn(ctx context.Context, program []string) (*process, error) {
 		_, _ = io.Copy(io.Discard, out) // the rest of the output is for people
 	}()
 	if p.endpoint == "" {
-		return nil, errors.Join(fmt.Errorf("%s ended without telling its endpoint", program[0]), p.end())
+		return nil, errors.Join(fmt.Errorf("%s ended without telling its endpoint", self), p.end())
 	}
 	return p, nil
 }
@@ -70,3 +79,55 @@ func (p *process) end() error {
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// workerProcess is a worker in a process of its own, with a folder for its connections file and secrets.
+type workerProcess struct {
+	*process
+	dir string
+}
+
+func (w *workerProcess) end() error { return errors.Join(w.process.end(), os.RemoveAll(w.dir)) }
+
+// startWorker starts the worker of that name at the fixture's broker, with the flags. connections gives the text of the connections
+// file; it may write secrets into the folder.
+func (f *fixture) startWorker(ctx context.Context, name string, connections func(dir string) (string, error), flags ...string) (w *workerProcess, err error) {
+	w = &workerProcess{}
+	if w.dir, err = os.MkdirTemp("", "seqrflow-bench-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(w.dir))
+		}
+	}()
+	text, err := connections(w.dir)
+	if err != nil {
+		return nil, err
+	}
+	settings := filepath.Join(w.dir, "connections.yaml")
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	args := append([]string{"run", name, "--nats", f.URLs.NATS, "--connections-file", settings, "--http-listen", "127.0.0.1:0",
+		"--log-level", "error", "--log-format", "console"}, flags...)
+	w.process, err = spawn(ctx, healthLine, args...)
+	return w, err
+}
+
+// newSecret makes a secret in a file of the folder.
+func newSecret(folder string) (file, secret string, err error) {
+	file = filepath.Join(folder, "secret")
+	if err = secretfile.Make(file); err == nil {
+		secret, err = secretfile.Text(file)
+	}
+	return file, secret, err
+}
+
+// freeAddress gives an address of this machine that is free just now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}

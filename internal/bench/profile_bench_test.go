@@ -13,7 +13,7 @@ import (
 func BenchmarkLifecycle(b *testing.B) {
 	const orders = 1000
 	for b.Loop() {
-		r, err := bench.Lifecycle{Config: bench.Config{Data: b.TempDir(), Log: zerolog.Nop()}, Orders: orders}.Run(b.Context())
+		r, err := bench.Lifecycle{Folder: bench.Folder{Data: b.TempDir()}, Orders: orders}.Run(b.Context(), bench.Config{Log: zerolog.Nop()})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func BenchmarkLifecycle(b *testing.B) {
 func BenchmarkPoll(b *testing.B) {
 	const invoices = 2000
 	for b.Loop() {
-		r, err := bench.Poll{Config: bench.Config{Data: b.TempDir(), Log: zerolog.Nop()}, Invoices: invoices, Seconds: 10}.Run(b.Context())
+		r, err := bench.Poll{Folder: bench.Folder{Data: b.TempDir()}, Invoices: invoices, Seconds: 10}.Run(b.Context(), bench.Config{Log: zerolog.Nop()})
 		if err != nil {
 			b.Fatal(err)
 		}

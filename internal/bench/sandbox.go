@@ -18,10 +18,8 @@ import (
 // Sandbox measures the stand-in for the provider, in a process of its own that may use one processor:
 // how much memory its open invoices take, and how many getPaymentStatus calls it answers.
 type Sandbox struct {
-	Config
-	Program  []string // that starts a sandbox and prints its endpoint, as `seqrflow sandbox` does
-	Invoices int
-	Seconds  int
+	Invoices int `default:"100000" min:"1" help:"How many invoices are open (${default})."`
+	Seconds  int `default:"10" min:"1" help:"How long their status is asked for (${default})."`
 }
 
 // SandboxResult is what Sandbox measures. A client on the same machine takes processors too, so the calls a
@@ -38,14 +36,22 @@ type SandboxResult struct {
 	Latency   Quantiles `json:"answeredIn"`
 }
 
-// Callers is how many calls are under way at once.
-const Callers = 32
+func (r SandboxResult) String() string {
+	return fmt.Sprintf(`getPaymentStatus  %.0f a second on one processor (%.0f %% of it used, so %.0f a second of its time)
+each answer       %s with %d calls under way
+memory            resident %.0f MB with %d invoices open, %.0f MB at most
+sendInvoice       %.0f a second`,
+		r.PerSec, 100*r.Busy, r.PerCPUSec, r.Latency, callers, mb(r.RSS), r.Invoices, mb(r.PeakRSS), r.Opened)
+}
+
+// callers is how many calls are under way at once.
+const callers = 32
 
 // Run measures.
-func (s Sandbox) Run(ctx context.Context) (r SandboxResult, err error) {
+func (s Sandbox) Run(ctx context.Context, cfg Config) (r SandboxResult, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience+seconds(s.Seconds)+time.Duration(s.Invoices)*time.Millisecond, errTooLong)
 	defer cancel()
-	child, err := spawn(ctx, s.Program)
+	child, err := spawn(ctx, endpointLine, "sandbox", "--listen", "127.0.0.1:0", "--log-level", "error")
 	if err != nil {
 		return r, err
 	}
@@ -55,7 +61,7 @@ func (s Sandbox) Run(ctx context.Context) (r SandboxResult, err error) {
 		return r, err
 	}
 	defer client.CloseIdle()
-	run := &sandboxRun{Sandbox: s, client: client, as: seqr.Terminal(demoTerminal()), references: make([]string, s.Invoices)}
+	run := &sandboxRun{Sandbox: s, Config: cfg, client: client, as: seqr.Terminal(demoTerminal()), references: make([]string, s.Invoices)}
 	r, err = run.play(ctx, child)
 	return r, withCause(ctx, err)
 }
@@ -63,6 +69,7 @@ func (s Sandbox) Run(ctx context.Context) (r SandboxResult, err error) {
 // sandboxRun is one run.
 type sandboxRun struct {
 	Sandbox
+	Config
 	client     *seqr.Client
 	as         seqr.Principal
 	references []string // of the open invoices
@@ -72,7 +79,7 @@ type sandboxRun struct {
 func (r *sandboxRun) play(ctx context.Context, child *process) (out SandboxResult, err error) {
 	r.say("opening %d invoices at %s", r.Invoices, child.endpoint)
 	begun := time.Now()
-	if err := each(ctx, r.Invoices, Callers, r.open); err != nil {
+	if err := each(ctx, r.Invoices, callers, r.open); err != nil {
 		return out, err
 	}
 	out.Invoices, out.Opened, out.RSS = r.Invoices, float64(r.Invoices)/time.Since(begun).Seconds(), status(child.pid()).VmRSS
@@ -102,7 +109,7 @@ func (r *sandboxRun) open(ctx context.Context, i int) error {
 func (r *sandboxRun) ask(ctx context.Context, end time.Time) (int64, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	var calls atomic.Int64
-	for range Callers {
+	for range callers {
 		g.Go(func() error {
 			for begun := time.Now(); begun.Before(end); begun = time.Now() {
 				ref := r.references[rand.IntN(len(r.references))]

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -14,9 +15,14 @@ import (
 
 // Start measures how soon a poller that starts polls what is open, after a history of invoices that have ended.
 type Start struct {
-	Config
-	Ended int
-	Open  int
+	Folder
+	Ended int `default:"20000" min:"0" help:"Invoices that have ended before (${default})."`
+	Open  int `default:"1000" min:"1" help:"Invoices that are open (${default})."`
+}
+
+// Help says what is measured.
+func (Start) Help() string {
+	return `A poller starts on a broker with a history of invoices that have ended. Printed is when it asks about the first open invoice, and when it has asked about all, with its durable and with a new one. The provider answers at once.`
 }
 
 // StartResult is what Start measures.
@@ -33,10 +39,20 @@ type FirstPoll struct {
 	All   float64 `json:"allPolledSeconds"` // every open invoice was polled
 }
 
+func (r StartResult) String() string {
+	return fmt.Sprintf(`history             %d invoices that have ended, %d open
+with its durable    %s
+with a new one      %s`, r.Ended, r.Open, r.With, r.Without)
+}
+
+func (p FirstPoll) String() string {
+	return fmt.Sprintf("first poll after %.3f s, all asked about after %.2f s", p.First, p.All)
+}
+
 // Run measures.
-func (s Start) Run(ctx context.Context) (r StartResult, err error) {
-	err = measure(ctx, s.Config, 3*s.Ended+s.Open, 0, alone(), func(ctx context.Context, f *fixture) (err error) {
-		s.say("recording %d invoices that have ended and %d that are open", s.Ended, s.Open)
+func (s Start) Run(ctx context.Context, cfg Config) (r StartResult, err error) {
+	err = s.measure(ctx, cfg, 3*s.Ended+s.Open, 0, alone, func(ctx context.Context, f *fixture) (err error) {
+		f.say("recording %d invoices that have ended and %d that are open", s.Ended, s.Open)
 		err = each(ctx, s.Ended+s.Open, atOnce, func(ctx context.Context, i int) error { return f.record(ctx, strconv.Itoa(i), i < s.Ended) })
 		if err != nil {
 			return err
@@ -48,7 +64,7 @@ func (s Start) Run(ctx context.Context) (r StartResult, err error) {
 		if r.With, err = s.firstPolls(ctx, f); err != nil { // its durable is made with the broker
 			return err
 		}
-		js, err := jetstream.New(f.Bus().Conn()) // the bus removes no consumer
+		js, err := jetstream.New(f.Bus.Conn()) // the bus removes no consumer
 		if err != nil {
 			return err
 		}
@@ -65,20 +81,14 @@ func (s Start) Run(ctx context.Context) (r StartResult, err error) {
 func (f *fixture) record(ctx context.Context, id string, ended bool) error {
 	o := order(shop, id)
 	if !ended {
-		if _, _, err := f.Bus().IndexOpen(ctx, o.Key(), 1); err != nil {
+		if _, _, err := f.Bus.IndexOpen(ctx, o.Key(), 1); err != nil {
 			return err
 		}
 	}
-	terminal, _ := demoTerminal()
-	fact := events.Fact{At: f.Bus().Now(), Why: "bench"}
-	_, err := f.Bus().Update(ctx, "invoicer", o.Key(), func(i events.Invoice) (events.Invoice, error) {
-		return i.IssuedAs(o, events.ProviderInvoice{Terminal: terminal, Reference: id, ValidFor: validFor}, fact)
-	})
-	if err != nil || !ended {
+	if err := f.recordIssued(ctx, o); err != nil || !ended {
 		return err
 	}
-	_, err = f.Bus().Update(ctx, poller.Name, o.Key(), func(i events.Invoice) (events.Invoice, error) { return i.PaidWith(id, poller.Name, fact) })
-	return err
+	return f.recordPaid(ctx, o.Key())
 }
 
 // firstPolls runs a poller until it has polled everything that is open.
@@ -86,7 +96,7 @@ func (s Start) firstPolls(ctx context.Context, f *fixture) (FirstPoll, error) {
 	p := newPollCounter(alwaysIssued{}, 0)
 	begun := time.Now()
 	err := while(ctx, func(ctx context.Context) error { return p.WaitForOpen(ctx, s.Open) },
-		poller.New(poller.Config{Bus: f.Bus(), Provider: p, Shops: shops(), Log: s.Log}))
+		poller.New(poller.Config{Bus: f.Bus, Provider: p, Shops: shops(), Log: f.Log}).Run)
 	var took []time.Duration
 	for i := range s.Open {
 		took = append(took, p.First(strconv.Itoa(s.Ended+i)).Sub(begun))

@@ -64,7 +64,7 @@ func (r Right) atHome(shop bool) (subject, to string) {
 	return r.Subject, ""
 }
 
-func (c Config) accounts(keys map[string]string) []account {
+func (c Config) accounts(keys map[string]string) []*account {
 	all := map[string]*account{StreamsAccount: {Name: StreamsAccount, Streams: true}}
 	for _, r := range c.roles() {
 		a := &account{Name: r.Account(), User: &user{Key: keys[r.Name], Deny: r.Denied(), Subscribe: []string{inbox}, Answers: r.Answers}}
@@ -101,12 +101,10 @@ func (c Config) accounts(keys map[string]string) []account {
 		}
 	}
 	sorted := slices.SortedFunc(maps.Values(all), func(a, b *account) int { return cmp.Compare(a.Name, b.Name) })
-	out := make([]account, 0, len(sorted)+1)
 	for _, a := range sorted {
 		slices.SortFunc(a.Exports, func(x, y export) int { return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Subject, y.Subject)) })
-		out = append(out, *a)
 	}
-	return append(out, account{Name: "SYS", User: &user{Key: keys[systemUser], Unlimited: true}})
+	return append(sorted, &account{Name: "SYS", User: &user{Key: keys[systemUser], Unlimited: true}})
 }
 
 // importTold lets a role hear what each of several others says in its own account. It is no service, because what goes into an
@@ -117,7 +115,7 @@ func (c Config) importTold(all map[string]*account, r Role, right Right) {
 	}
 	for _, from := range c.roles() {
 		for _, said := range from.Rights() {
-			if said.Kind == Publish && Covers(right.Subject, said.Subject) {
+			if said.Kind == Publish && bus.Covers(right.Subject, said.Subject) {
 				all[r.Account()].Imports = append(all[r.Account()].Imports, export{Kind: "stream", Subject: said.Subject, Account: from.Account()})
 				all[from.Account()].export("stream", said, r.Account())
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
+	"github.com/seqrflow/seqrflow/internal/connections"
 )
 
 func readFile(t *testing.T, name string) string {
@@ -46,7 +48,7 @@ func TestComposesServicesSeeTheirOwnKeyOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	processes := []string{broker.NATSFolder}
-	for _, r := range broker.Roles() {
+	for _, r := range broker.Roles(connected) {
 		if r.Name != "reader" { // no service is one
 			processes = append(processes, r.Name)
 		}
@@ -76,6 +78,8 @@ func TestComposesServicesSeeTheirOwnKeyOnly(t *testing.T) {
 			want = []string{"key-nats:/keys/nats:ro"}
 		case "provision":
 			want = []string{"key-provisioner:/key:ro"}
+		case "doctor":
+			want = []string{"key-operator:/key:ro"}
 		case "sandbox":
 			want = nil
 		}
@@ -83,6 +87,70 @@ func TestComposesServicesSeeTheirOwnKeyOnly(t *testing.T) {
 		if !slices.Equal(keys, want) {
 			t.Errorf("%s has %v, not %v", name, keys, want)
 		}
+	}
+}
+
+// Each service sees the secrets of the shops' connections that it reads, and no others; doctor sees all, for as long as a person runs it.
+func TestComposesServicesSeeTheirOwnSecretsOfConnections(t *testing.T) {
+	var file struct {
+		Services map[string]struct{ Volumes []string }
+	}
+	if err := yaml.Unmarshal([]byte(readFile(t, "deploy/compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{"gateway": {"both", "gateway"}, "notifier": {"both", "notifier"}, "doctor": {"both", "gateway", "notifier"}}
+	for name, s := range file.Services {
+		var got []string
+		for _, v := range s.Volumes {
+			if _, at, ok := strings.Cut(v, ":/run/connections/"); ok {
+				folder := strings.TrimSuffix(at, ":ro")
+				if got = append(got, folder); v != "${CONNECTIONS_DIR:-./connections.sample}/"+folder+":/run/connections/"+folder+":ro" {
+					t.Errorf("%s: %s", name, v)
+				}
+				readFile(t, "deploy/connections.sample/"+folder+"/README.txt") // else Docker makes a folder of root's
+			}
+		}
+		if !sameNames(got, want[name]) {
+			t.Errorf("%s sees the secrets of %v, not %v", name, got, want[name])
+		}
+	}
+}
+
+// The sample of the connections file is valid as it is, and as soon as its comments are taken away; each secret lies where the services
+// that read it see it.
+func TestComposesConnectionsSample(t *testing.T) {
+	const sample = "deploy/connections.sample/connections.yaml"
+	if f, err := connections.Load("../../" + sample); err != nil || len(f.Connections) > 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	_, comments, _ := strings.Cut(readFile(t, sample), "\nconnections: {}\n")
+	name := filepath.Join(t.TempDir(), "connections.yaml")
+	if err := os.WriteFile(name, []byte(regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(comments, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := connections.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	in := func(folder string, files connections.SecretFiles) {
+		for _, file := range files {
+			if all = append(all, file); !strings.HasPrefix(file, "/run/connections/"+folder+"/") {
+				t.Errorf("%s is not in the folder %s", file, folder)
+			}
+		}
+	}
+	acme, fjell, beta := f.Connections["acme"], f.Connections["fjell"], f.Connections["beta"]
+	in("gateway", acme.WooCommerce.WebhookSecret)
+	in("both", acme.WooCommerce.ConsumerKey)
+	in("both", acme.WooCommerce.ConsumerSecret)
+	in("both", fjell.Shopify.WebhookSecret)
+	in("both", fjell.Shopify.ClientSecret)
+	in("gateway", beta.APIToken)
+	in("notifier", beta.Webhooks[0].Secrets)
+	in("gateway", f.Checkout.Key)
+	if n := strings.Count(comments, "/run/connections/"); len(all) != n {
+		t.Errorf("%d of %d secrets were looked at", len(all), n)
 	}
 }
 

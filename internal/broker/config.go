@@ -9,20 +9,20 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/nats-io/nkeys"
-
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // Config of the server that is written, and of the files around it; each field is a flag of "seqrflow broker config".
 type Config struct {
-	Shops       []string `kong:"-"` // subject tokens of the shops that connect to the broker themselves
-	ReplaceKeys []string `name:"replace-key" placeholder:"USER" help:"Users that get a new key; the old one is refused once the server has read the new nats.conf."`
-	HandOut     string   `env:"SEQRFLOW_BROKER_HAND_OUT" type:"path" placeholder:"DIR" help:"Folder with a folder for each user that is to get its key there, as user.nk beside ca.pem; the folder nats gets what the server needs."`
-	Listen      string   `env:"SEQRFLOW_BROKER_LISTEN" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the broker takes connections (${default})."`
-	Monitor     string   `env:"SEQRFLOW_BROKER_MONITOR" placeholder:"ADDR" help:"Where the broker shows its health and figures over HTTP, without a password; off unless given."`
-	ServerName  string   `env:"SEQRFLOW_BROKER_SERVER_NAME" default:"seqrflow" placeholder:"NAME" help:"The broker's name (${default})."`
-	StoreDir    string   `env:"SEQRFLOW_BROKER_STORE_DIR" default:"/data" placeholder:"DIR" help:"Where the broker keeps the streams (${default})."`
+	Shops       []string         `kong:"-"` // subject tokens of the shops that connect to the broker themselves
+	Connections connections.File `kong:"-"` // how shops' systems are joined
+	ReplaceKeys []string         `name:"replace-key" placeholder:"USER" help:"Users that get a new key; the old one is refused once the server has read the new nats.conf."`
+	HandOut     string           `env:"SEQRFLOW_BROKER_HAND_OUT" type:"path" placeholder:"DIR" help:"Folder with a folder for each user that is to get its key there, as user.nk beside ca.pem; the folder nats gets what the server needs."`
+	Listen      string           `env:"SEQRFLOW_BROKER_LISTEN" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the broker takes connections (${default})."`
+	Monitor     string           `env:"SEQRFLOW_BROKER_MONITOR" placeholder:"ADDR" help:"Where the broker shows its health and figures over HTTP, without a password; off unless given."`
+	ServerName  string           `env:"SEQRFLOW_BROKER_SERVER_NAME" default:"seqrflow" placeholder:"NAME" help:"The broker's name (${default})."`
+	StoreDir    string           `env:"SEQRFLOW_BROKER_STORE_DIR" default:"/data" placeholder:"DIR" help:"Where the broker keeps the streams (${default})."`
 
 	TLSSelfSigned bool     `name:"tls-self-signed" env:"SEQRFLOW_BROKER_TLS_SELF_SIGNED" help:"Make an authority and a certificate for the broker, valid for ten years, and make them anew in their last year. A certificate that --tls-from has put there stays."`
 	TLSNames      []string `name:"tls-name" env:"SEQRFLOW_BROKER_TLS_NAMES" default:"nats,localhost,127.0.0.1" placeholder:"NAME" help:"Names and addresses by which clients reach the broker: the certificate must be valid for each (${default})."`
@@ -45,43 +45,35 @@ const (
 // Validate reports everything that is wrong, by the names of the command's flags.
 func (c Config) Validate() error {
 	var errs []error
-	for _, a := range []struct{ flag, value string }{{"listen", c.Listen}, {"monitor", c.Monitor}} {
-		if a.flag == "monitor" && a.value == "" {
-			continue
-		}
-		_, port, err := net.SplitHostPort(a.value)
-		if n, nerr := strconv.Atoi(port); err != nil || nerr != nil || n < -1 || n > 65535 {
-			errs = append(errs, fmt.Errorf("--%s: expected host:port, got %q", a.flag, a.value))
+	wrong := func(is bool, format string, args ...any) {
+		if is {
+			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	if c.StoreDir == "" {
-		errs = append(errs, errors.New("--store-dir: missing"))
-	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		errs = append(errs, errors.New("--tls-cert and --tls-key go together"))
-	}
-	if c.TLSCA != "" && c.TLSCert == "" {
-		errs = append(errs, errors.New("--tls-ca: clients show certificates only where the server does: give --tls-cert and --tls-key too"))
-	}
-	if len(c.TLSNames) == 0 && c.makesTLS() {
-		errs = append(errs, errors.New("--tls-name: missing"))
-	}
+	wrong(!isAddress(c.Listen), "--listen: expected host:port, got %q", c.Listen)
+	wrong(c.Monitor != "" && !isAddress(c.Monitor), "--monitor: expected host:port, got %q", c.Monitor)
+	wrong(c.StoreDir == "", "--store-dir: missing")
+	wrong((c.TLSCert == "") != (c.TLSKey == ""), "--tls-cert and --tls-key go together")
+	wrong(c.TLSCA != "" && c.TLSCert == "", "--tls-ca: clients show certificates only where the server does: give --tls-cert and --tls-key too")
+	wrong(len(c.TLSNames) == 0 && c.makesTLS(), "--tls-name: missing")
 	for _, u := range c.ReplaceKeys {
-		if !slices.Contains(c.Users(), u) {
-			errs = append(errs, fmt.Errorf("--replace-key: there is no user %q", u))
-		}
+		wrong(!slices.Contains(c.Users(), u), "--replace-key: there is no user %q", u)
 	}
 	for _, s := range c.Shops {
-		if !events.IsToken(s) {
-			errs = append(errs, fmt.Errorf("--shop: %q is no subject token", s))
-		}
+		wrong(!events.IsToken(s), "--shop: %q is no subject token", s)
 	}
 	return errors.Join(errs...)
 }
 
+func isAddress(listen string) bool {
+	_, port, err := net.SplitHostPort(listen)
+	n, nerr := strconv.Atoi(port)
+	return err == nil && nerr == nil && n >= -1 && n <= 65535
+}
+
 // roles of the configuration: the table's, and one for each shop.
 func (c Config) roles() []Role {
-	out := Roles()
+	out := Roles(c.Connections)
 	shops := slices.Clone(c.Shops)
 	slices.Sort(shops)
 	for _, s := range slices.Compact(shops) {
@@ -116,33 +108,22 @@ func (r Role) Account() string {
 // firstLine tells a file that this command has written, and may write again, from one that it has not.
 const firstLine = "# Written by \"seqrflow broker config\", which writes it again: changes by hand are lost."
 
-// Text is the server's configuration; keys are the public keys of the users.
-func (c Config) Text(keys map[string]string) (string, error) {
-	if err := c.Validate(); err != nil {
-		return "", err
-	}
-	for _, u := range c.Users() {
-		if !nkeys.IsValidPublicUserKey(keys[u]) {
-			return "", fmt.Errorf("%s: no public key", u)
-		}
-	}
-	if c.ServerName == "" {
-		c.ServerName = "seqrflow"
-	}
+// conf is the server's configuration; keys are the public keys of the users.
+func (c Config) conf(keys map[string]string) (string, error) {
 	var b strings.Builder
-	err := text.Execute(&b, struct {
+	err := confTemplate.Execute(&b, struct {
 		Config
 		FirstLine, MaxPayload string
-		Accounts              []account
+		Accounts              []*account
 	}{c, firstLine, MaxPayload, c.accounts(keys)})
 	return b.String(), err
 }
 
-var text = template.Must(template.New("nats.conf").Funcs(template.FuncMap{"q": strconv.Quote, "list": list}).Parse(`{{.FirstLine}}
+var confTemplate = template.Must(template.New("nats.conf").Funcs(template.FuncMap{"q": strconv.Quote, "list": list}).Parse(`{{.FirstLine}}
 # The account SEQRFLOW has the streams and no user; every other has one user. What a user may do is its permissions; what its account imports is the same once
 # more, so that an answer of the broker goes no further than a request.
 
-server_name: {{q .ServerName}}
+server_name: {{q (or .ServerName "seqrflow")}}
 listen: {{q .Listen}}
 {{- with .Monitor}}
 http: {{q .}}{{end}}

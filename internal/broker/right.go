@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
 // Kind of a right.
@@ -66,11 +68,11 @@ func (r Role) Rights() []Right {
 // withoutCovered leaves out rights that another one contains.
 func withoutCovered(all []Right) []Right {
 	return slices.DeleteFunc(slices.Clone(all), func(r Right) bool {
-		return slices.ContainsFunc(all, func(o Right) bool { return o != r && o.Kind == r.Kind && Covers(o.Subject, r.Subject) })
+		return slices.ContainsFunc(all, func(o Right) bool { return o != r && o.Kind == r.Kind && bus.Covers(o.Subject, r.Subject) })
 	})
 }
 
-func advisory(kind string, d Durable) string {
+func advisory(kind string, d bus.Consumer) string {
 	return "$JS.EVENT.ADVISORY.CONSUMER." + kind + "." + d.Stream + "." + d.Name
 }
 
@@ -78,7 +80,7 @@ func advisory(kind string, d Durable) string {
 // consumers of its own must not change, use or delete those of the workers.
 func (r Role) Denied() []string {
 	var out []string
-	for _, d := range Durables() {
+	for _, d := range r.durables {
 		if !slices.Contains(r.Scans, d.Stream) {
 			continue
 		}
@@ -87,7 +89,7 @@ func (r Role) Denied() []string {
 			out = append(out, api+"CONSUMER.CREATE."+at, api+"CONSUMER.CREATE."+at+".>")
 		}
 		out = append(out, api+"CONSUMER.DELETE."+at)
-		if !slices.ContainsFunc(r.Consumes, func(c Durable) bool { return c.Name == d.Name }) {
+		if !slices.ContainsFunc(r.Consumes, func(c bus.Consumer) bool { return c.Name == d.Name }) {
 			out = append(out, api+"CONSUMER.MSG.NEXT."+at)
 		}
 	}
@@ -98,23 +100,9 @@ func (r Role) Denied() []string {
 func (r Role) May() func(k Kind, subject string) bool {
 	rights, denied := r.Rights(), r.Denied()
 	return func(k Kind, subject string) bool {
-		if k == Publish && slices.ContainsFunc(denied, func(d string) bool { return Covers(d, subject) }) {
+		if k == Publish && slices.ContainsFunc(denied, func(d string) bool { return bus.Covers(d, subject) }) {
 			return false
 		}
-		return slices.ContainsFunc(rights, func(have Right) bool { return have.Kind == k && Covers(have.Subject, subject) })
+		return slices.ContainsFunc(rights, func(have Right) bool { return have.Kind == k && bus.Covers(have.Subject, subject) })
 	}
-}
-
-// Covers says whether every subject that b matches is matched by a.
-func Covers(a, b string) bool {
-	as, bs := strings.Split(a, "."), strings.Split(b, ".")
-	for i, t := range as {
-		if t == ">" {
-			return len(bs) > i
-		}
-		if i >= len(bs) || bs[i] == ">" || t != "*" && t != bs[i] {
-			return false
-		}
-	}
-	return len(as) == len(bs)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -27,37 +28,22 @@ type Role struct {
 	Name  string
 	About string // which processes take its key
 
-	Publishes  []string  // subjects
-	Subscribes []string  // subjects outside of JetStream
-	Consumes   []Durable // takes and acknowledges their messages, and hears what the broker gave up on
-	Reads      []string  // streams: their state, messages by sequence, last message by subject
-	Watches    []Durable // only their state
-	Scans      []string  // streams: Reads, and consumers of its own
-	Answers    bool      // the requests that it hears
-	Provisions bool      // makes and changes streams and consumers
+	app.Access
+	Consumes   []bus.Consumer // takes and acknowledges their messages, and hears what the broker gave up on
+	Watches    []bus.Consumer // only their state
+	Provisions bool           // makes and changes streams and consumers
+
+	durables []bus.Consumer // every one that there is
 }
 
-// Durable is a consumer that the broker keeps.
-type Durable struct {
-	Worker  string
-	Name    string
-	Stream  string
-	Filters []string
-}
+// Durables is every consumer of the workers, each followed by its replays, when shops' systems are joined as the file says. The
+// names depend on no other setting.
+func Durables(f connections.File) []bus.Consumer { return withReplays(app.ConsumersWith(f)) }
 
-// replay is the consumer of what a person has sent back from PARKED to this one.
-func (d Durable) replay() Durable {
-	return Durable{Worker: d.Worker, Name: d.Name + "-replay", Stream: events.ParkedStream, Filters: []string{"parked." + d.Worker + ".*.*"}}
-}
-
-// Durables is every consumer of the workers, each followed by its replays. The names never depend on settings.
-func Durables() []Durable { return durablesOf(app.Consumers()) }
-
-func durablesOf(consumers []bus.Consumer) []Durable {
-	var out []Durable
+func withReplays(consumers []bus.Consumer) []bus.Consumer {
+	var out []bus.Consumer
 	for _, c := range consumers {
-		d := Durable{Worker: c.Worker, Name: c.Name, Stream: c.Stream, Filters: c.Filters}
-		out = append(out, d, d.replay())
+		out = append(out, c, c.Replays())
 	}
 	return out
 }
@@ -75,21 +61,19 @@ func records(actor string) []string {
 
 // history is every stream that keeps what happened. OPEN is none: as a work queue it has one consumer.
 func history() []string {
-	return []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream, exchanges.Stream}
+	return []string{events.OrdersStream, events.InvoicesStream, events.PeriodsStream, events.ParkedStream, events.HooksStream, events.DeliveriesStream, exchanges.Stream}
 }
 
 // roleOf is what a process of the app's table may do: what its row says, what every process needs, and for a worker also to
 // take its consumers' messages, to record its events, to park what it can't handle, and to keep its exchanges with the provider.
-func roleOf(t app.Target) Role {
-	r := Role{
-		Name: t.Name, About: "seqrflow run " + t.Name, Reads: t.Access.Reads, Scans: t.Access.Scans, Watches: watched(), Answers: t.Access.Answers,
-		Publishes:  append(slices.Clone(t.Access.Publishes), events.ProbeSubject(t.Name)),
-		Subscribes: append(slices.Clone(t.Access.Subscribes), watching.Subjects),
-	}
-	if len(t.Consumers) == 0 {
+func roleOf(t app.Target, f connections.File) Role {
+	r := Role{Name: t.Name, About: "seqrflow run " + t.Name, Access: t.Access, Watches: watched()}
+	r.Publishes = append(r.Publishes, events.ProbeSubject(t.Name))
+	r.Subscribes = append(r.Subscribes, watching.Subjects)
+	if len(t.Consumers) == 0 && t.Connected == nil {
 		return r
 	}
-	r.Consumes = durablesOf(t.Consumers)
+	r.Consumes = withReplays(t.ConsumersWith(f))
 	for _, d := range r.Consumes {
 		r.Reads = append(r.Reads, d.Stream)
 	}
@@ -100,43 +84,49 @@ func roleOf(t app.Target) Role {
 }
 
 // watched is the consumer whose state tells how many open invoices nobody polls.
-func watched() []Durable {
-	return slices.DeleteFunc(Durables(), func(d Durable) bool { return d.Name != "poller" })
+func watched() []bus.Consumer {
+	return slices.DeleteFunc(Durables(connections.File{}), func(d bus.Consumer) bool { return d.Name != "poller" })
 }
 
-// Roles is one role per kind of process: the processes of the app's table, and those of people. What a role does not name is
-// refused.
-func Roles() []Role {
+// Roles is one role per kind of process: the processes of the app's table, and those of people, when shops' systems are joined as
+// the file says. What a role does not name is refused.
+func Roles(f connections.File) []Role {
 	var out []Role
+	durables := Durables(f)
 	for _, t := range app.Processes() {
-		out = append(out, roleOf(t))
+		out = append(out, roleOf(t, f))
 	}
 	reads := Role{
-		Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream}, Subscribes: []string{watching.Subjects, bus.ToldSubjects},
-		Watches: slices.DeleteFunc(Durables(), func(d Durable) bool { return strings.HasSuffix(d.Name, "-replay") }),
+		Access: app.Access{
+			Scans: history(), Reads: []string{events.OpenStream, events.ProbesStream, events.CursorsStream}, Subscribes: []string{watching.Subjects, bus.ToldSubjects},
+		},
+		Watches: slices.DeleteFunc(slices.Clone(durables), func(d bus.Consumer) bool { return strings.HasSuffix(d.Name, "-replay") }),
 	}
 	reader, operator := reads, reads
 	reader.Name, reader.About = "reader", "watch, show, parked list, refunds list, doctor, and other programs that only look on"
 	reader.Subscribes = append(slices.Clone(reads.Subscribes), events.InvoicesSubjects)
 	reader.Publishes = []string{bus.StuckSubjects}
-	operator.Name, operator.About = "operator", "the same, and order place, cancel and return, parked replay and dismiss, refunds resolve, close"
-	operator.Publishes = append(records("operator"), bus.StuckSubjects, events.ProbeSubject("operator"),
+	operator.Name, operator.About = "operator", "the same, and ask, order place, cancel and return, parked replay and dismiss, refunds resolve, close"
+	operator.Publishes = append(records("operator"), bus.StuckSubjects, bus.HintSubjects, events.ProbeSubject("operator"),
 		"orders.*.*.placed", "orders.*.*.canceled", "orders.*.*.returned", "periods.*.*.closing", events.ParkedSubjects)
-	return append(out, reader, operator, Role{
+	out = append(out, reader, operator, Role{
 		Name: "provisioner", About: "seqrflow broker apply; keep this key away from the workers", Provisions: true,
-		Scans: []string{events.InvoicesStream}, Reads: []string{events.OpenStream}, Publishes: []string{events.OpenSubjects}, // builds the index of open invoices
+		Access: app.Access{Scans: []string{events.InvoicesStream}, Reads: []string{events.OpenStream}, Publishes: []string{events.OpenSubjects}}, // builds the index of open invoices
 	})
+	for i := range out {
+		out[i].durables = durables
+	}
+	return out
 }
 
 // ShopRole is what the systems of a shop, named by its subject token, may do: publish its orders, which the gateway stores
 // within the shop's quota, hear its invoices, and read the last event of one. The last works only where the stream answers directly, as it does on
 // one replica.
 func ShopRole(token string) Role {
-	return Role{
-		Name: shopPrefix + token, About: "the shop's own systems",
+	return Role{Name: shopPrefix + token, About: "the shop's own systems", Access: app.Access{
 		Publishes:  []string{"orders." + token + ".>", directGet(events.InvoicesStream) + ".invoices." + token + ".>"},
 		Subscribes: []string{"invoices." + token + ".>"},
-	}
+	}}
 }
 
 const shopPrefix = "shop-"

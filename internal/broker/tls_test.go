@@ -223,6 +223,13 @@ func TestReplacedKeyIsNewEverywhereAndTheOthersStay(t *testing.T) {
 	if strings.Contains(after["nats.conf"], old) || !strings.Contains(after["nats.conf"], public) {
 		t.Error("nats.conf has the old key")
 	}
+	if err := os.Remove(filepath.Join(dir, "keys/poller.pub")); err != nil { // what a run leaves that was interrupted
+		t.Fatal(err)
+	}
+	writeConfig(t, dir, c)
+	if again := strings.TrimSpace(files(t, dir)["keys/poller.pub"]); again == "" || again == public {
+		t.Error("the key is not replaced after a run that was interrupted")
+	}
 	c.ReplaceKeys = []string{"pollr"}
 	if _, err := broker.Write(dir, c, false); err == nil || !strings.Contains(err.Error(), `no user "pollr"`) {
 		t.Error(err)

@@ -41,8 +41,6 @@ func Write(dir string, c Config, dryRun bool) ([]Change, error) {
 		return nil, err
 	}
 	c.Shops = append(slices.Clone(c.Shops), known...)
-	slices.Sort(c.Shops)
-	c.Shops = slices.Compact(c.Shops)
 	if c, err = c.withCertificatePaths(dir); err != nil {
 		return nil, err
 	}
@@ -60,7 +58,7 @@ func Write(dir string, c Config, dryRun bool) ([]Change, error) {
 	for _, k := range keys {
 		public[k.user] = k.public
 	}
-	conf, err := c.Text(public)
+	conf, err := c.conf(public)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +137,7 @@ func (w *writer) key(k key) {
 	seed, public := filepath.Join(KeysFolder, k.user+seedSuffix), filepath.Join(KeysFolder, k.user+publicSuffix)
 	if k.fresh {
 		// Without its public half an old seed is still whole, should this be interrupted.
-		w.do(public, Rewrite, os.Remove)
+		w.do(public, Rewrite, os.RemoveAll)
 		w.do(seed, Rewrite, func(file string) error { return replace(file, append(k.seed, '\n'), 0o600) })
 	} else if k.seed != nil {
 		w.do(seed, Create, func(file string) error { return writeNew(file, append(k.seed, '\n'), 0o600) })

@@ -3,45 +3,49 @@
 //
 // Setting up
 //
-//	bus.go        the connection
+//	bus.go        the connection, and the broker's address
 //	streams.go    the streams, and which of their settings are ours
 //	consumer.go   the durable consumers of the workers, and how their messages are received
-//	require.go    whether a process finds the streams and consumers that it needs
+//	require.go    whether a process finds the streams and consumers that it needs, and can do its work
 //
 // Writing. Nothing is written to INVOICES or PERIODS without the sequence that was loaded before, so two writers never both
 // decide from the same state.
 //
-//	append.go     load, decide, append, and again when another writer came first; for invoice.go, period.go, openindex.go and park.go
-//	publish.go    how one message is published, and what repeats it
+//	append.go     load, decide, append, and again when another writer came first; for invoice.go (periods too),
+//	              openindex.go, deliveries.go and park.go. How one message is published, and what repeats it
 //	orders.go     what is published and read of orders; forward.go stores what shops with accounts of their own publish
+//	hooks.go      what the gateway keeps: requests that it could not translate, and how far it has read a shop's orders
 //
 // Reading. There are two readers of streams, and requests for single messages.
 //
-//	scan.go       the messages that are there; scan_index.go for those of a few invoices
+//	scan.go       the messages that are there
 //	follow.go     the messages that are there and those that come
-//	read.go       one message, or the state of a stream
+//	read.go       one message, the state of a stream, or the few messages of an invoice
 //
 // Working. A delivery is leased, scheduled, fetched, handled, and settled as its outcome says.
 //
 //	lease.go      deliveries that are kept unacknowledged, with heartbeats
 //	work.go       the way of a delivery; outcome.go what becomes of it
 //	schedule.go   which delivery is handled next: fair between shops, terminals and orders
-//	giveback.go   what goes back to the broker: too much, or for a copy that serves its shop (serving.go, unserved.go)
-//	park.go       what a worker could not handle goes to PARKED; parked.go reads that; advisory.go parks what the broker gave up on
+//	giveback.go   what goes back to the broker: too much, or for a copy that serves its shop; copies ask each other which do
+//	park.go       what a worker could not handle goes to PARKED, and what the broker gave up on; parked.go reads that
 //
 // Being asked
 //
-//	ready.go      whether a process can do its work; room.go and refusal.go whether the broker takes what is written
+//	room.go       whether the broker takes what is written
 //	stuck.go      what workers tell of deliveries that they have not finished (unfinished.go); core.go other subjects without a stream
 //	clock.go      how far this machine's clock is from the broker's; restored.go whether the broker has forgotten something
 //	inspect.go    what the broker says of its streams and consumers, for people
-//	denied.go     what the broker's permissions refuse; explain.go what its errors mean
+//	explain.go    what the broker's errors mean, and what its permissions refuse
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,14 +97,14 @@ type Bus struct {
 	mu      sync.Mutex
 	streams map[string]jetstream.Stream
 	created map[string]time.Time // when each durable that was bound to was made
+	bound   map[string]int       // how often each consumer's messages are received here now
 
 	room        room
 	history     history
-	bound       bound
-	refusals    refusals
-	refusing    atomic.Bool  // refusals holds one
-	skew        atomic.Int64 // the broker's clock less this machine's, ns
-	measured    atomic.Bool  // skew is known
+	refusalsMu  sync.Mutex
+	refusals    map[string]refusal // by the first token of the subject: of the last write, when that was refused or not answered
+	skew        atomic.Int64       // the broker's clock less this machine's, ns
+	measured    atomic.Bool        // skew is known
 	sometimes   sometimes.Sometimes
 	foreignSeen sync.Map // sequences of messages on INVOICES that were parked as foreign
 	violation   atomic.Pointer[violation]
@@ -110,9 +114,7 @@ type Bus struct {
 // Connect connects to the broker. It tries until ctx ends, but ends with an error at once when the broker refuses the credentials.
 // A connection that is lost later is made again, however long that takes.
 func Connect(ctx context.Context, cfg Config) (*Bus, error) {
-	if cfg.Replicas == 0 {
-		cfg.Replicas = 1
-	}
+	cfg.Replicas = cmp.Or(cfg.Replicas, 1)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -122,13 +124,12 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	if cfg.Now == nil {
 		cfg.Now = cfg.Clock
 	}
-	if cfg.AckWait == 0 {
-		cfg.AckWait = 10 * time.Second
+	cfg.AckWait = cmp.Or(cfg.AckWait, 10*time.Second)
+	cfg.Backoff = cmp.Or(cfg.Backoff, Backoff{500 * time.Millisecond, 30 * time.Second})
+	b := &Bus{
+		cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Metrics),
+		streams: map[string]jetstream.Stream{}, created: map[string]time.Time{}, bound: map[string]int{}, refusals: map[string]refusal{},
 	}
-	if cfg.Backoff == (Backoff{}) {
-		cfg.Backoff = Backoff{500 * time.Millisecond, 30 * time.Second}
-	}
-	b := &Bus{cfg: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics(cfg.Metrics), streams: map[string]jetstream.Stream{}, created: map[string]time.Time{}}
 	nc, err := b.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -198,3 +199,37 @@ func (b *Bus) Conn() *nats.Conn { return b.nc }
 
 // AckWait is how long a copy of a worker may be silent before the broker gives its messages to another.
 func (b *Bus) AckWait() time.Duration { return b.cfg.AckWait }
+
+// Address gives the URL of a broker, or the list of URLs, without the credentials that may stand in it: for logs and messages.
+func Address(raw string) string {
+	// url.Parse does not do: a token stands where a user's name does, and of a list only the first would be parsed.
+	all := strings.Split(raw, ",")
+	for i, one := range all {
+		scheme, rest, ok := strings.Cut(strings.TrimSpace(one), "://")
+		if !ok {
+			scheme, rest = "nats", scheme
+		}
+		if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+			rest = rest[at+1:]
+		}
+		all[i] = scheme + "://" + rest
+	}
+	return strings.Join(all, ",")
+}
+
+// errAddress never quotes the URL: a mistaken one may hold a password.
+var errAddress = errors.New("the broker's address is not a URL such as nats://host:4222")
+
+// CheckAddress gives an error for an address that cannot be that of a broker.
+func CheckAddress(raw string) error {
+	for one := range strings.SplitSeq(raw, ",") {
+		one = strings.TrimSpace(one)
+		if !strings.Contains(one, "://") {
+			one = "nats://" + one
+		}
+		if _, err := url.Parse(one); err != nil {
+			return errAddress
+		}
+	}
+	return nil
+}

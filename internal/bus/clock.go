@@ -44,7 +44,22 @@ func (b *Bus) ClockKnown() bool { return b.measured.Load() && b.clockSkew().Abs(
 const (
 	clockEvery = 30 * time.Second // between two measurements of a process with a consumer
 	clockFirst = time.Second      // between two tries before the first measurement
+	clockWait  = 2 * time.Second  // for the first try, before any message is handled
 )
+
+// AwaitClock measures the clock unless that was done: what a worker handles first is stamped and judged by Now too. It waits no longer than
+// clockWait; where the broker does not answer by then, the clock is measured later. Work calls it. A worker that leases by itself does so
+// first if what it does rests on Now; the poller does not wait, and asks [Bus.ClockKnown].
+func (b *Bus) AwaitClock(ctx context.Context) {
+	if b.measured.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, clockWait)
+	defer cancel()
+	if _, err := b.MeasureClock(ctx); err != nil {
+		b.log.Debug().Err(err).Msg("comparing clocks")
+	}
+}
 
 // watchClock measures the clock, and looks whether the broker was restored, until ctx ends.
 func (b *Bus) watchClock(ctx context.Context) error {

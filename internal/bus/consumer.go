@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type Consumer struct {
 	Name    string   // of the durable
 	Stream  string   // that it reads
 	Filters []string // subjects
+	Records string   // a stream that the worker keeps its records on; "" for none
 
 	// Serves gives the terminal of the provider that messages of the shop, by its subject token, are about. With an error this
 	// copy does not handle them, and they go back to the broker for another copy: with ErrOtherCopy for as long as it takes; with
@@ -30,11 +32,18 @@ type Consumer struct {
 	// no delivery is tried. If Probe is nil no terminal counts as silent.
 	Probe func(ctx context.Context, shop string) error
 
+	// Room, if set, bounds how many messages this copy leases: it waits until there is room for at least one more and gives for
+	// how many there is, or 0 once ctx has ended. Replayed messages are not bounded. nil leases all that wait.
+	Room func(ctx context.Context) int
+	// FromNow says that a durable that is made begins with the next message that is stored, and not one hour back.
+	FromNow bool
+	// Kept says that nothing takes the messages for now. The durable is there, so that the broker keeps them.
+	Kept bool
+
 	AckWait     time.Duration // how long a copy may be silent before another gets its messages; default and maximum is that of the bus
 	Concurrency int           // handlers at once for one terminal, default 32
 	Attempts    int           // of a delivery that ends with Retry before it is parked, default 8
 	Backoff     Backoff       // between them; default is that of the bus. No pause is longer than its Most
-	Grace       time.Duration // that handlers at work have to finish after ctx has ended, default 4 s
 }
 
 // ErrOtherCopy says that a shop's messages are for copies of the worker that are set up to serve the shop.
@@ -42,27 +51,17 @@ var ErrOtherCopy = errors.New("another copy serves the shop")
 
 const (
 	ackTimeout = 5 * time.Second
+	// grace is how long handlers at work have to finish after ctx has ended.
+	grace = 4 * time.Second
 	// catchUp is how far back a durable begins that is made on a stream with history. What is older was handled or is parked:
 	// to handle it anew could pay twice.
 	catchUp = time.Hour
 )
 
 func (b *Bus) withDefaults(c Consumer) Consumer {
-	if c.Concurrency == 0 {
-		c.Concurrency = 32
-	}
-	if c.Attempts == 0 {
-		c.Attempts = 8
-	}
-	if c.Backoff == (Backoff{}) {
-		c.Backoff = b.cfg.Backoff
-	}
-	if c.Grace == 0 {
-		c.Grace = 4 * time.Second
-	}
-	if c.AckWait == 0 || c.AckWait > b.cfg.AckWait {
-		c.AckWait = b.cfg.AckWait
-	}
+	c.Concurrency, c.Attempts = cmp.Or(c.Concurrency, 32), cmp.Or(c.Attempts, 8)
+	c.Backoff = cmp.Or(c.Backoff, b.cfg.Backoff)
+	c.AckWait = min(cmp.Or(c.AckWait, b.cfg.AckWait), b.cfg.AckWait)
 	if c.Serves == nil {
 		c.Serves = func(shop string) (string, error) { return shop, nil }
 	}
@@ -78,12 +77,16 @@ func (b *Bus) consumerConfig(c Consumer) jetstream.ConsumerConfig {
 	}
 }
 
-// replays gives the consumer of what an operator has sent back from PARKED to this one.
-func (c Consumer) replays() Consumer {
-	r := c
-	r.Name, r.Stream = c.Name+"-replay", events.ParkedStream
-	r.Filters = []string{"parked." + events.Token(c.Worker) + ".*.*"}
-	return r
+// Replays gives the consumer of what an operator has sent back from PARKED to this one: of the shop whose messages it takes, or of
+// every shop.
+func (c Consumer) Replays() Consumer {
+	shop := "*"
+	if len(c.Filters) == 1 && events.IsToken(token(c.Filters[0], 1)) {
+		shop = token(c.Filters[0], 1)
+	}
+	c.Name, c.Stream, c.Room, c.FromNow = c.Name+"-replay", events.ParkedStream, nil, false
+	c.Filters = []string{parkedPrefix + "." + events.Token(c.Worker) + "." + shop + ".*"}
+	return c
 }
 
 // receive gives every message to take, which must not block, until ctx ends; what is in the client's buffer then is given too. It
@@ -112,6 +115,11 @@ func (b *Bus) receiveOnce(ctx context.Context, c Consumer, take func(jetstream.M
 	if err != nil {
 		return err
 	}
+	b.countBound(c.Name, 1)
+	defer b.countBound(c.Name, -1)
+	if c.Room != nil {
+		return receiveInPortions(ctx, cons, c, take)
+	}
 	doubt := make(chan struct{}, 1)
 	cc, err := cons.Consume(take, jetstream.PullMaxMessages(leaseBatch), jetstream.PullExpiry(5*time.Second),
 		jetstream.PullHeartbeat(2*time.Second),
@@ -127,8 +135,6 @@ func (b *Bus) receiveOnce(ctx context.Context, c Consumer, take func(jetstream.M
 	if err != nil {
 		return err
 	}
-	b.bound.add(c.Name, 1)
-	defer b.bound.add(c.Name, -1)
 	for {
 		select {
 		case <-ctx.Done():
@@ -143,6 +149,28 @@ func (b *Bus) receiveOnce(ctx context.Context, c Consumer, take func(jetstream.M
 				<-cc.Closed()
 				return fmt.Errorf("the consumer %s is gone", c.Name)
 			}
+		}
+	}
+}
+
+// receiveInPortions asks for as many messages as there is room for, again and again.
+func receiveInPortions(ctx context.Context, cons jetstream.Consumer, c Consumer, take func(jetstream.Msg)) error {
+	for {
+		room := c.Room(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		once, cancel := context.WithTimeout(ctx, 5*time.Second)
+		batch, err := cons.Fetch(room, jetstream.FetchContext(once), jetstream.FetchHeartbeat(2*time.Second))
+		if err == nil {
+			for m := range batch.Messages() {
+				take(m)
+			}
+			err = batch.Error()
+		}
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return err
 		}
 	}
 }
@@ -195,7 +223,9 @@ func (b *Bus) ensureConsumer(ctx context.Context, c Consumer) (jetstream.Consume
 	if err != nil {
 		return nil, err
 	}
-	if info := s.CachedInfo(); info.State.LastSeq > 0 && info.Config.Retention != jetstream.WorkQueuePolicy {
+	if info := s.CachedInfo(); c.FromNow {
+		cfg.DeliverPolicy = jetstream.DeliverNewPolicy
+	} else if info.State.LastSeq > 0 && info.Config.Retention != jetstream.WorkQueuePolicy {
 		from := info.TimeStamp.Add(-catchUp)
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &from
 		b.log.Warn().Str("consumer", c.Name).Str("stream", c.Stream).Time("from", from).Msg("a new consumer on a stream with history: older messages are not taken")

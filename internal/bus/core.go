@@ -17,14 +17,14 @@ const (
 // Publish sends a message on a subject that no stream keeps. It may be lost.
 func (b *Bus) Publish(subject string, body []byte) error { return b.nc.Publish(subject, body) }
 
-// Subscribe gives every message on the subjects to take, one at a time, until stop is called. Messages that have come and were
-// not given to take by then are dropped.
-func (b *Bus) Subscribe(subjects string, take func(subject string, body []byte)) (stop func(), err error) {
+// Subscribe gives every message on the subjects to take, one at a time, until ctx ends. Messages that have come and were not given to take
+// by then are dropped.
+func (b *Bus) Subscribe(ctx context.Context, subjects string, take func(subject string, body []byte)) error {
 	sub, err := b.nc.Subscribe(subjects, func(m *nats.Msg) { take(m.Subject, m.Data) })
-	if err != nil {
-		return nil, err
+	if err == nil {
+		context.AfterFunc(ctx, func() { _ = sub.Unsubscribe() })
 	}
-	return func() { _ = sub.Unsubscribe() }, nil
+	return err
 }
 
 // Hint asks for a poll of the invoice now. It may be lost.
@@ -37,7 +37,7 @@ func (b *Bus) HintIssued(k events.Key) error { return b.Publish(k.IssuedHint(), 
 // Hints gives the invoices of Hint to hint, and those of HintIssued to issued, until ctx ends.
 func (b *Bus) Hints(ctx context.Context, hint, issued func(events.Key)) error {
 	for subjects, take := range map[string]func(events.Key){HintSubjects: hint, IssuedSubjects: issued} {
-		stop, err := b.Subscribe(subjects, func(subject string, _ []byte) {
+		err := b.Subscribe(ctx, subjects, func(subject string, _ []byte) {
 			if a, err := events.ParseSubject(subject + ".now"); err == nil {
 				take(a.Key())
 			}
@@ -45,7 +45,6 @@ func (b *Bus) Hints(ctx context.Context, hint, issued func(events.Key)) error {
 		if err != nil {
 			return err
 		}
-		defer stop()
 	}
 	<-ctx.Done()
 	return nil

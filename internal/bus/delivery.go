@@ -2,8 +2,13 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -34,12 +39,10 @@ func (d Delivery) Key() events.Key {
 	return a.Key()
 }
 
-func deliveryOf(m jetstream.Msg) (Delivery, error) {
-	e, meta, err := entryOfDelivery(m)
-	if err != nil {
-		return Delivery{}, err
-	}
-	return Delivery{Entry: e, Redelivered: meta.NumDelivered > 1}, nil
+// Previous gives the sequence of the message of the same invoice that was the last one when this one was published; 0 is none.
+func (e Entry) Previous() uint64 {
+	seq, _ := strconv.ParseUint(nats.Header(e.Header).Get(jetstream.ExpectedLastSubjSeqHeader), 10, 64)
+	return seq
 }
 
 // body fetches the header and body, which a consumer of headers leaves at the broker.
@@ -48,6 +51,9 @@ func (b *Bus) body(ctx context.Context, d *Delivery) error {
 		return nil
 	}
 	e, err := b.MessageAt(ctx, d.Stream, d.Seq)
+	if errors.Is(err, ErrNoMessage) {
+		e, err = b.notYetOrGone(ctx, d.Entry)
+	}
 	if err != nil {
 		return err
 	}
@@ -55,12 +61,25 @@ func (b *Bus) body(ctx context.Context, d *Delivery) error {
 	return nil
 }
 
+// notYetOrGone looks again for a delivered message that the leader of its stream does not have. In a cluster a consumer may have another
+// leader, and deliver the message before the stream's leader has stored it. Only a leader that has stored a message of this
+// sequence, or a later one, can say that it is gone: then the error is ErrNoMessage.
+func (b *Bus) notYetOrGone(ctx context.Context, delivered Entry) (Entry, error) {
+	switch last, err := b.LastSeq(ctx, delivered.Stream); {
+	case err != nil:
+		return Entry{}, err
+	case last < delivered.Seq:
+		return Entry{}, fmt.Errorf("message %d of %s: the leader of the stream has stored only %d yet", delivered.Seq, delivered.Stream, last)
+	}
+	return b.MessageAt(ctx, delivered.Stream, delivered.Seq)
+}
+
 // errNotOurs says that a record of PARKED asks nothing of this consumer.
 var errNotOurs = errors.New("not a replay for this consumer")
 
 // original gives the delivery of the message that was parked, for a record of PARKED that has it replayed.
 func (b *Bus) original(ctx context.Context, c Consumer, replay Delivery) (Delivery, error) {
-	p, event, err := DecodeParked(replay.Body)
+	p, event, err := events.DecodeParked(replay.Body)
 	if err != nil || event != events.ParkedReplayed || p.Consumer != c.Name {
 		return replay, errNotOurs
 	}
@@ -72,4 +91,42 @@ func (b *Bus) original(ctx context.Context, c Consumer, replay Delivery) (Delive
 		replay.Entry, replay.Replayed = e, true
 	}
 	return replay, err
+}
+
+// Entry is one message of a stream.
+type Entry struct {
+	events.Message
+	Stream string
+	Seq    uint64
+	Time   time.Time // when it was stored, by the broker's clock
+}
+
+// MarshalJSON writes stream, seq, time, subject, and the body: as event if it is JSON, else as text.
+func (e Entry) MarshalJSON() ([]byte, error) {
+	out := struct {
+		Stream  string          `json:"stream"`
+		Seq     uint64          `json:"seq"`
+		Time    time.Time       `json:"time"`
+		Subject string          `json:"subject"`
+		Event   json.RawMessage `json:"event,omitempty"`
+		Text    string          `json:"text,omitempty"`
+	}{Stream: e.Stream, Seq: e.Seq, Time: e.Time.UTC(), Subject: e.Subject}
+	if json.Valid(e.Body) {
+		out.Event = e.Body
+	} else {
+		out.Text = string(e.Body)
+	}
+	return json.Marshal(out)
+}
+
+// eventID gives the id of the event, "" if it was published without one.
+func (e Entry) eventID() string { return nats.Header(e.Header).Get(nats.MsgIdHdr) }
+
+func entryOfDelivery(m jetstream.Msg) (Entry, *jetstream.MsgMetadata, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return Entry{}, nil, err
+	}
+	e := events.Message{Subject: m.Subject(), Header: m.Headers(), Body: m.Data()}
+	return Entry{e, meta.Stream, meta.Sequence.Stream, meta.Timestamp}, meta, nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -55,81 +57,66 @@ func (b *Bus) follow(ctx context.Context, sources []Source, ready func(), take f
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	entries := make(chan Entry)
+	var taking sync.Mutex
 	for _, f := range followers {
-		g.Go(func() error { return f.run(gctx, entries) })
-	}
-	g.Go(func() error {
-		for {
-			select {
-			case <-gctx.Done():
-				return nil
-			case e := <-entries:
-				if err := take(e); err != nil {
-					return err
-				}
+		f.take = func(e Entry) error {
+			taking.Lock()
+			defer taking.Unlock()
+			if gctx.Err() != nil {
+				return gctx.Err()
 			}
+			return take(e)
 		}
-	})
+		g.Go(func() error { return f.run(gctx) })
+	}
 	return g.Wait()
 }
 
 // merge gives the messages of several scans in the order of time.
 func (b *Bus) merge(ctx context.Context, scans []Scan, take func(Entry) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	var streams []chan Entry
+	var heads []Entry
+	var rest []func() (Entry, error, bool)
 	for _, s := range scans {
-		out := make(chan Entry)
-		streams = append(streams, out)
-		g.Go(func() error {
-			_, err := b.Scan(ctx, s, func(e Entry) error { return give(ctx, out, e) })
-			if err == nil {
-				close(out)
-			}
-			return err
-		})
+		next, stop := iter.Pull2(b.entries(ctx, s))
+		defer stop()
+		heads, rest = append(heads, Entry{}), append(rest, next)
 	}
-	g.Go(func() error {
-		var heads []Entry
-		read := func(i int) error {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case e, more := <-streams[i]:
-				if more {
-					heads[i] = e
-				} else {
-					streams, heads = slices.Delete(streams, i, i+1), slices.Delete(heads, i, i+1)
-				}
-				return nil
-			}
+	advance := func(i int) error {
+		e, err, more := rest[i]()
+		if heads[i] = e; !more {
+			heads, rest = slices.Delete(heads, i, i+1), slices.Delete(rest, i, i+1)
 		}
-		heads = make([]Entry, len(streams))
-		for i := len(streams) - 1; i >= 0; i-- {
-			if err := read(i); err != nil {
-				return err
-			}
+		return err
+	}
+	for i := range slices.Backward(scans) {
+		if err := advance(i); err != nil {
+			return err
 		}
-		for len(heads) > 0 {
-			i := slices.IndexFunc(heads, func(e Entry) bool { return byTime(e, slices.MinFunc(heads, byTime)) == 0 })
-			if err := take(heads[i]); err != nil {
-				return err
-			}
-			if err := read(i); err != nil {
-				return err
-			}
+	}
+	for len(heads) > 0 {
+		i := slices.IndexFunc(heads, func(e Entry) bool { return byTime(e, slices.MinFunc(heads, byTime)) == 0 })
+		if err := take(heads[i]); err != nil {
+			return err
 		}
-		return nil
-	})
-	return g.Wait()
+		if err := advance(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func give(ctx context.Context, out chan<- Entry, e Entry) error {
-	select {
-	case out <- e:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// entries gives the messages of a scan, and at the end the error that it ended with, if it did.
+func (b *Bus) entries(ctx context.Context, s Scan) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		_, err := b.Scan(ctx, s, func(e Entry) error {
+			if !yield(e, nil) {
+				return ErrStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, ErrStop) {
+			yield(Entry{}, err)
+		}
 	}
 }
 
@@ -141,21 +128,23 @@ type follower struct {
 	bus    *Bus
 	source Source
 	next   uint64 // messages before this sequence were given, or are not asked for
+	take   func(Entry) error
+	ended  error // of take
 }
 
-func (f *follower) run(ctx context.Context, out chan<- Entry) error {
-	for ctx.Err() == nil {
-		if err := f.live(ctx, out); err != nil {
+func (f *follower) run(ctx context.Context) error {
+	for ctx.Err() == nil && f.ended == nil {
+		if err := f.live(ctx); err != nil && f.ended == nil {
 			f.bus.log.Debug().Err(err).Str("stream", f.source.Stream).Uint64("from", f.next).Msg("following goes on")
 			pause(ctx, quiet/4)
 		}
 	}
-	return nil
+	return f.ended
 }
 
 // live gives what is new until its consumer is gone. The consumer is made first and begins with the next message that will be
 // stored, so that the broker has to search for nothing; then the messages since next are scanned.
-func (f *follower) live(ctx context.Context, out chan<- Entry) error {
+func (f *follower) live(ctx context.Context) error {
 	stream, err := f.bus.stream(ctx, f.source.Stream)
 	if err != nil {
 		return err
@@ -174,9 +163,12 @@ func (f *follower) live(ctx context.Context, out chan<- Entry) error {
 	if err != nil {
 		return err
 	}
+	if begins := cons.CachedInfo().Delivered.Stream; begins > last {
+		return fmt.Errorf("the consumer begins after %d, and the stream's leader has only %d yet", begins, last)
+	}
 	if last >= f.next {
 		s := Scan{Stream: f.source.Stream, Filters: f.source.Filters, From: f.next, To: last}
-		if _, err := f.bus.Scan(ctx, s, func(e Entry) error { return f.pass(ctx, out, e) }); err != nil {
+		if _, err := f.bus.Scan(ctx, s, f.pass); err != nil {
 			return err
 		}
 		f.next = last + 1
@@ -186,23 +178,22 @@ func (f *follower) live(ctx context.Context, out chan<- Entry) error {
 		return err
 	}
 	defer it.Stop()
-	return f.receive(ctx, cons, it, out)
+	return f.receive(ctx, cons, it)
 }
 
 // pass gives a message on, unless that was done.
-func (f *follower) pass(ctx context.Context, out chan<- Entry, e Entry) error {
+func (f *follower) pass(e Entry) error {
 	if e.Seq < f.next {
 		return nil
 	}
-	if err := give(ctx, out, e); err != nil {
-		return err
+	if f.ended = f.take(e); f.ended == nil {
+		f.next = e.Seq + 1
 	}
-	f.next = e.Seq + 1
-	return nil
+	return f.ended
 }
 
 // receive gives what the consumer delivers, until a message is missing.
-func (f *follower) receive(ctx context.Context, cons jetstream.Consumer, it jetstream.MessagesContext, out chan<- Entry) error {
+func (f *follower) receive(ctx context.Context, cons jetstream.Consumer, it jetstream.MessagesContext) error {
 	for delivered := uint64(0); ; {
 		m, err := next(ctx, it, quiet)
 		if ctx.Err() != nil {
@@ -224,8 +215,8 @@ func (f *follower) receive(ctx context.Context, cons jetstream.Consumer, it jets
 		if delivered++; meta.Sequence.Consumer != delivered {
 			return fmt.Errorf("delivery %d came after %d", meta.Sequence.Consumer, delivered-1)
 		}
-		if err := f.pass(ctx, out, e); err != nil {
-			return nil
+		if err := f.pass(e); err != nil {
+			return err
 		}
 	}
 }

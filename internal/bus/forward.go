@@ -3,6 +3,7 @@ package bus
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -100,11 +101,7 @@ func (b *Bus) answer(m *nats.Msg, shop string, ack *jetstream.PubAck, err error)
 
 // withoutInstructions gives the header without the instructions to the broker.
 func withoutInstructions(h nats.Header) nats.Header {
-	out := nats.Header{}
-	for name, values := range h {
-		if !strings.HasPrefix(strings.ToLower(name), "nats-") {
-			out[name] = values
-		}
-	}
-	return out
+	h = maps.Clone(h)
+	maps.DeleteFunc(h, func(name string, _ []string) bool { return strings.HasPrefix(strings.ToLower(name), "nats-") })
+	return h
 }

@@ -53,7 +53,7 @@ func (b *Bus) StreamState(ctx context.Context, name string) (StreamState, error)
 			continue
 		}
 		p, err := b.plan(ctx, want)
-		if st.Missing = p.missing; err != nil || p.missing {
+		if st.Missing = err == nil && p.have == nil; err != nil || st.Missing {
 			return st, b.denied(err)
 		}
 		have := p.have.Config
@@ -86,8 +86,10 @@ func differences(want, got jetstream.StreamConfig) []string {
 
 // ConsumerState is how far the copies of a worker have come with one of its consumers.
 type ConsumerState struct {
+	Name    string
 	Asking  int    // requests for messages that wait at the broker; 0 means that no copy runs
 	Waiting uint64 // messages that were not delivered yet, or are not acknowledged
+	Floor   uint64 // sequence up to which everything is acknowledged, or was before the durable
 }
 
 // ConsumerState asks the broker for a consumer. [IsMissing] tells the error of one that is not there.
@@ -96,6 +98,12 @@ func (b *Bus) ConsumerState(ctx context.Context, c Consumer) (ConsumerState, err
 	if err != nil {
 		return ConsumerState{}, err
 	}
-	info := cons.CachedInfo()
-	return ConsumerState{info.NumWaiting, info.NumPending + uint64(info.NumAckPending)}, nil
+	if !isLeaders(cons.CachedInfo().Cluster) {
+		return ConsumerState{}, fmt.Errorf("consumer %s of %s: %w", c.Name, c.Stream, errNoLeader)
+	}
+	return consumerState(cons.CachedInfo()), nil
+}
+
+func consumerState(info *jetstream.ConsumerInfo) ConsumerState {
+	return ConsumerState{info.Name, info.NumWaiting, info.NumPending + uint64(info.NumAckPending), info.AckFloor.Stream}
 }

@@ -90,12 +90,6 @@ func (b *Bus) newestValid(ctx context.Context, l *Loaded) error {
 	return err
 }
 
-// DecodeInvoice reads the invoice out of an event of INVOICES. It does not check whether a worker can have written the event.
-func DecodeInvoice(body []byte) (events.Invoice, error) {
-	inv, _, err := dataOf[events.Invoice](body)
-	return inv, err
-}
-
 // GapHeader is the header of an event that has the change's secondsWithoutAnswer, in seconds: so a scan without bodies finds the
 // payments that may have been reversed.
 const GapHeader = "Seqrflow-Seconds-Without-Answer"
@@ -117,17 +111,13 @@ func IfAllowed(next Decide) Decide {
 
 // EventSize gives the size in bytes of the event that the worker records when next is the invoice after it.
 func EventSize(worker string, next events.Invoice) (int, error) {
-	e, err := invoiceEvent(worker, next, nuid.Next())
-	if err != nil {
-		return 0, err
-	}
-	body, err := events.Encode(e)
+	body, err := invoiceEvent(worker, next, nuid.Next()).encode("")
 	return len(body), err
 }
 
-func invoiceEvent(worker string, next events.Invoice, id string) (events.Envelope, error) {
+func invoiceEvent(worker string, next events.Invoice, id string) event {
 	c := next.Change
-	return events.NewEnvelope(id, events.SourceOf(events.Actor(worker)), "invoice."+string(c.Event), next.Shop+"/"+next.InvoiceID, c.At, next)
+	return event{id, events.SourceOf(events.Actor(worker)), "invoice." + string(c.Event), next.Shop + "/" + next.InvoiceID, c.At, next}
 }
 
 // Update records one event of an invoice: it loads, decides, appends, and does so again when another writer comes first. It returns
@@ -164,15 +154,11 @@ func (b *Bus) append(ctx context.Context, worker string, k events.Key, expected 
 	if !slices.Contains(events.RecordersOf(c.From, c.Event), events.Actor(worker)) {
 		return fmt.Errorf("%s on %s is not for %s to record", c.Event, c.From, worker)
 	}
-	e, err := invoiceEvent(worker, next, id)
-	if err != nil {
-		return err
-	}
 	header := nats.Header{}
 	if c.SecondsWithoutAnswer > 0 {
 		header.Set(GapHeader, strconv.FormatFloat(c.SecondsWithoutAnswer, 'f', -1, 64))
 	}
-	if err := b.appendEvent(ctx, appended{e, string(c.Event), k.Subject(c.Event), k.All(), expected, header}); err != nil {
+	if err := b.appendEvent(ctx, appended{invoiceEvent(worker, next, id), k.Subject(c.Event), k.All(), expected, header}); err != nil {
 		return err
 	}
 	b.logChange(worker, k, c)
@@ -207,4 +193,56 @@ func withTrace(ctx context.Context, traceparent string) context.Context {
 func traceOf(ctx context.Context) string {
 	s, _ := ctx.Value(traceKey{}).(string)
 	return s
+}
+
+// LoadedPeriod is a period with its place on PERIODS. Seq is 0 when there is no message of it.
+type LoadedPeriod struct {
+	events.Period
+	Key     events.PeriodKey
+	Seq     uint64 // of the last message under the period's subjects
+	eventID string // of that message
+}
+
+// LoadPeriod gives the period as its last event has it. The error is events.ErrPeriodUnreadable if that cannot be read.
+func (b *Bus) LoadPeriod(ctx context.Context, k events.PeriodKey) (LoadedPeriod, error) {
+	l := LoadedPeriod{Key: k}
+	last, err := b.last(ctx, events.PeriodsStream, k.All())
+	if err != nil || last.Seq == 0 {
+		return l, err
+	}
+	l.Seq, l.eventID = last.Seq, last.eventID()
+	l.Period, err = events.DecodePeriod(last.Body)
+	return l, err
+}
+
+// DecidePeriod gives the period after the event that is to be recorded, or ErrNothing. Like [Decide] it must be pure.
+type DecidePeriod func(events.Period) (events.Period, error)
+
+// UpdatePeriod records one event of a period, as [Bus.Update] does of an invoice.
+func (b *Bus) UpdatePeriod(ctx context.Context, worker string, k events.PeriodKey, decide DecidePeriod) (events.Period, error) {
+	load := func(ctx context.Context) (version[events.Period], error) {
+		l, err := b.LoadPeriod(ctx, k)
+		return version[events.Period]{l.Period, l.Seq, l.eventID}, err
+	}
+	at, err := load(ctx)
+	if err != nil {
+		return events.Period{}, err
+	}
+	return updater[events.Period]{
+		name: k.String(), conflict: func() { b.metrics.conflicts.WithLabelValues(worker).Inc() }, load: load,
+		append: func(ctx context.Context, expected uint64, next events.Period, id string) error {
+			return b.appendPeriod(ctx, worker, k, expected, next, id)
+		},
+	}.update(ctx, at, decide)
+}
+
+func (b *Bus) appendPeriod(ctx context.Context, worker string, k events.PeriodKey, expected uint64, next events.Period, id string) error {
+	c := next.Change
+	e := event{id, events.SourceOf(events.Actor(worker)), "period." + string(c.Event), next.Shop + "/" + next.Period, c.At, next}
+	if err := b.appendEvent(ctx, appended{e, k.Subject(string(c.Event)), k.All(), expected, nats.Header{}}); err != nil {
+		return err
+	}
+	b.log.Info().Str("worker", worker).Str("shop", k.Shop).Str("period", k.Period).
+		Str("event", string(c.Event)).Str("from", string(c.From)).Str("why", c.Why).Msg("recorded")
+	return nil
 }

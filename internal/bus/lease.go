@@ -62,7 +62,7 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 		_ = m.Nak()
 		return nil
 	}
-	d, err := deliveryOf(m)
+	e, meta, err := entryOfDelivery(m)
 	if err != nil {
 		k.bus.log.Error().Err(err).Str("subject", m.Subject()).Msg("a message that is no delivery of a consumer")
 		return nil
@@ -70,17 +70,20 @@ func (k *keeper) lease(ctx context.Context, m jetstream.Msg) *Lease {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
-	if l := k.held[d.Seq]; l != nil && l.Lost() {
+	if l := k.held[e.Seq]; l != nil && l.Lost() {
 		k.remove(l) // the new delivery is a lease of its own
 	} else if l != nil {
 		l.msg.Store(&m)
 		l.told.Store(&now)
 		return nil
 	}
-	l := &Lease{Delivery: d, keeper: k, replay: k.replays, seq: d.Seq, slot: (k.at + keeperSlots - 1) % keeperSlots}
+	l := &Lease{
+		Delivery: Delivery{Entry: e, Redelivered: meta.NumDelivered > 1}, keeper: k, replay: k.replays, seq: e.Seq,
+		slot: (k.at + keeperSlots - 1) % keeperSlots,
+	}
 	l.msg.Store(&m)
 	l.told.Store(&now)
-	k.held[d.Seq] = l
+	k.held[e.Seq] = l
 	k.slots[l.slot][l] = struct{}{}
 	return l
 }
@@ -210,12 +213,20 @@ func (l *Lease) Park(ctx context.Context, attempts int, reason error) error {
 		l.Drop()
 		return nil
 	}
-	if err := l.keeper.bus.park(ctx, l.keeper.spec, l.Delivery, attempts, reason); err != nil {
+	if err := l.KeepParked(ctx, attempts, reason); err != nil {
 		return err
 	}
 	l.Done(ctx)
 	return nil
 }
+
+// KeepParked keeps the message on PARKED with the reason. The lease goes on.
+func (l *Lease) KeepParked(ctx context.Context, attempts int, reason error) error {
+	return l.keeper.bus.park(ctx, l.keeper.spec, l.Delivery, attempts, reason)
+}
+
+// Fetch completes the delivery with its body, which a consumer leaves at the broker.
+func (l *Lease) Fetch(ctx context.Context) error { return l.keeper.bus.body(ctx, &l.Delivery) }
 
 // Lease gives a lease of every message of the consumer to take, which must not block, until ctx ends; a message that comes after
 // that goes back to the broker. take may be called concurrently, and has to see that the lease is ended. A replayed message is
@@ -255,7 +266,7 @@ func (b *Bus) consume(ctx context.Context, c Consumer, arrive func(context.Conte
 	defer end()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.watchClock(gctx) })
-	for _, spec := range []Consumer{c, c.replays()} {
+	for _, spec := range []Consumer{c, c.Replays()} {
 		k := newKeeper(b, c, spec.Stream != c.Stream)
 		keepers.Go(func() { k.run(alive) })
 		g.Go(func() error {

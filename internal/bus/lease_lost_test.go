@@ -41,7 +41,7 @@ func (b cutBroker) InProcessConn() (net.Conn, error) {
 // copies are two copies of a worker, each with a connection of its own; that of the first can be cut.
 func copies(t *testing.T, ackWait time.Duration) (first, second *bus.Bus, cut *atomic.Bool) {
 	t.Helper()
-	s, err := natsd.Start(natsd.Config{Data: t.TempDir()})
+	s, err := natsd.Start(t.Context(), natsd.Config{Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,13 +114,13 @@ func TestLostLeaseStaysLost(t *testing.T) {
 // While the broker answers, a lease is kept however long the work takes.
 func TestLeaseIsKeptAsLongAsTheBrokerAnswers(t *testing.T) {
 	t.Parallel()
-	first, _, _ := copies(t, 600*time.Millisecond)
+	first, _, _ := copies(t, 2*time.Second)
 	if err := first.PublishRaw(t.Context(), "orders.acme.1.placed", "", []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
 	lost := make(chan bool, 1)
 	work(t, first, consumer("invoicer"), func(_ context.Context, d bus.Delivery) bus.Outcome {
-		<-time.After(2 * time.Second)
+		<-time.After(5 * time.Second)
 		lost <- d.Lost()
 		return bus.Done
 	})

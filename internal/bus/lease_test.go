@@ -117,7 +117,7 @@ func next(t *testing.T, got chan *bus.Lease, n int) map[string]*bus.Lease {
 // removes a message that another copy has now, nor keeps it for that one when that one is dead.
 func TestLeaseThatWasLostStaysLost(t *testing.T) {
 	t.Parallel()
-	s, err := natsd.Start(natsd.Config{Data: t.TempDir(), Listen: "127.0.0.1:0"})
+	s, err := natsd.Start(t.Context(), natsd.Config{Data: t.TempDir(), Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}

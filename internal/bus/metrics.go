@@ -61,12 +61,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) handled(worker string, o Outcome, d time.Duration) {
-	m.outcomes.WithLabelValues(worker, o.label()).Inc()
+	m.outcomes.WithLabelValues(worker, o.Label()).Inc()
 	m.seconds.WithLabelValues(worker).Observe(d.Seconds())
 }
 
 // begin makes the worker's counters, at 0: a counter that is only there after the first failure shows no rise. It gives what
-// remembers the worker's deliveries that are not finished, until end.
+// remembers the worker's deliveries that are not finished, until stuck.end.
 func (m *metrics) begin(worker string) *unfinished {
 	for _, outcome := range append(Reasons(), string(done), string(park), string(dropped)) {
 		m.outcomes.WithLabelValues(worker, outcome)
@@ -81,5 +81,3 @@ func (m *metrics) counts(worker string) {
 	m.parked.WithLabelValues(worker)
 	m.conflicts.WithLabelValues(worker)
 }
-
-func (m *metrics) end(u *unfinished) { m.stuck.end(u) }

@@ -92,10 +92,7 @@ func (b *Bus) buildIndex(ctx context.Context) error {
 	}
 	closed, found := map[string]struct{}{}, 0
 	for end := last; end > 0; {
-		begin := uint64(1)
-		if end > indexPart {
-			begin = end - indexPart + 1
-		}
+		begin := end - min(end, indexPart) + 1
 		open, err := b.openIn(ctx, begin, end, closed)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/nats-io/nats.go"
@@ -13,12 +14,30 @@ import (
 // PublishOrder stores an order event on ORDERS, as a structured CloudEvent with this id and source. The broker stores an id once
 // within 100 ms; that an order comes twice is for the workers to see.
 func (b *Bus) PublishOrder(ctx context.Context, source, shop, order, id string, name events.OrderName, data any) error {
-	e, err := events.NewEnvelope(id, source, "order."+string(name), shop+"/"+order, b.Now(), data)
-	if err != nil {
-		return err
+	return b.publishOrder(ctx, source, shop, order, id, name, data)
+}
+
+// ErrMovedOn says that an event of the order was published after those that the caller has read.
+var ErrMovedOn = errors.New("another event of the order came first")
+
+// PublishOrderAfter is PublishOrder for an event that was decided on from what the order's events said up to the sequence last on
+// ORDERS. The error is ErrMovedOn, and nothing is stored, when another event of the order came after that.
+func (b *Bus) PublishOrderAfter(ctx context.Context, last uint64, source, shop, order, id string, name events.OrderName, data any) error {
+	err := b.publishOrder(ctx, source, shop, order, id, name, data, expect(last, events.OrderKeyOf(shop, order).All()))
+	if isConflict(err) {
+		return ErrMovedOn
 	}
-	e.TraceParent = traceOf(ctx)
-	return b.publishEvent(ctx, events.OrderSubject(shop, order, name), nats.Header{}, e)
+	return err
+}
+
+func (b *Bus) publishOrder(ctx context.Context, source, shop, order, id string, name events.OrderName, data any, opts ...jetstream.PublishOpt) error {
+	e := event{id, source, "order." + string(name), shop + "/" + order, b.Now(), data}
+	return b.publishEvent(ctx, events.OrderSubject(shop, order, name), nats.Header{}, e, opts...)
+}
+
+// OrderHistory gives every event of an order, oldest first.
+func (b *Bus) OrderHistory(ctx context.Context, k events.OrderKey) ([]Entry, error) {
+	return b.few(ctx, events.OrdersStream, k.All())
 }
 
 // OrderMessages gives every event of that name of an order, oldest first.

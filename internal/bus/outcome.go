@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // Outcome is what became of a delivery: a handler returns it, and the bus acts on it.
@@ -24,13 +26,13 @@ type kind string
 
 const (
 	done    kind = "done"
-	retry   kind = "retry"
+	retry   kind = ReasonError
 	snooze  kind = "snooze"
-	silent  kind = "unanswered"
+	silent  kind = ReasonUnanswered
 	park    kind = "park"
 	dropped kind = "dropped" // the lease was lost
 
-	elsewhere kind = "elsewhere"
+	elsewhere kind = ReasonElsewhere
 )
 
 // Done is the outcome of a delivery that needs nothing more.
@@ -87,23 +89,17 @@ func (o Outcome) And(p Outcome) Outcome {
 	return o
 }
 
-// label gives the outcome's name in metrics and logs: done, park, dropped, or the reason why the delivery comes again.
-func (o Outcome) label() string {
+// Label gives the outcome's name in metrics and logs: done, park, dropped, or the reason why the delivery comes again.
+func (o Outcome) Label() string {
 	switch {
-	case o.kind == silent:
-		return ReasonUnanswered
-	case o.kind == retry:
-		return ReasonError
-	case o.kind == snooze && o.waits:
+	case o.kind != snooze:
+		return string(o.kind)
+	case o.waits:
 		return ReasonWaiting
-	case o.kind == snooze && o.asked:
+	case o.asked:
 		return ReasonBusy
-	case o.kind == snooze:
-		return ReasonBroker
-	case o.kind == elsewhere:
-		return ReasonElsewhere
 	}
-	return string(o.kind)
+	return ReasonBroker
 }
 
 // answer gives what the outcome says about the terminal.
@@ -131,14 +127,6 @@ func (o Outcome) Waits() bool {
 	return o.kind == snooze || o.kind == silent || o.kind == retry || o.kind == dropped
 }
 
-// String gives the kind of the outcome and the reason.
-func (o Outcome) String() string {
-	if o.err == nil {
-		return string(o.kind)
-	}
-	return string(o.kind) + ": " + o.err.Error()
-}
-
 // Recorded gives the outcome of a delivery whose last step was to record something: Done, or Snooze with the error.
 func Recorded(err error) Outcome {
 	if err != nil {
@@ -151,8 +139,8 @@ func Recorded(err error) Outcome {
 // up to Most.
 type Backoff struct{ First, Most time.Duration }
 
-// after gives the pause before the n-th repetition, n from 1.
-func (b Backoff) after(n int) time.Duration {
+// After gives the pause before the n-th repetition, n from 1.
+func (b Backoff) After(n int) time.Duration {
 	e := backoff.NewExponentialBackOff(backoff.WithInitialInterval(b.First), backoff.WithMaxInterval(b.Most), backoff.WithMaxElapsedTime(0))
 	d := e.NextBackOff()
 	for range min(n, 30) - 1 {
@@ -171,3 +159,18 @@ func (b Backoff) atAge(age time.Duration) time.Duration {
 // Handler does one step for one delivery and says what became of it. It is called concurrently, for different orders or invoices, and
 // keeps nothing between deliveries.
 type Handler func(context.Context, Delivery) Outcome
+
+// OfInvoice gives the handler of a consumer of INVOICES that calls handle with the invoice as it was after the event, and as it is now.
+func (b *Bus) OfInvoice(handle func(ctx context.Context, d Delivery, event events.Invoice, now Loaded) Outcome) Handler {
+	return func(ctx context.Context, d Delivery) Outcome {
+		event, err := d.Invoice()
+		if err != nil {
+			return b.NotOurs(ctx, d, err)
+		}
+		now, err := b.Load(ctx, d.Key())
+		if err != nil {
+			return Snooze(err)
+		}
+		return handle(ctx, d, event, now)
+	}
+}

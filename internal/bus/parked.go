@@ -1,12 +1,13 @@
 package bus
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
+	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -52,7 +53,7 @@ func (b *Bus) scanParked(ctx context.Context, s Scan, parked func(ParkedMessage)
 
 // parkedRecord reads one record of PARKED: a parked message, or a decision about one.
 func parkedRecord(e Entry) (ParkedMessage, ParkedDecided) {
-	p, event, err := DecodeParked(e.Body)
+	p, event, err := events.DecodeParked(e.Body)
 	m := ParkedMessage{Parked: p, Seq: e.Seq, On: e.Subject, Stored: e.Time, Err: err}
 	if err != nil || event == events.ParkedParked {
 		return m, ParkedDecided{}
@@ -117,52 +118,86 @@ func (b *Bus) LastParked(ctx context.Context, worker, shop, id string) (p events
 	if err != nil || last.Seq == 0 {
 		return p, false, err
 	}
-	p, event, err := DecodeParked(last.Body)
+	p, event, err := events.DecodeParked(last.Body)
 	return p, err == nil && event == events.ParkedParked, err
+}
+
+// GivenUp is LastParked, also when an operator has dismissed it since: the worker does nothing more about it until it is replayed.
+func (b *Bus) GivenUp(ctx context.Context, worker, shop, id string) (p events.Parked, ok bool, err error) {
+	all, err := b.few(ctx, events.ParkedStream, events.ParkedSubject(worker, shop, id))
+	for _, e := range slices.Backward(all) {
+		p, event, err := events.DecodeParked(e.Body)
+		if err != nil || event != events.ParkedDismissed {
+			return p, err == nil && event == events.ParkedParked, err
+		}
+	}
+	return p, false, err
 }
 
 // OpenParked gives the parked messages that wait for a person, oldest first.
 func (b *Bus) OpenParked(ctx context.Context) ([]ParkedMessage, error) {
-	var open openParked
-	err := open.read(ctx, b)
-	return open.list(), err
+	all, err := b.joinParked(ctx, Scan{})
+	return slices.DeleteFunc(all, func(m ParkedMessage) bool { return !m.Open() }), err
 }
 
-// openParked are the parked messages that wait for a person, as far as PARKED is read.
-type openParked struct {
-	counts bool // the messages are only counted: what they hold is not kept
-	upTo   uint64
-	open   map[uint64]ParkedMessage // by sequence
+// countingTime bounds how long a scrape waits for the parked messages to be counted.
+const countingTime = time.Second
+
+// ParkedGauge is the metric of the parked messages that wait for a person: their number, and the age of the oldest. Each scrape reads
+// on from where the last one ended.
+type ParkedGauge struct {
+	bus           *Bus
+	count, oldest *prometheus.Desc
+
+	mu   sync.Mutex
+	off  bool                 // this process's user may not read PARKED
+	upTo uint64               // how far PARKED is read
+	open map[uint64]time.Time // when each open message was parked, by sequence
 }
 
-// read goes on where the last reading ended, also when that was interrupted.
-func (o *openParked) read(ctx context.Context, b *Bus) error {
-	if o.open == nil {
-		o.open = map[uint64]ParkedMessage{}
+// NewParkedGauge makes the metric. It is not registered.
+func NewParkedGauge(b *Bus) *ParkedGauge {
+	return &ParkedGauge{
+		bus:    b,
+		open:   map[uint64]time.Time{},
+		count:  prometheus.NewDesc("seqrflow_parked_open", "Messages that are parked and were neither replayed nor dismissed, by all workers.", nil, nil),
+		oldest: prometheus.NewDesc("seqrflow_parked_oldest_seconds", "Seconds since the oldest of the open parked messages was parked; 0 when there is none.", nil, nil),
 	}
-	return b.scanParked(ctx, Scan{From: o.upTo + 1}, func(m ParkedMessage) {
-		if o.upTo = m.Seq; o.counts {
-			m = ParkedMessage{Seq: m.Seq, Stored: m.Stored}
-		}
-		o.open[m.Seq] = m
+}
+
+// Describe implements prometheus.Collector.
+func (g *ParkedGauge) Describe(ch chan<- *prometheus.Desc) { ch <- g.count; ch <- g.oldest }
+
+// Collect implements prometheus.Collector. It takes a second at most, and gives no figures while the broker does not answer, or while
+// PARKED is so long that several scrapes have to read it.
+func (g *ParkedGauge) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), countingTime)
+	defer cancel()
+	if !g.mu.TryLock() {
+		return // another scrape is counting
+	}
+	defer g.mu.Unlock()
+	if g.off {
+		return
+	}
+	err := g.bus.scanParked(ctx, Scan{From: g.upTo + 1}, func(m ParkedMessage) {
+		g.upTo, g.open[m.Seq] = m.Seq, m.Stored
 	}, func(d ParkedDecided) {
-		o.upTo = d.seq
-		delete(o.open, d.of)
+		g.upTo = d.seq
+		delete(g.open, d.of)
 	})
-}
-
-func (o *openParked) list() []ParkedMessage {
-	return slices.SortedFunc(maps.Values(o.open), func(a, b ParkedMessage) int { return cmp.Compare(a.Seq, b.Seq) })
-}
-
-// DecodeParked reads a record of PARKED. event is events.ParkedParked when a worker parked a message, events.ParkedReplayed or
-// events.ParkedDismissed when an operator decided about one.
-func DecodeParked(body []byte) (p events.Parked, event string, err error) {
-	p, e, err := dataOf[events.Parked](body)
-	for _, decided := range []string{events.ParkedReplayed, events.ParkedDismissed} {
-		if e.Type == events.TypeOf("parked."+decided) {
-			return p, decided, err
+	if err != nil {
+		if refused(g.bus.denied(err)) {
+			g.off = true // the figures of processes that may are enough
+			return
 		}
+		g.bus.log.Warn().Err(err).Uint64("read", g.upTo).Msg("counting what is parked; the next scrape goes on")
+		return
 	}
-	return p, events.ParkedParked, err
+	age := time.Duration(0)
+	for _, stored := range g.open {
+		age = max(age, g.bus.Now().Sub(stored))
+	}
+	ch <- prometheus.MustNewConstMetric(g.count, prometheus.GaugeValue, float64(len(g.open)))
+	ch <- prometheus.MustNewConstMetric(g.oldest, prometheus.GaugeValue, age.Seconds())
 }

@@ -52,7 +52,7 @@ func TestUnreadablePeriodIsTold(t *testing.T) {
 		if err := b.PublishRaw(t.Context(), k.Subject("closing"), "", []byte(body)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.LoadPeriod(t.Context(), k); !errors.Is(err, bus.ErrPeriodUnreadable) {
+		if _, err := b.LoadPeriod(t.Context(), k); !errors.Is(err, events.ErrPeriodUnreadable) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}

@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -41,14 +43,17 @@ func connect(t *testing.T, s *server.Server, log *lines, reg prometheus.Register
 // readiness waits until Ready says what the test wants.
 func readiness(t *testing.T, b *bus.Bus, c bus.Consumer, want string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		err := b.Ready(t.Context(), c.Worker, []bus.Consumer{c})
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+	defer cancel()
+	missing := rig.Until(ctx, func(ctx context.Context) string {
+		err := b.Ready(ctx, c.Worker, []bus.Consumer{c})
 		if want == "" && err == nil || want != "" && err != nil && strings.Contains(err.Error(), want) {
-			return
+			return ""
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("ready: %v, want %q", err, want)
-		}
+		return fmt.Sprintf("ready: %v, want %q", err, want)
+	})
+	if missing != "" {
+		t.Fatal(missing)
 	}
 }
 
@@ -138,7 +143,7 @@ func TestStartNamesWhatItLacks(t *testing.T) {
 		"consumers without streams": {server.Options{JetStream: true}, func(ctx context.Context, b *bus.Bus) error {
 			return b.EnsureConsumers(ctx, []bus.Consumer{consumer("invoicer")})
 		}, []string{"no worker has run on this broker yet"}},
-		"the streams of an account are many ": {server.Options{JetStream: true, JetStreamLimits: server.JSLimitOpts{}}, tooMany, []string{"stream OPEN", "maximum number of streams reached"}},
+		"the streams of an account are many ": {server.Options{JetStream: true, JetStreamLimits: server.JSLimitOpts{}}, tooMany, []string{"stream HOOKS", "maximum number of streams reached"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, log := serve(t, c.options), &lines{}

@@ -22,12 +22,20 @@ const answersIn = 2500 * time.Millisecond
 // process; else the error says what is missing and which command makes it. A broker that does not answer is waited for until ctx
 // ends.
 func (b *Bus) Require(ctx context.Context, consumers []Consumer) error {
+	if err := b.RequireStreams(ctx, consumers); err != nil {
+		return err
+	}
+	return b.eachDurable(ctx, consumers, b.bind)
+}
+
+// RequireStreams is Require of the streams alone.
+func (b *Bus) RequireStreams(ctx context.Context, consumers []Consumer) error {
 	for _, name := range streamsOf(consumers) {
 		if err := b.patiently(ctx, "stream "+name, func(ctx context.Context) error { return b.requireStream(ctx, name) }); err != nil {
 			return err
 		}
 	}
-	return b.eachDurable(ctx, consumers, b.bind)
+	return nil
 }
 
 // streamsOf gives the streams that a process with these consumers reads, each once.
@@ -35,6 +43,9 @@ func streamsOf(consumers []Consumer) []string {
 	streams := []string{events.InvoicesStream, events.ParkedStream}
 	for _, c := range consumers {
 		streams = append(streams, c.Stream)
+		if c.Records != "" {
+			streams = append(streams, c.Records)
+		}
 	}
 	slices.Sort(streams)
 	return slices.Compact(streams)
@@ -44,7 +55,7 @@ func streamsOf(consumers []Consumer) []string {
 func (b *Bus) eachDurable(ctx context.Context, consumers []Consumer, do func(context.Context, Consumer) (jetstream.Consumer, error)) error {
 	for _, c := range consumers {
 		c = b.withDefaults(c)
-		for _, spec := range []Consumer{c, c.replays()} {
+		for _, spec := range []Consumer{c, c.Replays()} {
 			if err := b.patiently(ctx, "consumer "+spec.Name+" of "+spec.Stream, func(ctx context.Context) error {
 				_, err := do(ctx, spec)
 				return err
@@ -71,7 +82,7 @@ func (b *Bus) patiently(ctx context.Context, what string, ask func(context.Conte
 		slow.Stop()
 		cancel()
 		starting := time.Since(begun) < answersIn && !errors.Is(err, errDenied) // a broker that starts has no JetStream for a moment
-		lasting := refused(err) && !starting || !refused(err) && isAPIError(err) && !isCode(err, 503)
+		lasting := refused(err) && !starting || !refused(err) && !slices.Contains([]int{0, 503}, brokersAnswer(err).Code)
 		switch {
 		case err == nil:
 			return nil
@@ -106,4 +117,54 @@ func (b *Bus) requireStream(ctx context.Context, name string) error {
 		b.keep(name, s)
 	}
 	return err
+}
+
+// readyFor is how long Ready may take: the request for it waits.
+const readyFor = 2 * time.Second
+
+// Ready says whether the work of these consumers can be done now: the broker is reached, has JetStream and the streams, this
+// process receives each consumer's messages, and the broker takes what it writes, which may be tried under the process's name.
+// The error says what is wrong. Without consumers only the broker, JetStream and writing are looked at. It takes 2 s at most.
+func (b *Bus) Ready(ctx context.Context, process string, consumers []Consumer) error {
+	if s := b.nc.Status(); s != nats.CONNECTED {
+		return fmt.Errorf("broker: %s", s)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyFor)
+	defer cancel()
+	streams := []string{events.OpenStream} // every user may ask for its state
+	if len(consumers) > 0 {
+		streams = streamsOf(consumers)
+	}
+	for _, name := range streams {
+		if _, err := b.js.Stream(ctx, name); err != nil {
+			return fmt.Errorf("stream %s: %w", name, explain(b.denied(err)))
+		}
+	}
+	for _, c := range consumers {
+		if c.Kept {
+			continue
+		}
+		for _, name := range []string{c.Name, c.Replays().Name} {
+			b.mu.Lock()
+			receives := b.bound[name] > 0
+			b.mu.Unlock()
+			if !receives {
+				return fmt.Errorf("consumer %s: this process does not receive its messages", name)
+			}
+		}
+		if _, err := b.js.Consumer(ctx, c.Stream, c.Name); err != nil {
+			return fmt.Errorf("consumer %s of %s: %w", c.Name, c.Stream, explain(b.denied(err)))
+		}
+	}
+	if err := b.writable(ctx, process, len(consumers) > 0); err != nil {
+		return fmt.Errorf("the broker refuses what is written: %w", err)
+	}
+	return nil
+}
+
+// countBound counts one more (1) or one less (-1) that receives the consumer's messages in this process.
+func (b *Bus) countBound(name string, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bound[name] += n
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -35,12 +37,18 @@ type room struct {
 	mu      sync.Mutex
 	looked  time.Time
 	err     error
-	begun   uint64 // bytes of what began since then
-	largest int64  // message that each stream takes; 0 is any
-	refused time.Time
-	// unanswered is when a write was last not answered.
-	unanswered time.Time
-	denied     time.Time // when the account could not be asked about
+	begun   uint64    // bytes of what began since then
+	largest int64     // message that each stream takes; 0 is any
+	failed  error     // what Room says because the broker has refused or not answered a write, and
+	at      time.Time // when it did so last
+	denied  time.Time // when the account could not be asked about
+}
+
+// fail has nothing new begin for a while, because of a write that failed.
+func (r *room) fail(at time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at, r.failed = at, err
 }
 
 // Room gives an error unless the broker has room for something new whose largest event will have this many bytes: ErrTooLarge if
@@ -53,11 +61,8 @@ func (b *Bus) Room(ctx context.Context, size int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if now.Sub(r.refused) < refusedFor {
-		return fmt.Errorf("%w: it refused a write a moment ago", ErrNoRoom)
-	}
-	if now.Sub(r.unanswered) < refusedFor {
-		return errUnanswered
+	if now.Sub(r.at) < refusedFor {
+		return r.failed
 	}
 	if now.Sub(r.looked) >= roomFor || r.begun > beginAtMost {
 		err := b.look(ctx)
@@ -157,4 +162,99 @@ func (b *Bus) lookAtAccount(ctx context.Context) error {
 // full says whether a limit is used up to the reserve; 0 or less is no limit.
 func full(used uint64, limit int64) bool {
 	return limit > 0 && float64(used) >= float64(limit)*(100-reserve)/100
+}
+
+// refusal is a write of this process that the broker refused for want of room, or did not answer.
+type refusal struct {
+	err    error
+	at     time.Time
+	silent bool // no answer came
+}
+
+// silentAfter is how long a write on a connection that is up must have waited in vain to count as one that is not answered. A
+// stream whose file could not be written, on a full disk for instance, answers nothing, also when there is room again.
+const silentAfter = time.Second
+
+// noteWrite remembers whether the broker refused a write for want of room, or did not answer it.
+func (b *Bus) noteWrite(subject string, took time.Duration, err error) {
+	last := refusal{err: err, at: time.Now()}
+	switch {
+	case err == nil:
+	case isNoRoom(err):
+		b.metrics.refusedWrites.Inc()
+		b.room.fail(last.at, fmt.Errorf("%w: it refused a write a moment ago", ErrNoRoom))
+	case errors.Is(err, context.DeadlineExceeded) && took >= silentAfter && b.nc.IsConnected():
+		last.silent, last.err = true, fmt.Errorf("%s was not acknowledged within %s", subject, took.Round(100*time.Millisecond))
+		b.room.fail(last.at, errUnanswered)
+	default:
+		return // it says nothing about the storage
+	}
+	b.refusalsMu.Lock()
+	defer b.refusalsMu.Unlock()
+	if err == nil {
+		delete(b.refusals, token(subject, 0))
+	} else {
+		b.refusals[token(subject, 0)] = last
+	}
+	b.metrics.refusing.Set(float64(min(len(b.refusals), 1)))
+}
+
+// isNoRoom says whether an error is that the broker refused a write for want of room: its own (10023, 10047), that of the account
+// (10002, 10028), or that of the stream (10077).
+func isNoRoom(err error) bool {
+	return slices.Contains([]jetstream.ErrorCode{10002, 10023, 10028, 10047, 10077}, brokersAnswer(err).ErrorCode)
+}
+
+const (
+	// askAgainAfter is how long a refused write counts before another is tried.
+	askAgainAfter = time.Second
+	// silentFor is how long a write that was not answered counts: only another write to the same stream can tell more.
+	silentFor = 30 * time.Second
+)
+
+// writable gives the error of the last write that the broker refused or did not answer. When no write was tried since, it tries
+// one, and looks at the streams' limits if the process may.
+func (b *Bus) writable(ctx context.Context, process string, limits bool) error {
+	var last refusal
+	b.refusalsMu.Lock()
+	for _, r := range b.refusals {
+		if r.at.After(last.at) {
+			last = r
+		}
+	}
+	b.refusalsMu.Unlock()
+	if age := time.Since(last.at); last.err == nil || age < askAgainAfter || last.silent && age < silentFor {
+		return last.err
+	}
+	if limits {
+		b.room.mu.Lock()
+		err := b.look(ctx)
+		b.room.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	if err := b.TryWrite(ctx, process); err != nil {
+		return err
+	}
+	b.refusalsMu.Lock()
+	defer b.refusalsMu.Unlock()
+	clear(b.refusals)
+	b.metrics.refusing.Set(0)
+	return nil
+}
+
+// probeSize is about the size of a larger event, in bytes.
+const probeSize = 8 << 10
+
+// TryWrite stores 8 KiB on PROBES, in the place of what the process has stored there before, to find out whether the broker takes
+// what is written. It changes nothing else, and takes 2 s at most.
+func (b *Bus) TryWrite(ctx context.Context, process string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyFor)
+	defer cancel()
+	err := b.publish(ctx, &nats.Msg{Subject: events.ProbeSubject(process), Data: make([]byte, probeSize), Header: nats.Header{}})
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", events.ProbeSubject(process), err)
+	}
+	return nil
 }

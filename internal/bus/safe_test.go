@@ -39,7 +39,7 @@ func TestForeignMessageAmongAnInvoicesEventsIsPassedOver(t *testing.T) {
 			t.Fatalf("loaded %+v at %d: %v", l.State, l.Seq, err)
 		}
 	}
-	p, _, err := bus.DecodeParked((<-parked).Data)
+	p, _, err := events.DecodeParked((<-parked).Data)
 	if err != nil || p.Sequence != 2 || p.Stream != events.InvoicesStream {
 		t.Fatalf("parked %+v (%v)", p, err)
 	}
@@ -115,6 +115,31 @@ func TestOperatorsLimitsSurviveAStart(t *testing.T) {
 // A consumer that is made on a stream with history takes nothing that is old, and nothing that a person has settled.
 func TestNewConsumerRepeatsNoHistory(t *testing.T) {
 	b := newBus(t)
+	parkAndRemoveConsumer(t, b)
+	handled := make(chan string, 8)
+	work(t, b, consumer("refunder"), func(_ context.Context, d bus.Delivery) bus.Outcome { handled <- d.Subject; return bus.Done })
+	var cons jetstream.Consumer
+	for begun := time.Now(); cons == nil; {
+		var err error
+		if cons, err = b.JetStream().Consumer(t.Context(), events.OrdersStream, "refunder"); err != nil && time.Since(begun) > 10*time.Second {
+			t.Fatal(err)
+		}
+	}
+	if err := b.PublishRaw(t.Context(), "orders.acme.8.returned", "", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-handled; got != "orders.acme.8.returned" {
+		t.Errorf("the new consumer handled %s, which a person has in hand", got)
+	}
+	from := cons.CachedInfo().Config.OptStartTime
+	if from == nil || time.Since(*from) < 59*time.Minute || time.Since(*from) > 61*time.Minute {
+		t.Errorf("the new consumer begins at %v, expected an hour ago", from)
+	}
+}
+
+// parkAndRemoveConsumer has the refunder park the message of order 7, and then removes its consumer from the broker.
+func parkAndRemoveConsumer(t *testing.T, b *bus.Bus) {
+	t.Helper()
 	parked, stop := subscribe(t, b, "parked.>")
 	defer stop()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,25 +159,6 @@ func TestNewConsumerRepeatsNoHistory(t *testing.T) {
 	}
 	if err := b.JetStream().DeleteConsumer(t.Context(), events.OrdersStream, "refunder"); err != nil {
 		t.Fatal(err)
-	}
-	handled := make(chan string, 8)
-	work(t, b, consumer("refunder"), func(_ context.Context, d bus.Delivery) bus.Outcome { handled <- d.Subject; return bus.Done })
-	var cons jetstream.Consumer
-	for begun := time.Now(); cons == nil; {
-		var err error
-		if cons, err = b.JetStream().Consumer(t.Context(), events.OrdersStream, "refunder"); err != nil && time.Since(begun) > 10*time.Second {
-			t.Fatal(err)
-		}
-	}
-	if err := b.PublishRaw(t.Context(), "orders.acme.8.returned", "", []byte(`{}`)); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-handled; got != "orders.acme.8.returned" {
-		t.Errorf("the new consumer handled %s, which a person has in hand", got)
-	}
-	from := cons.CachedInfo().Config.OptStartTime
-	if from == nil || time.Since(*from) < 59*time.Minute || time.Since(*from) > 61*time.Minute {
-		t.Errorf("the new consumer begins at %v, expected an hour ago", from)
 	}
 }
 

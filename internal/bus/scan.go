@@ -18,6 +18,8 @@ const (
 	// broker. It does so scanTries times without any progress.
 	scanStall = 5 * time.Second
 	scanTries = 5
+	// scanLag is the pause until a scan goes on whose consumer had not all messages that the stream's leader has.
+	scanLag = 250 * time.Millisecond
 
 	// scanForgotten is after how long the broker removes the consumer of a process that died.
 	scanForgotten = time.Minute
@@ -76,7 +78,6 @@ func (b *Bus) Scan(ctx context.Context, s Scan, take func(Entry) error) (uint64,
 func (b *Bus) scanAll(ctx context.Context, s Scan, last uint64, take func(Entry) error) error {
 	for tries := 0; ; tries++ {
 		from := s.From
-		var stalled errStalled
 		err := b.scan(ctx, &s, last, take)
 		if err == nil {
 			return nil
@@ -84,7 +85,7 @@ func (b *Bus) scanAll(ctx context.Context, s Scan, last uint64, take func(Entry)
 		if s.From > from {
 			tries = 0
 		}
-		if !errors.As(err, &stalled) || tries >= scanTries || ctx.Err() != nil {
+		if !errors.As(err, new(errStalled)) || tries >= scanTries || ctx.Err() != nil {
 			return fmt.Errorf("scan of %s: %w", s.Stream, err)
 		}
 		b.log.Debug().Err(err).Str("stream", s.Stream).Uint64("from", s.From).Msg("scan goes on")
@@ -114,7 +115,7 @@ func (b *Bus) scan(ctx context.Context, s *Scan, last uint64, take func(Entry) e
 	}
 	defer func() { b.forget(ctx, stream, cons.CachedInfo()) }()
 	if cons.CachedInfo().NumPending == 0 {
-		return nil
+		return b.readAll(ctx, *s, last)
 	}
 	msgs, err := cons.Messages(jetstream.PullMaxMessagesWithBytesLimit(scanMessages, scanBytes))
 	if err != nil {
@@ -139,10 +140,30 @@ func (b *Bus) scan(ctx context.Context, s *Scan, last uint64, take func(Entry) e
 			}
 		}
 		s.From = e.Seq + 1
-		if e.Seq == last || meta.NumPending == 0 {
+		switch {
+		case e.Seq == last:
 			return nil
+		case meta.NumPending == 0:
+			return b.readAll(ctx, *s, last)
 		}
 	}
+}
+
+// readAll gives an error if the stream's leader has a message, up to last, that the scan has not read. In a cluster another broker may
+// lead the scan's consumer, and not have the newest messages yet.
+func (b *Bus) readAll(ctx context.Context, s Scan, last uint64) error {
+	from := max(s.From, 1)
+	if s.From == 0 && !s.Since.IsZero() {
+		from = last // nothing was read: whether anything is new enough, the last message says
+	}
+	switch next, err := b.messageAt(ctx, s.Stream, from, jetstream.WithGetMsgSubject(">")); {
+	case err != nil:
+		return errStalled{err}
+	case next.Seq == 0 || next.Seq > last || next.Time.Before(s.Since):
+		return nil
+	}
+	pause(ctx, scanLag)
+	return errStalled{fmt.Errorf("messages from %d on have not come", from)}
 }
 
 // next gives the consumer's next message, or context.DeadlineExceeded when none comes in time.

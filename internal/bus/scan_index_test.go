@@ -10,7 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// What one invoice has is found by the links between its events; events that somebody else wrote have none, and break the chain.
+// What one invoice has is found by the links between its events; events that no worker wrote have none, and break the chain.
 func TestScanOfOneInvoiceFindsWhatNoLinkLeadsTo(t *testing.T) {
 	b := newBus(t)
 	k := events.KeyOf("acme", "1")

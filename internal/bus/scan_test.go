@@ -104,7 +104,7 @@ func TestScanStopsAtAnErrorAndLeavesNoConsumer(t *testing.T) {
 
 // BenchmarkScan goes through 100,000 events of 2 kB on disk.
 func BenchmarkScan(b *testing.B) {
-	srv, err := natsd.Start(natsd.Config{Data: b.TempDir()})
+	srv, err := natsd.Start(b.Context(), natsd.Config{Data: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -59,23 +60,20 @@ type queue struct {
 const long = 64
 
 func (q *queue) push(j *job) {
-	i := len(q.jobs)
-	for i > 0 && q.jobs[i-1].seq > j.seq {
-		i--
-	}
+	i, _ := slices.BinarySearchFunc(q.jobs, j.seq, func(other *job, seq uint64) int { return cmp.Compare(other.seq, seq) })
 	q.jobs = slices.Insert(q.jobs, i, j)
 }
 
 func (q *queue) pop() *job {
 	if q.newest = !q.newest && len(q.jobs) > long; q.newest {
-		last := len(q.jobs) - 1
-		j := q.jobs[last]
-		q.jobs[last], q.jobs = nil, q.jobs[:last]
-		return j
+		return q.remove(len(q.jobs) - 1)
 	}
-	j := q.jobs[0]
-	q.jobs[0] = nil
-	q.jobs = q.jobs[1:]
+	return q.remove(0)
+}
+
+func (q *queue) remove(i int) *job {
+	j := q.jobs[i]
+	q.jobs = slices.Delete(q.jobs, i, i+1)
 	return j
 }
 
@@ -109,9 +107,7 @@ func (s *schedule) add(j *job, terminal string) (tooMuch *job) {
 		if busy || j.seq < q.jobs[0].seq {
 			return j
 		}
-		tooMuch = q.jobs[0]
-		q.jobs[0] = nil
-		q.jobs = q.jobs[1:]
+		tooMuch = q.remove(0)
 		s.release(tooMuch)
 	}
 	if busy {
@@ -174,8 +170,7 @@ func (s *schedule) ended(j *job, a answer, now time.Time) {
 		was := t.window.Silent()
 		t.window.Unanswered()
 		if t.window.Silent() && !was {
-			t.pause = min(max(2*t.pause, firstProbe), mostProbe)
-			t.probeAt = now.Add(t.pause)
+			t.probeLater(now)
 		}
 	}
 }
@@ -212,8 +207,13 @@ func (t *terminal) probed(ok bool, now time.Time) {
 	t.probing = false
 	if ok {
 		t.window.Probed()
-		return
+	} else {
+		t.probeLater(now)
 	}
+}
+
+// probeLater makes the pause before the next probe twice as long as the last.
+func (t *terminal) probeLater(now time.Time) {
 	t.pause = min(max(2*t.pause, firstProbe), mostProbe)
 	t.probeAt = now.Add(t.pause)
 }

@@ -3,11 +3,13 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // A message that a copy with the credentials has and lets wait, for a payment for instance, is not parked by a copy that lacks
@@ -66,5 +68,32 @@ func TestMessageWaitsForTheCopyWithTheCredentials(t *testing.T) {
 	}
 	if seen[0].Load() == 0 || seen[1].Load() == 0 {
 		t.Errorf("seen by the copies %d and %d times", seen[0].Load(), seen[1].Load())
+	}
+}
+
+// A message that was parked before the consumer was made anew, so that a person has it in hand, is acknowledged also where no copy has the
+// credentials that it needs.
+func TestWhatAPersonHasInHandIsNotLeftToOtherCopies(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	parkAndRemoveConsumer(t, b)
+	said, stop := subscribe(t, b, "$JS.ACK."+events.OrdersStream+".refunder.>")
+	defer stop()
+	c := consumer("refunder")
+	c.Serves = func(string) (string, error) { return "", errors.New("no credentials") }
+	work(t, b, c, func(_ context.Context, d bus.Delivery) bus.Outcome {
+		t.Errorf("handled %s", d.Subject)
+		return bus.Done
+	})
+	patience := time.After(30 * time.Second)
+	for {
+		select {
+		case m := <-said:
+			if strings.HasPrefix(string(m.Data), "+ACK") {
+				return
+			}
+		case <-patience:
+			t.Fatal("the message is not acknowledged")
+		}
 	}
 }

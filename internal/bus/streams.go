@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,6 +20,8 @@ const (
 	// orderDuplicates is the least that the broker takes. The id of a message on ORDERS is what a shop writes, perhaps an id that
 	// another shop has used a minute ago; the workers see by themselves that an order comes twice.
 	orderDuplicates = 100 * time.Millisecond
+	// deliveriesKept is how long attempts to tell shops' systems are kept.
+	deliveriesKept = 30 * 24 * time.Hour
 )
 
 // StoredPrefix stands before the subject on which the broker publishes an event once more that INVOICES has stored: so other accounts
@@ -26,7 +29,8 @@ const (
 const StoredPrefix = "stored."
 
 // Streams gives the settings of the streams that seqrflow keeps, with this many replicas each. Nothing in them ages or is deleted, but
-// on OPEN, from which an invoice is removed when it has ended, and on PROBES.
+// on OPEN, from which an invoice is removed when it has ended, on DELIVERIES, which are kept for 30 days, and on PROBES and CURSORS, which
+// keep the last message of each subject.
 func Streams(replicas int) []jetstream.StreamConfig {
 	stream := func(name, subjects, about string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
@@ -44,13 +48,20 @@ func Streams(replicas int) []jetstream.StreamConfig {
 	invoices.RePublish = &jetstream.RePublish{Source: "invoices.>", Destination: StoredPrefix + "invoices.>"}
 	probes := stream(events.ProbesStream, events.ProbesSubjects, "Whether the broker takes what is written; nobody reads it")
 	probes.Discard, probes.DenyDelete, probes.DenyPurge, probes.MaxMsgsPerSubject, probes.MaxAge = jetstream.DiscardOld, false, false, 1, time.Hour
+	deliveries := stream(events.DeliveriesStream, events.DeliveriesSubjects, "Attempts to tell shops' systems what happened to their invoices")
+	deliveries.MaxAge = deliveriesKept
+	cursors := stream(events.CursorsStream, events.CursorsSubjects, "How far the gateway has read the orders of shops' systems")
+	cursors.Discard, cursors.DenyDelete, cursors.DenyPurge, cursors.MaxMsgsPerSubject = jetstream.DiscardOld, false, false, 1
 	return []jetstream.StreamConfig{
 		orders,
 		invoices,
 		stream(events.PeriodsStream, events.PeriodsSubjects, "Closing and reconciling of periods"),
 		stream(events.ParkedStream, events.ParkedSubjects, "What a worker could not handle, with the reason"),
+		stream(events.HooksStream, events.HooksSubjects, "Requests of shops' systems that the gateway could not translate"),
 		open,
 		probes,
+		deliveries,
+		cursors,
 	}
 }
 
@@ -73,9 +84,9 @@ func own(have, want jetstream.StreamConfig) jetstream.StreamConfig {
 // streamPlan is what EnsureStreams has to do with a stream.
 type streamPlan struct {
 	want    jetstream.StreamConfig // as it is to be
-	have    *jetstream.StreamInfo  // as it is; nil when it is missing
-	missing bool                   // it is to be made
-	changed bool                   // settings of ours differ
+	stream  jetstream.Stream
+	have    *jetstream.StreamInfo // as it is; nil when it is missing
+	changed bool                  // settings of ours differ
 }
 
 func (b *Bus) plan(ctx context.Context, cfg jetstream.StreamConfig) (streamPlan, error) {
@@ -83,14 +94,14 @@ func (b *Bus) plan(ctx context.Context, cfg jetstream.StreamConfig) (streamPlan,
 	defer cancel()
 	s, err := b.js.Stream(ctx, cfg.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return streamPlan{want: cfg, missing: true}, nil
+		return streamPlan{want: cfg}, nil
 	}
 	if err != nil {
 		return streamPlan{}, err
 	}
 	have := s.CachedInfo()
 	want := own(have.Config, cfg)
-	return streamPlan{want: want, have: have, changed: !reflect.DeepEqual(have.Config, want)}, nil
+	return streamPlan{want: want, stream: s, have: have, changed: !reflect.DeepEqual(have.Config, want)}, nil
 }
 
 // EnsureStreams makes the streams that are missing, and corrects those settings of the others that are ours to decide. If the index of
@@ -121,22 +132,19 @@ func (b *Bus) EnsureStreams(ctx context.Context) error {
 
 func (b *Bus) ensure(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
 	p, err := b.plan(ctx, cfg)
-	if err != nil {
-		return nil, err
+	if err != nil || p.have != nil && !p.changed {
+		return p.stream, err
 	}
 	once, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	switch {
-	case p.missing:
-		s, err := b.js.CreateStream(once, p.want)
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			s, err = b.js.Stream(once, cfg.Name)
-		}
-		return s, err
-	case p.changed:
+	if p.changed {
 		return b.js.UpdateStream(once, p.want)
 	}
-	return b.js.Stream(once, cfg.Name)
+	s, err := b.js.CreateStream(once, p.want)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		s, err = b.js.Stream(once, cfg.Name)
+	}
+	return s, err
 }
 
 // EnsureExtraStream makes a stream that is none of [Streams], with the replicas of those, unless it is there.
@@ -177,17 +185,15 @@ func transient(err error) bool {
 	if errors.Is(err, errDenied) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
 		return false
 	}
-	return !isAPIError(err) || isCode(err, 503) || isCode(err, 500)
+	return slices.Contains([]int{0, 500, 503}, brokersAnswer(err).Code)
 }
 
-func isAPIError(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api)
-}
-
-func isCode(err error, code int) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && api.Code == code
+// brokersAnswer gives what the broker has answered; it is zero when the error is no answer of it.
+func brokersAnswer(err error) (a jetstream.APIError) {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		a = *api
+	}
+	return a
 }
 
 // keep remembers a stream that was found.
@@ -209,7 +215,7 @@ func (b *Bus) stream(ctx context.Context, name string) (jetstream.Stream, error)
 	defer done()
 	s, err := b.js.Stream(allowed, name)
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", name, b.denied(err))
+		return nil, fmt.Errorf("stream %s: %w", name, explain(b.denied(err)))
 	}
 	b.keep(name, s)
 	return s, nil

@@ -63,7 +63,7 @@ func AboutStuck(subject string) bool {
 func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck, error) {
 	var mu sync.Mutex
 	var out []Stuck
-	stop, err := b.Subscribe(ToldSubjects, func(subject string, body []byte) {
+	err := b.Subscribe(ctx, ToldSubjects, func(subject string, body []byte) {
 		var all []Stuck
 		if token(subject, 2) != shop || !slices.Contains(ids, token(subject, 3)) || json.Unmarshal(body, &all) != nil {
 			return // it answers another question
@@ -78,7 +78,6 @@ func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
 	if err := b.nc.FlushWithContext(ctx); err != nil { // the answers must not be quicker than the subscriptions
 		return nil, err
 	}
@@ -93,9 +92,9 @@ func (b *Bus) AskStuck(ctx context.Context, shop string, ids ...string) ([]Stuck
 	return out, nil
 }
 
-// AnswerStuck has find answer the questions of AskStuck, one at a time, until stop is called. shop and id are subject tokens.
-func (b *Bus) AnswerStuck(worker string, find func(shop, id string) []Stuck) (stop func(), err error) {
-	return b.Subscribe(StuckSubjects, func(subject string, _ []byte) {
+// AnswerStuck has find answer the questions of AskStuck, one at a time, until ctx ends. shop and id are subject tokens.
+func (b *Bus) AnswerStuck(ctx context.Context, worker string, find func(shop, id string) []Stuck) error {
+	return b.Subscribe(ctx, StuckSubjects, func(subject string, _ []byte) {
 		shop, id := token(subject, 1), token(subject, 2)
 		all := find(shop, id)
 		if len(all) == 0 {
@@ -128,7 +127,7 @@ func (w *work) stuck(shop, id string) []Stuck {
 // for each shop and reason, however many attempts and messages there are; all are logged at the level debug.
 func (w *work) report(l *Lease, o Outcome, attempts int, terminal string) {
 	log, message := w.bus.log.Debug(), "handled"
-	switch label := o.label(); {
+	switch label := o.Label(); {
 	case o.kind == done || o.kind == dropped: // dropped: another copy has it, and tells
 		w.unfinished.ended(l.Delivery)
 	case o.kind == park:
@@ -149,6 +148,6 @@ func (w *work) report(l *Lease, o Outcome, attempts int, terminal string) {
 			log, message = w.bus.log.Warn(), "failed, and comes again; others may fail too"
 		}
 	}
-	log.Str("worker", w.spec.Worker).Str("subject", l.Subject).Uint64("seq", l.Seq).Str("outcome", o.label()).
+	log.Str("worker", w.spec.Worker).Str("subject", l.Subject).Uint64("seq", l.Seq).Str("outcome", o.Label()).
 		Int("attempts", attempts).Err(o.err).Msg(message)
 }

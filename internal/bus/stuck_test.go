@@ -17,6 +17,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/natsd"
+	"github.com/seqrflow/seqrflow/internal/rig"
 )
 
 // lines collects log lines of level info and above.
@@ -68,7 +69,7 @@ func (l *lines) with(part string) (n int) {
 // measuredBus is a bus whose log and metrics can be read, and the broker of it.
 func measuredBus(t *testing.T) (*bus.Bus, *natsd.Server, *lines, *prometheus.Registry) {
 	t.Helper()
-	s, err := natsd.Start(natsd.Config{Data: t.TempDir()})
+	s, err := natsd.Start(t.Context(), natsd.Config{Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,10 +149,16 @@ func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
 		}
 		return outcomes[a.ID]()
 	})
-	for deadline := time.Now().Add(30 * time.Second); len(samples(t, reg, "seqrflow_stuck_messages")) != len(bus.Reasons()); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no reason is counted before something is stuck")
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+	defer cancel()
+	missing := rig.Until(ctx, func(context.Context) string {
+		if len(samples(t, reg, "seqrflow_stuck_messages")) != len(bus.Reasons()) {
+			return "no reason is counted before something is stuck"
 		}
+		return ""
+	})
+	if missing != "" {
+		t.Fatal(missing)
 	}
 	for reason := range outcomes {
 		if err := b.PublishRaw(t.Context(), "orders.acme."+reason+".placed", "", []byte(`{}`)); err != nil {

@@ -1,28 +1,27 @@
 package bus
 
 import (
+	"slices"
 	"strings"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // token gives the n-th token of a subject, counted from 0; "" when it has fewer.
 func token(subject string, n int) string {
-	for range n {
-		i := strings.IndexByte(subject, '.')
-		if i < 0 {
-			return ""
+	for t := range strings.SplitSeq(subject, ".") {
+		if n == 0 {
+			return t
 		}
-		subject = subject[i+1:]
+		n--
 	}
-	t, _, _ := strings.Cut(subject, ".")
-	return t
+	return ""
 }
 
 // keyOf gives a subject without its last token, the event: what is left names the order, invoice or period.
 func keyOf(subject string) string {
-	for i := len(subject) - 1; i > 0; i-- {
-		if subject[i] == '.' {
-			return subject[:i]
-		}
+	if i := strings.LastIndexByte(subject, '.'); i > 0 {
+		return subject[:i]
 	}
 	return subject
 }
@@ -49,3 +48,59 @@ func shopOf(prefix string) int {
 
 // parkedPrefix is the first token of the subjects of PARKED, in which the worker stands before the shop.
 const parkedPrefix = "parked"
+
+// filters are subjects with wildcards, taken apart into tokens. No filter at all matches every subject.
+type filters [][]string
+
+func filtersOf(subjects []string) filters {
+	var f filters
+	for _, s := range subjects {
+		f = append(f, strings.Split(s, "."))
+	}
+	return f
+}
+
+// match says whether one of the filters matches the subject.
+func (f filters) match(subject string) bool {
+	if len(f) == 0 {
+		return true
+	}
+	tokens := strings.Split(subject, ".")
+	return slices.ContainsFunc(f, func(filter []string) bool { return covers(filter, tokens) })
+}
+
+// Covers says whether every subject that b matches is matched by a, by the rules of the broker.
+func Covers(a, b string) bool { return covers(strings.Split(a, "."), strings.Split(b, ".")) }
+
+func covers(a, b []string) bool {
+	for i, t := range a {
+		switch {
+		case t == ">":
+			return len(b) > i
+		case i >= len(b) || b[i] == ">" || t != "*" && t != b[i]:
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// wholes gives, for each invoice, order, period or parked message that the filters name, the filter of all its messages. ok is false
+// when one of them names none by its id.
+func (f filters) wholes() (wide []string, ok bool) {
+	for _, t := range f {
+		if len(t) != 4 {
+			return nil, false
+		}
+		w, id := t[0]+"."+t[1]+"."+t[2]+".*", t[2]
+		if t[0] == parkedPrefix {
+			w, id = t[0]+".*."+t[2]+"."+t[3], t[3]
+		}
+		if !events.IsToken(id) {
+			return nil, false
+		}
+		if !slices.Contains(wide, w) {
+			wide = append(wide, w)
+		}
+	}
+	return wide, len(f) > 0
+}

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func (u *unfinished) note(d Delivery, terminal string, o Outcome, now time.Time)
 		u.of[at] = known
 	}
 	known.Attempts++
-	known.Reason, known.Why, known.Last, known.seen = o.label(), why, now, now
+	known.Reason, known.Why, known.Last, known.seen = o.Label(), why, now, now
 	if known.Reason == ReasonUnanswered {
 		if u.silent[terminal] == nil {
 			u.silent[terminal] = &attempted{Stuck: Stuck{Since: now, Terminal: terminal, Reason: ReasonUnanswered}}
@@ -82,11 +83,7 @@ func (u *unfinished) makeRoom(now time.Time) {
 }
 
 func (u *unfinished) tidy(now time.Time) {
-	for at, a := range u.of {
-		if now.Sub(a.seen) > unfinishedFor {
-			delete(u.of, at)
-		}
-	}
+	maps.DeleteFunc(u.of, func(_ place, a *attempted) bool { return now.Sub(a.seen) > unfinishedFor })
 }
 
 // ended forgets a delivery.

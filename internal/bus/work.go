@@ -19,20 +19,17 @@ func (b *Bus) Work(ctx context.Context, c Consumer, handle Handler) error {
 	c = b.withDefaults(c)
 	w := &work{bus: b, spec: c, handle: handle, schedule: newSchedule(c.Concurrency), retries: map[uint64]int{}, unserved: NewUnserved(c.Backoff.Most), timers: map[*terminal]*time.Timer{}}
 	w.serving = newServing(b, c)
-	stopListening, err := w.serving.listen()
-	if err != nil {
-		return err
-	}
-	defer stopListening()
 	w.inHand, w.abandon = context.WithCancel(context.WithoutCancel(ctx))
 	defer w.abandon()
-	w.unfinished = b.metrics.begin(c.Worker)
-	defer b.metrics.end(w.unfinished)
-	stop, err := b.AnswerStuck(c.Worker, w.stuck)
-	if err != nil {
+	if err := w.serving.listen(w.inHand); err != nil {
 		return err
 	}
-	defer stop()
+	w.unfinished = b.metrics.begin(c.Worker)
+	defer b.metrics.stuck.end(w.unfinished)
+	if err := b.AnswerStuck(w.inHand, c.Worker, w.stuck); err != nil {
+		return err
+	}
+	b.AwaitClock(ctx)
 	return b.consume(ctx, c, w.arrive, w.stop)
 }
 
@@ -100,7 +97,8 @@ func (w *work) probeWhenDue(t *terminal) {
 	}
 	switch begin, at := t.probe(time.Now()); {
 	case begin:
-		w.handlers.Go(func() { w.probe(t) })
+		shop := t.shop // of the message that came last; it may change while the probe is under way
+		w.handlers.Go(func() { w.probe(t, shop) })
 	case !at.IsZero():
 		if timer := w.timers[t]; timer != nil {
 			timer.Stop()
@@ -113,10 +111,10 @@ func (w *work) probeWhenDue(t *terminal) {
 	}
 }
 
-func (w *work) probe(t *terminal) {
+func (w *work) probe(t *terminal, shop string) {
 	ctx, cancel := context.WithTimeout(w.inHand, probeTimeout)
 	defer cancel()
-	err := w.spec.Probe(ctx, t.shop)
+	err := w.spec.Probe(ctx, shop)
 	log := w.bus.log.Debug()
 	if err == nil || w.bus.sometimes.OK("probe "+w.spec.Worker+" "+t.name) {
 		log = w.bus.log.Info()
@@ -163,13 +161,7 @@ func (w *work) outcome(j *job) Outcome {
 		return Outcome{kind: dropped}
 	}
 	if err := w.fetch(l); err != nil {
-		switch {
-		case errors.Is(err, errNotOurs):
-			return Done
-		case errors.Is(err, ErrNoMessage):
-			return Done // acknowledged by another copy and removed, or deleted by an operator
-		}
-		return Snooze(err)
+		return notFetched(err)
 	}
 	begun := time.Now()
 	d := l.Delivery
@@ -189,6 +181,14 @@ func (w *work) fetch(l *Lease) error {
 		return errNotOurs // an operator decides about it: only a replay has it handled again
 	}
 	return err
+}
+
+// notFetched gives the outcome of a delivery for which fetch gave the error.
+func notFetched(err error) Outcome {
+	if errors.Is(err, errNotOurs) || errors.Is(err, ErrNoMessage) {
+		return Done // another copy has acknowledged it and it was removed, or an operator has deleted it
+	}
+	return Snooze(err)
 }
 
 // settle does what the outcome says. If that fails the message stays unacknowledged and comes again, which every handler has to
@@ -220,7 +220,7 @@ func (w *work) settle(l *Lease, o Outcome, terminal string) {
 	case elsewhere:
 		w.leave(l, token(keyOf(l.Subject), 1), o.terminal, o.err)
 	case retry:
-		l.GiveBack(w.spec.Backoff.after(attempts))
+		l.GiveBack(w.spec.Backoff.After(attempts))
 	case snooze, silent:
 		if o.after == 0 {
 			o.after = w.spec.Backoff.atAge(w.bus.now().Sub(l.Time))
@@ -264,7 +264,7 @@ func (w *work) stop() {
 	}
 	finished := make(chan struct{})
 	go func() { w.handlers.Wait(); close(finished) }()
-	t := time.NewTimer(w.spec.Grace)
+	t := time.NewTimer(grace)
 	defer t.Stop()
 	select {
 	case <-finished:
@@ -279,9 +279,7 @@ func (w *work) stop() {
 func (b *Bus) acknowledge(ctx context.Context, m jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	if err := m.DoubleAck(ctx); err != nil {
-		if b.sometimes.OK("acknowledge") {
-			b.log.Warn().Err(err).Str("subject", m.Subject()).Msg("acknowledgements are not confirmed; the messages will come again")
-		}
+	if err := m.DoubleAck(ctx); err != nil && b.sometimes.OK("acknowledge") {
+		b.log.Warn().Err(err).Str("subject", m.Subject()).Msg("acknowledgements are not confirmed; the messages will come again")
 	}
 }

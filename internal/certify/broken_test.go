@@ -19,7 +19,7 @@ import (
 	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-// writes replaces what matches in the requests of one operation, or of all.
+// writes has the requests of one operation, or of all, changed where they match the pattern.
 func writes(operation, pattern, instead string) sabotage {
 	re := regexp.MustCompile(pattern)
 	return sabotage{wire: func(op string, request []byte) []byte {
@@ -38,29 +38,29 @@ func (c alwaysVersion0) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentS
 	return c.Client.GetPaymentStatus(ctx, r)
 }
 
-// slow polls an invoice once, and again long after the provider has stopped waiting.
-type slow struct {
+// latePolling polls an invoice once, and again long after the provider has stopped waiting.
+type latePolling struct {
 	*seqr.Client
 	pause time.Duration
 	mu    *sync.Mutex
 	asked map[string]time.Time
 }
 
-var errNotNow = &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.NotSent, Err: errors.New("not now")}
+var errNotPolled = &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.NotSent, Err: errors.New("not polled now")}
 
-func (c slow) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
+func (c latePolling) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
 	c.mu.Lock()
 	last, before := c.asked[r.InvoiceReference]
 	if before && time.Since(last) < c.pause {
 		c.mu.Unlock()
-		return seqr.PaymentStatus{}, errNotNow
+		return seqr.PaymentStatus{}, errNotPolled
 	}
 	c.asked[r.InvoiceReference] = time.Now()
 	c.mu.Unlock()
 	return c.Client.GetPaymentStatus(ctx, r)
 }
 
-// endsPolling never asks again about the second invoice of the test that waits for it.
+// endsPolling does not poll the second invoice of the getPaymentStatus test.
 type endsPolling struct {
 	*seqr.Client
 	mu    *sync.Mutex
@@ -84,23 +84,23 @@ func (c endsPolling) GetPaymentStatus(ctx context.Context, r seqr.GetPaymentStat
 	over := c.sent[r.InvoiceReference] == 2
 	c.mu.Unlock()
 	if over {
-		return seqr.PaymentStatus{}, errNotNow
+		return seqr.PaymentStatus{}, errNotPolled
 	}
 	return c.Client.GetPaymentStatus(ctx, r)
 }
 
-// halfRefund pays back half.
-type halfRefund struct{ *seqr.Client }
+// partialRefund refunds a part of what was asked for.
+type partialRefund struct{ *seqr.Client }
 
-func (c halfRefund) RefundPayment(ctx context.Context, r seqr.RefundPayment) (seqr.Refunded, error) {
+func (c partialRefund) RefundPayment(ctx context.Context, r seqr.RefundPayment) (seqr.Refunded, error) {
 	r.Invoice.Total.Value = decimal.One
 	return c.Client.RefundPayment(ctx, r)
 }
 
-// refusesNotReady takes "not ready" for a refusal.
-type refusesNotReady struct{ *seqr.Client }
+// takesNotReadyForRefusal does not request a report again that is not ready.
+type takesNotReadyForRefusal struct{ *seqr.Client }
 
-func (c refusesNotReady) ExecuteReport(ctx context.Context, r seqr.ExecuteReport) (seqr.Report, error) {
+func (c takesNotReadyForRefusal) ExecuteReport(ctx context.Context, r seqr.ExecuteReport) (seqr.Report, error) {
 	report, err := c.Client.ExecuteReport(ctx, r)
 	if seqr.Classify(err) == seqr.TryLater {
 		err = &seqr.Error{Operation: "executeReport", Sent: seqr.Answered, Code: seqr.RejectedBusinessLogic}
@@ -113,45 +113,46 @@ const (
 	testPatience = 12 * time.Second
 )
 
+// broken are integrations with one defect each, by the name of the defect, and the tests that they fail.
 func broken() map[string]struct {
 	sabotage
 	fails []string
 } {
 	var mu sync.Mutex
-	calls := func(f func(*seqr.Client) provider) sabotage { return sabotage{client: f} }
+	withClient := func(f func(*seqr.Client) provider) sabotage { return sabotage{client: f} }
 	type one = struct {
 		sabotage
 		fails []string
 	}
 	every := []string{"sendInvoice", "getPaymentStatus", "submitPaymentReceipt", "cancelInvoice", "refundPayment", "markTransactionPeriod"}
 	return map[string]one{
-		"nothing": {sabotage{}, nil},
+		"no defect": {sabotage{}, nil},
 
 		"no clientReference with sendInvoice":   {writes("sendInvoice", `<clientReference>.*</clientReference>`, ""), every[:1]},
 		"no clientReference anywhere":           {writes("", `<clientReference>.*</clientReference>`, ""), every},
 		"no itemQuantity":                       {writes("sendInvoice", `<itemQuantity>[^<]*</itemQuantity>`, ""), every[:1]},
 		"clientRequestTimeout 1 for status":     {writes("getPaymentStatus", `<clientRequestTimeout>0`, `<clientRequestTimeout>1`), every[1:2]},
-		"invoiceVersion always 0":               {calls(func(c *seqr.Client) provider { return alwaysVersion0{c} }), every[1:2]},
-		"status asked too late":                 {calls(func(c *seqr.Client) provider { return slow{c, 24 * testPoll, &mu, map[string]time.Time{}} }), every[1:2]},
-		"status not asked after the wait":       {calls(func(c *seqr.Client) provider { return endsPolling{c, &mu, map[string]int{}, new(int)} }), every[1:2]},
-		"mimeType that does not exist":          {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/plain`), every[2:3]},
-		"mimeType of something else":            {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/xml`), every[2:3]},
+		"invoiceVersion always 0":               {withClient(func(c *seqr.Client) provider { return alwaysVersion0{c} }), every[1:2]},
+		"status polled too late":                {withClient(func(c *seqr.Client) provider { return latePolling{c, 24 * testPoll, &mu, map[string]time.Time{}} }), every[1:2]},
+		"polling ends during the wait":          {withClient(func(c *seqr.Client) provider { return endsPolling{c, &mu, map[string]int{}, new(int)} }), every[1:2]},
+		"unknown mimeType":                      {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/plain`), every[2:3]},
+		"mimeType of another document":          {writes("submitPaymentReceipt", `<mimeType>Base64`, `<mimeType>text/xml`), every[2:3]},
 		"no receipt":                            {sabotage{without: receipter.Name}, every[2:3]},
 		"no cancellation":                       {sabotage{without: canceler.Name}, every[3:4]},
 		"no clientId with cancelInvoice":        {writes("cancelInvoice", `<clientId>.*</clientId>`, ""), every[3:4]},
 		"no refund":                             {sabotage{without: refunder.Name}, every[4:5]},
-		"half a refund":                         {calls(func(c *seqr.Client) provider { return halfRefund{c} }), every[4:5]},
+		"partial refund":                        {withClient(func(c *seqr.Client) provider { return partialRefund{c} }), every[4:5]},
 		"clientReference too long for a refund": {writes("refundPayment", `(<clientReference>)`, `${1}123456789-123456789-1234567`), every[4:5]},
-		"report not asked for again":            {calls(func(c *seqr.Client) provider { return refusesNotReady{c} }), every[5:]},
-		"report asked for at once":              {sabotage{early: true}, every[5:]},
-		"report asked for again at once":        {sabotage{hasty: true}, every[5:]},
-		"report of no period":                   {writes("executeReport", `<entry><key>transactionPeriodId</key>.*?</entry>`, ""), every[5:]},
+		"report not requested again":            {withClient(func(c *seqr.Client) provider { return takesNotReadyForRefusal{c} }), every[5:]},
+		"report requested at once":              {sabotage{early: true}, every[5:]},
+		"report requested again at once":        {sabotage{hasty: true}, every[5:]},
+		"report without transactionPeriodId":    {writes("executeReport", `<entry><key>transactionPeriodId</key>.*?</entry>`, ""), every[5:]},
 		"no channel with executeReport":         {writes("executeReport", `<channel>.*</channel>`, ""), every[5:]},
 	}
 }
 
-// TestABrokenIntegrationFailsExactlyThatTest runs all of them at once, a few at a time: they mostly wait.
-func TestABrokenIntegrationFailsExactlyThatTest(t *testing.T) {
+// TestBrokenIntegrationFailsTheTestOfItsDefect runs all integrations at once, six at a time: they mostly wait.
+func TestBrokenIntegrationFailsTheTestOfItsDefect(t *testing.T) {
 	t.Parallel()
 	var g errgroup.Group
 	g.SetLimit(6)

@@ -29,8 +29,8 @@ type Config struct {
 	Observer        Observer      // may be nil
 	Log             zerolog.Logger
 
-	start func(context.Context, app.Options) (workers, error) // nil is app.Start
-	poll  time.Duration                                       // between two polls of an invoice, in a run with its own sandbox
+	start func(context.Context, app.Options) (*bus.Bus, workers, error) // nil is app.Start
+	poll  time.Duration                                                 // between two polls of an invoice, in a run with its own sandbox
 }
 
 // Provider is the provider to certify with, and the credentials there.
@@ -50,9 +50,8 @@ type Observer interface {
 	Waiting(why string) // also for a warning
 }
 
-// workers are the running workers and their broker; app.Start gives them.
+// workers are the running workers; an *app.Stack has them.
 type workers interface {
-	Bus() *bus.Bus
 	Wait() error
 	Stop() error
 }
@@ -90,7 +89,13 @@ func (c *Config) complete() error {
 		c.completeSandbox()
 	}
 	if c.start == nil {
-		c.start = func(ctx context.Context, o app.Options) (workers, error) { return app.Start(ctx, o) }
+		c.start = func(ctx context.Context, o app.Options) (*bus.Bus, workers, error) {
+			s, err := app.Start(ctx, o)
+			if err != nil {
+				return nil, nil, err
+			}
+			return s.Bus, s, nil
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -139,12 +144,11 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	}
 	r := &run{Config: cfg, id: strings.ToLower(rand.Text()[:6]), transcript: newTranscript(), time: &timeline{}, wait: sleep, interval: pollEvery}
 	if cfg.Provider.Endpoint == "" {
-		own, failed := openSandbox(cfg.Log)
-		if failed != nil {
-			return Report{}, failed
+		if r.own, err = startSandbox(ctx, cfg.Log); err != nil {
+			return Report{}, err
 		}
-		defer func() { err = errors.Join(err, own.close()) }()
-		r.useSandbox(own)
+		defer func() { err = errors.Join(err, r.own.Stop()) }()
+		r.useSandbox()
 	}
 	if r.client, err = seqr.New(r.clientConfig()); err != nil {
 		return Report{}, &SettingsError{err}
@@ -157,15 +161,22 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	return r.report(begun), nil
 }
 
-func (r *run) useSandbox(own *ownSandbox) {
-	r.own = own
-	r.Provider.Endpoint, r.Provider.AllowHTTP = own.url+sandbox.Path, true
+// startSandbox starts a sandbox whose clock stands until it is moved.
+func startSandbox(ctx context.Context, log zerolog.Logger) (*app.Stack, error) {
+	o := app.Private("seqrflow certify", log)
+	o.Targets, o.Sandbox.ManualClock = []string{"sandbox"}, true
+	o.Sandbox.FirstVersion = 3 // with 0, a client that always sends 0 would pass
+	return app.Start(context.WithoutCancel(ctx), o)
+}
+
+func (r *run) useSandbox() {
+	r.Provider.Endpoint, r.Provider.AllowHTTP = r.own.URLs.Provider, true
 	if r.Buyer == nil {
-		r.Buyer = sandboxBuyer{own.Sandbox, own.url}
+		r.Buyer = sandboxBuyer{r.own.Sandbox}
 	}
 	r.interval = r.poll
 	r.wait = func(ctx context.Context, d time.Duration) error {
-		own.Advance(d)
+		r.own.Sandbox.Advance(d)
 		r.time.skipped(d)
 		return ctx.Err()
 	}

@@ -4,7 +4,7 @@
 // procedure publishes. Only a point of sale's terminal is registered directly.
 //
 //	certify.go     settings; Run
-//	ownsandbox.go  the provider of a run without one: its clock is moved instead of waiting (timeline.go)
+//	timeline.go    the time of a run with a sandbox of its own, whose clock is moved instead of waiting
 //	run.go         starts the workers and runs the tests in order (procedure.go has the procedure's own step numbers)
 //	exam_*.go      one test each; exam.go publishes orders, waits for events and exchanges, and notes each step
 //	buyer.go       pays

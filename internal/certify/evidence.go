@@ -32,8 +32,7 @@ func exchangeOf(x *recorded) Exchange {
 		RequestFile: fmt.Sprintf("%s/%03d-%s-request.xml", exchangesFolder, x.n, x.Operation), call: x,
 	}
 	if x.Code != nil {
-		code := int(*x.Code)
-		e.Code = &code
+		e.Code = new(int(*x.Code))
 	}
 	if len(x.Response) > 0 {
 		e.ResponseFile = fmt.Sprintf("%s/%03d-%s-response.xml", exchangesFolder, x.n, x.Operation)
@@ -188,10 +187,9 @@ func numbers(list []int) string {
 		for n < len(list) && list[n] == list[n-1]+1 {
 			n++
 		}
-		switch {
-		case n-i > 2:
+		if n-i > 2 {
 			out = append(out, fmt.Sprintf("%d–%d", list[i], list[n-1]))
-		default:
+		} else {
 			for _, x := range list[i:n] {
 				out = append(out, strconv.Itoa(x))
 			}
@@ -202,11 +200,6 @@ func numbers(list []int) string {
 }
 
 func alike(a, b Exchange) bool {
-	code := func(e Exchange) int {
-		if e.Code == nil {
-			return -1
-		}
-		return *e.Code
-	}
-	return a.Operation == b.Operation && a.Reference == b.Reference && a.Status == b.Status && code(a) == code(b) && a.Error == b.Error
+	sameCode := a.Code == b.Code || a.Code != nil && b.Code != nil && *a.Code == *b.Code
+	return a.Operation == b.Operation && a.Reference == b.Reference && a.Status == b.Status && sameCode && a.Error == b.Error
 }

@@ -105,11 +105,9 @@ func (e *exam) waitForEvent(ctx context.Context, k events.Key, names ...events.N
 			if inv.Key() != k {
 				continue
 			}
-			for _, n := range names {
-				if inv.Change.Event == n {
-					found = inv
-					return true, nil
-				}
+			if slices.Contains(names, inv.Change.Event) {
+				found = inv
+				return true, nil
 			}
 			if inv.State.Ended() {
 				return false, fmt.Errorf("the invoice is %s: %s", inv.State, inv.Change.Why)

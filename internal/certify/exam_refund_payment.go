@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/govalues/decimal"
+
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -42,7 +44,7 @@ func refundPayment(e *exam, ctx context.Context) {
 	ref := x.response.word("ersReference")
 	e.noteStep("the refund has an ersReference of its own", ref != "" && ref != placed.inv.ErsReference, quoted(ref), x)
 	total := x.request.at("invoice", "totalAmount")
-	amount, readable := amountOf(total)
-	e.noteStep("it gives back what was paid", readable && amount.Cmp(placed.inv.Total.Decimal()) == 0 && total.word("currency") == placed.inv.Currency,
+	amount, err := decimal.Parse(total.word("value"))
+	e.noteStep("it gives back what was paid", err == nil && amount.Cmp(placed.inv.Total.Decimal()) == 0 && total.word("currency") == placed.inv.Currency,
 		quoted(total.word("value"))+" "+total.word("currency"), x)
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"regexp"
 	"time"
 
@@ -46,50 +48,51 @@ type sabotage struct {
 type integration struct {
 	server *natsd.Server
 	bus    *bus.Bus
-	client *seqr.Client
 	cancel context.CancelFunc
 	done   chan error
 }
 
-func (i *integration) Bus() *bus.Bus { return i.bus }
-func (i *integration) Wait() error   { return nil }
+func (i *integration) Wait() error { return nil }
 
 func (i *integration) Stop() error {
 	i.cancel()
 	err := <-i.done
-	i.client.CloseIdle()
 	i.bus.Close()
 	i.server.Close()
 	return err
 }
 
-func (s sabotage) start(ctx context.Context, o app.Options) (workers, error) {
-	server, err := natsd.Start(natsd.Config{Data: o.Data})
+func (s sabotage) start(ctx context.Context, o app.Options) (*bus.Bus, workers, error) {
+	server, err := natsd.Start(ctx, natsd.Config{Data: o.Data})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b, err := bus.Connect(ctx, bus.Config{Name: "broken", Options: []nats.Option{server.InProcess()}, Log: o.Log})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := b.EnsureStreams(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if s.wire == nil {
 		s.wire = func(_ string, request []byte) []byte { return request }
 	}
-	transport := &http.Transport{}
-	client, err := seqr.New(seqr.Config{Endpoint: o.Provider, ClientID: o.ClientID, ClientReference: o.ClientReference,
-		Transport: forger{transport, s.wire}, Recorder: forgedRecorder{o.Recorder, s.wire}})
+	endpoint, err := url.Parse(o.Provider)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	forger := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { forge(r, endpoint, s.wire) }})
+	client, err := seqr.New(seqr.Config{Endpoint: forger.URL, ClientID: o.ClientID, ClientReference: o.ClientReference,
+		Recorder: forgedRecorder{o.Recorder, s.wire}})
+	if err != nil {
+		return nil, nil, err
 	}
 	var p provider = client
 	if s.client != nil {
 		p = s.client(client)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	i := &integration{server: server, bus: b, client: client, cancel: cancel, done: make(chan error, 1)}
+	i := &integration{server: server, bus: b, cancel: cancel, done: make(chan error, 1)}
 	var g errgroup.Group
 	for name, w := range s.workers(b, p, o) {
 		if name != s.without {
@@ -98,10 +101,11 @@ func (s sabotage) start(ctx context.Context, o app.Options) (workers, error) {
 	}
 	go func() {
 		err := g.Wait()
-		transport.CloseIdleConnections()
+		client.CloseIdle()
+		forger.Close()
 		i.done <- err
 	}()
-	return i, nil
+	return b, i, nil
 }
 
 type worker interface{ Run(context.Context) error }
@@ -126,24 +130,17 @@ func (s sabotage) workers(b *bus.Bus, p provider, o app.Options) map[string]work
 
 var operationElement = regexp.MustCompile(`<ext:(\w+)>`)
 
-// forger sends something else than the client wrote.
-type forger struct {
-	next http.RoundTripper
-	wire func(string, []byte) []byte
-}
-
-func (f forger) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
+// forge sends something else to the provider than the client wrote.
+func forge(r *httputil.ProxyRequest, endpoint *url.URL, wire func(string, []byte) []byte) {
+	body, _ := io.ReadAll(r.In.Body)
+	if found := operationElement.FindSubmatch(body); found != nil { // else the client has hung up
+		body = wire(string(found[1]), body)
 	}
-	body = f.wire(string(operationElement.FindSubmatch(body)[1]), body)
-	forged := r.Clone(r.Context())
-	forged.Body, forged.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return f.next.RoundTrip(forged)
+	r.Out.URL, r.Out.Host = endpoint, endpoint.Host
+	r.Out.Body, r.Out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 }
 
-// forgedRecorder records what forger has sent.
+// forgedRecorder records what forge has sent.
 type forgedRecorder struct {
 	next seqr.Recorder
 	wire func(string, []byte) []byte

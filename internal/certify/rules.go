@@ -21,30 +21,19 @@ type verdict struct {
 	detail string
 }
 
-const longestReference = 32
-
 // contextRules check what the context of every call has to have.
 func contextRules(calls []*recorded) []verdict {
+	element := func(name string, ok func(string) bool) func(*node) (bool, string) {
+		return func(c *node) (bool, string) { return ok(c.word(name)), quoted(c.word(name)) }
+	}
 	rules := []struct {
 		name string
 		hold func(context *node) (bool, string)
 	}{
-		{"clientId names the integrator", func(c *node) (bool, string) {
-			id := c.word("clientId")
-			return id != "", quoted(id)
-		}},
-		{"clientReference is there, at most 32 characters", func(c *node) (bool, string) {
-			ref := c.word("clientReference")
-			return ref != "" && utf8.RuneCountInString(ref) <= longestReference, quoted(ref)
-		}},
-		{"clientRequestTimeout is 0", func(c *node) (bool, string) {
-			t := c.word("clientRequestTimeout")
-			return t == "0", quoted(t)
-		}},
-		{"channel is WS or ClientWS", func(c *node) (bool, string) {
-			channel := c.word("channel")
-			return channel == "WS" || channel == "ClientWS", quoted(channel)
-		}},
+		{"clientId names the integrator", element("clientId", func(id string) bool { return id != "" })},
+		{"clientReference is there, at most 32 characters", element("clientReference", func(ref string) bool { return ref != "" && utf8.RuneCountInString(ref) <= 32 })},
+		{"clientRequestTimeout is 0", element("clientRequestTimeout", func(t string) bool { return t == "0" })},
+		{"channel is WS or ClientWS", element("channel", func(name string) bool { return name == "WS" || name == "ClientWS" })},
 		{"initiatorPrincipalId says who calls", func(c *node) (bool, string) {
 			initiator := c.at("initiatorPrincipalId")
 			kind, id := initiator.word("type"), initiator.word("id")
@@ -182,10 +171,4 @@ func fits(mime string, content []byte) (bool, string) {
 		return err == nil, mime
 	}
 	return false, quoted(mime) + ", expected Base64, text/html or text/xml"
-}
-
-// amountOf reads the value of an amount element.
-func amountOf(n *node) (decimal.Decimal, bool) {
-	d, err := decimal.Parse(n.word("value"))
-	return d, err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,7 +23,7 @@ type run struct {
 	time       *timeline
 	wait       func(context.Context, time.Duration) error
 	interval   time.Duration // between two polls of an invoice
-	own        *ownSandbox   // nil at a provider
+	own        *app.Stack    // of a sandbox; nil at a provider
 	client     *seqr.Client  // administers the terminal; the workers have their own
 
 	bus       *bus.Bus
@@ -103,11 +104,11 @@ func (r *run) withWorkers(ctx context.Context, do func(context.Context)) (err er
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	living, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	stack, err := r.start(living, r.options(folder))
+	b, stack, err := r.start(living, r.options(folder))
 	if err != nil {
 		return err
 	}
-	r.bus = stack.Bus()
+	r.bus = b
 	testing, breakOff := context.WithCancelCause(ctx)
 	defer breakOff(nil)
 	failed := r.watch(living, stack, breakOff)
@@ -140,44 +141,30 @@ func (r *run) watch(ctx context.Context, stack workers, breakOff context.CancelC
 }
 
 func (r *run) options(folder string) app.Options {
-	s := app.Shop{Terminal: r.terminal.ID, Password: r.terminal.Password}
-	if as := r.Provider.Reseller; as.ID != "" {
-		s.Reseller, s.ResellerUser, s.ResellerPassword = as.ID, as.UserID, as.Password
-	}
-	return app.Options{
-		Settings: app.Settings{
-			Replicas: 1, Provider: r.Provider.Endpoint, ProviderHTTP: r.Provider.AllowHTTP, ProviderTest: true, ProviderTimeout: 10 * time.Second,
-			ClientID: r.ClientID, ClientReference: r.ClientReference, PollInterval: r.interval, ValidFor: validFor(r.Patience),
-			HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", ShopList: app.ShopList{shop: s},
-		},
-		Targets: []string{"natsd", "invoicer", "poller", "receipter", "canceler", "refunder", "reconciler"},
-		Data:    folder, Recorder: r.transcript, Log: r.Log,
-	}
+	as := r.Provider.Reseller
+	o := app.Private(r.ClientID, r.Log)
+	o.ClientReference, o.Provider, o.ProviderHTTP, o.ProviderTest = r.ClientReference, r.Provider.Endpoint, r.Provider.AllowHTTP, true
+	o.PollInterval, o.ValidFor = r.interval, 4*r.Patience+time.Minute // longer than any test takes
+	o.ShopList = app.ShopList{shop: {Terminal: r.terminal.ID, Password: r.terminal.Password, Reseller: as.ID, ResellerUser: as.UserID, ResellerPassword: as.Password}}
+	o.Targets = []string{"natsd", "invoicer", "poller", "receipter", "canceler", "refunder", "reconciler"}
+	o.Data, o.Recorder, o.NATSListen = folder, r.transcript, "" // no other process needs the broker
+	return o
 }
-
-// validFor is longer than any test takes, so that no invoice expires in it.
-func validFor(patience time.Duration) time.Duration { return 4*patience + time.Minute }
 
 // cancelTime is how long the workers may take to cancel what the tests have left open.
 const cancelTime = 5 * time.Second
 
 // cancelOpen cancels what the tests have left open. It is no test: what does not work here has failed a test before.
 func (r *run) cancelOpen(ctx context.Context) {
-	for _, k := range r.published {
-		if inv, _ := r.invoice(k); inv.State.Open() {
-			if err := r.cancel(ctx, k); err != nil {
-				r.Log.Warn().Err(err).Str("invoice", k.Invoice).Msg("an open invoice of the procedure is not canceled")
-			}
+	r.transcript.mu.Lock()
+	open := r.open()
+	r.transcript.mu.Unlock()
+	for _, k := range open {
+		if err := r.cancel(ctx, k); err != nil {
+			r.Log.Warn().Err(err).Str("invoice", k.Invoice).Msg("an open invoice of the procedure is not canceled")
 		}
 	}
-	err := r.transcript.waitFor(ctx, min(cancelTime, r.Patience), func() (bool, error) {
-		for _, k := range r.published {
-			if inv, known := r.last(k); known && inv.State.Open() {
-				return false, nil
-			}
-		}
-		return true, nil
-	})
+	err := r.transcript.waitFor(ctx, min(cancelTime, r.Patience), func() (bool, error) { return len(r.open()) == 0, nil })
 	if err != nil {
 		r.Log.Warn().Err(err).Msg("some invoices of the procedure are still open at the provider")
 	}
@@ -193,10 +180,14 @@ func (r *run) last(k events.Key) (inv events.Invoice, known bool) {
 	return inv, known
 }
 
-func (r *run) invoice(k events.Key) (events.Invoice, bool) {
-	r.transcript.mu.Lock()
-	defer r.transcript.mu.Unlock()
-	return r.last(k)
+// open gives the orders whose invoices are open; the transcript is locked.
+func (r *run) open() (keys []events.Key) {
+	for _, k := range r.published {
+		if inv, known := r.last(k); known && inv.State.Open() {
+			keys = append(keys, k)
+		}
+	}
+	return keys
 }
 
 // noReseller is the warning if a webshop's terminal has to close its own period.
@@ -215,7 +206,7 @@ func (r *run) report(begun time.Time) Report {
 		Result: Result{Procedure: r.Procedure, Tests: r.tests, Warnings: r.warnings()}, Started: begun.UTC(), Ended: time.Now().UTC(), Program: r.Program,
 		Endpoint: r.Provider.Endpoint, Sandbox: r.own != nil, ClientID: r.ClientID, ClientReference: r.ClientReference, Terminal: r.terminal.ID,
 	}
-	rep.judge()
+	rep.Passed = len(r.tests) > 0 && !slices.ContainsFunc(r.tests, func(t Test) bool { return !t.Passed })
 	for _, x := range r.transcript.list(func(*recorded) bool { return true }) {
 		rep.Exchanges = append(rep.Exchanges, exchangeOf(x))
 	}

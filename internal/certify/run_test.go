@@ -233,7 +233,7 @@ func TestWithoutATerminalNothingElseIsTried(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	rep, err := Run(t.Context(), Config{Procedure: PointOfSale, ClientID: "Rig AB", ClientReference: "rig 1.0", Log: zerolog.Nop(), Buyer: sandboxBuyer{sb, server.URL},
+	rep, err := Run(t.Context(), Config{Procedure: PointOfSale, ClientID: "Rig AB", ClientReference: "rig 1.0", Log: zerolog.Nop(), Buyer: sandboxBuyer{sb},
 		Provider: Provider{Endpoint: server.URL + sandbox.Path, Reseller: seqr.ResellerUser("demo-reseller", "9900", "wrong-secret"), SeqrID: "TILL1"}})
 	if err != nil {
 		t.Fatal(err)

@@ -39,12 +39,10 @@ func (t *timeline) skipped(d time.Duration) {
 
 // sleep waits at a provider whose clock cannot be moved.
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-t.C:
+	case <-time.After(d):
 		return nil
 	}
 }

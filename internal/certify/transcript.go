@@ -1,6 +1,7 @@
 package certify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,15 +28,8 @@ func (x *recorded) answered(code seqr.ResultCode) bool { return x.Code != nil &&
 
 // reference gives the reference of the invoice, payment, period or terminal that the exchange is about; empty if there is none.
 func (x *recorded) reference() string {
-	for _, ref := range []string{
-		x.request.word("invoiceReference"), x.response.word("invoiceReference"), x.request.word("ersReference"),
-		x.request.parameter(seqr.ParamTransactionPeriodID), x.response.word("transactionPeriodId"), x.response.word("terminalId"),
-	} {
-		if ref != "" {
-			return ref
-		}
-	}
-	return ""
+	return cmp.Or(x.request.word("invoiceReference"), x.response.word("invoiceReference"), x.request.word("ersReference"),
+		x.request.parameter(seqr.ParamTransactionPeriodID), x.response.word("transactionPeriodId"), x.response.word("terminalId"))
 }
 
 // outcome describes how the exchange ended.
@@ -82,13 +76,13 @@ func (t *transcript) Record(x seqr.Exchange) {
 func (t *transcript) add(e bus.Entry) error {
 	switch e.Stream {
 	case events.InvoicesStream:
-		inv, err := bus.DecodeInvoice(e.Body)
+		inv, err := events.DecodeInvoice(e.Body)
 		if err != nil {
 			return err
 		}
 		t.change(func() { t.invoices = append(t.invoices, inv) })
 	case events.ParkedStream:
-		p, _, err := bus.DecodeParked(e.Body)
+		p, _, err := events.DecodeParked(e.Body)
 		if err != nil {
 			return err
 		}

@@ -17,20 +17,13 @@ type askCmd struct {
 	brokerFlags
 	Invoice invoiceArg `arg:"" placeholder:"SHOP/INVOICE" help:"Which invoice, e.g. acme/1001."`
 	JSON    bool       `name:"json" help:"One JSON object: ours, the provider's answer, and whether they agree."`
-
-	Provider        string        `env:"SEQRFLOW_PROVIDER" default:"http://127.0.0.1:8585/extclientproxy/service/v2" placeholder:"URL" help:"The provider's SOAP endpoint (the sandbox of \"up\")."`
-	ProviderHTTP    bool          `name:"provider-http" env:"SEQRFLOW_PROVIDER_HTTP" help:"Allow http to a provider that is not on this machine."`
-	ProviderTimeout time.Duration `env:"SEQRFLOW_PROVIDER_TIMEOUT" default:"10s" help:"Longest wait for the answer (${default})."`
-	ClientID        string        `env:"SEQRFLOW_CLIENT_ID" default:"seqrflow" help:"Your company's name."`
-	ClientReference string        `env:"SEQRFLOW_CLIENT_REFERENCE" default:"seqrflow" help:"Your system's name and version."`
-	ShopsFile       string        `env:"SEQRFLOW_SHOPS_FILE" type:"path" placeholder:"FILE" help:"YAML file with the shops' credentials, if not under shops: in the settings file. Without any, a provider on this machine is asked as the sandbox's demo terminal."`
+	app.ProviderFlags
 }
 
-// Help says what asking does and shows an example.
 func (askCmd) Help() string {
 	return `Asks the provider for the invoice's status (getPaymentStatus) and shows the answer beside what is recorded here. Nothing is recorded by it. Where the two differ, the poller is told to ask too; it records what it gets.
 
-To the provider a payment counts as fetched once anybody has asked: it is not reversed any more. So have a poller running when you ask about an open invoice.
+To the provider a payment counts as fetched once anybody has asked: it is not reversed any more. So have a poller running when you ask about an open invoice. Without shops' credentials, a provider on this machine is asked as the sandbox's demo terminal.
 
 Exit code 0 when the provider has answered.
 
@@ -59,7 +52,6 @@ type providerAnswer struct {
 	ErsReference string    `json:"ersReference,omitempty"`
 }
 
-// Run asks once.
 func (a askCmd) Run(c *console, b *bus.Bus) error {
 	k := a.Invoice.Key
 	shops, err := a.shops(c)
@@ -88,7 +80,7 @@ func (a askCmd) Run(c *console, b *bus.Bus) error {
 
 // shops are the settings', or the sandbox's own.
 func (a askCmd) shops(c *console) (app.ShopList, error) {
-	shops, err := c.shops(app.Settings{ShopsFile: a.ShopsFile})
+	shops, err := c.shops(a.ShopsFile)
 	if err != nil || len(shops) > 0 {
 		return shops, err
 	}
@@ -99,7 +91,7 @@ func (a askCmd) shops(c *console) (app.ShopList, error) {
 }
 
 func (a askCmd) ask(c *console, inv events.Invoice, as seqr.Principal) (answer, error) {
-	client, err := seqr.New(seqr.Config{Endpoint: a.Provider, AllowHTTP: a.ProviderHTTP, ClientID: a.ClientID, ClientReference: a.ClientReference, Timeout: a.ProviderTimeout})
+	client, err := seqr.New(a.ClientConfig())
 	if err != nil {
 		return answer{}, usageError{err}
 	}

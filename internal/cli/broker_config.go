@@ -1,21 +1,26 @@
 package cli
 
 import (
-	"net"
 	"path/filepath"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
+type brokerCmd struct {
+	Config   brokerConfigCmd   `cmd:"" help:"Write a NATS server configuration with a user and a key for each process."`
+	Apply    brokerApplyCmd    `cmd:"" help:"Make the streams and consumers that the workers need."`
+	Restored brokerRestoredCmd `cmd:"" help:"Say that the broker was restored from a backup: nothing that may have been paid since is paid again."`
+}
+
 type brokerConfigCmd struct {
 	Out           string   `required:"" env:"SEQRFLOW_BROKER_OUT" type:"path" placeholder:"DIR" help:"Folder for nats.conf, keys, certificates and a README.txt."`
 	Shop          []string `placeholder:"ID" help:"Shops whose own systems connect to the broker; those that have a key in the folder stay."`
 	broker.Config `embed:""`
-	DryRun        bool `help:"Only say what would be written."`
+	connectionsFlag
+	DryRun bool `help:"Only say what would be written."`
 }
 
-// Help says what the files are and shows examples.
 func (brokerConfigCmd) Help() string {
 	return `Each process and each shop gets a user whose rights are what it needs and no more. Keys that are in the folder are kept, so the command may be run again: after an update, or to add a shop. README.txt in the folder says which file goes where.
 
@@ -28,13 +33,15 @@ Examples:
     seqrflow run poller --nats tls://broker:4222 --nats-ca ca.pem --nats-nkey broker/keys/poller.nk`
 }
 
-// Run writes the files, or says what it would write.
-func (r brokerConfigCmd) Run(c *console) error {
+func (r brokerConfigCmd) Run(c *console) (err error) {
 	for _, shop := range r.Shop {
 		if shop == "" {
 			return wrongUsage("--shop: an empty id")
 		}
 		r.Shops = append(r.Shops, events.Token(shop))
+	}
+	if r.Connections, err = r.load(); err != nil {
+		return err
 	}
 	changes, err := broker.Write(r.Out, r.Config, r.DryRun)
 	for _, ch := range changes {
@@ -49,20 +56,8 @@ func (r brokerConfigCmd) Run(c *console) error {
 	if r.DryRun {
 		c.say("dry run: nothing was written")
 	}
-	if r.TLSCert == "" && !r.TLSSelfSigned && r.TLSFrom == "" && !local(r.Listen) {
+	if r.TLSCert == "" && !r.TLSSelfSigned && r.TLSFrom == "" && !loopback("//"+r.Listen) {
 		c.say("note: %s is reachable from other machines and there is no TLS: what is sent can be read on the way. Give --tls-self-signed, or --tls-cert and --tls-key", r.Listen)
 	}
 	return nil
-}
-
-// local says that an address takes connections of this machine only.
-func local(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	return err == nil && isLoopback(host)
-}
-
-// isLoopback says that a host is this machine.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

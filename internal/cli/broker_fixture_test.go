@@ -13,7 +13,7 @@ import (
 // brokerWithStreams is a broker that has the streams and nothing in them.
 func brokerWithStreams(t *testing.T) (*natsd.Server, *bus.Bus) {
 	t.Helper()
-	broker, err := natsd.Start(natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
+	broker, err := natsd.Start(t.Context(), natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

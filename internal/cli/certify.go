@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -49,7 +50,6 @@ type certifyAccounts struct {
 	ResellerPasswordFile string `env:"SEQRFLOW_RESELLER_PASSWORD_FILE" type:"path" placeholder:"FILE" help:"File with the user's password."`
 }
 
-// Help says what it does and shows examples.
 func (certifyCmd) Help() string {
 	return `Goes through the provider's certification procedure: the workers run as in production and answer order events, and what they send is checked on the wire. Exit code 0 only if every test passed.
 
@@ -63,7 +63,6 @@ Examples:
         --terminal 87e791f9e24148a6892c52aa85bb0331 --password-file ./password --out ./evidence`
 }
 
-// Run certifies, prints the verdicts and keeps the evidence.
 func (x certifyCmd) Run(c *console) error {
 	cfg, err := x.config(c)
 	if err != nil {
@@ -87,15 +86,7 @@ func (x certifyCmd) Run(c *console) error {
 			return fmt.Errorf("the evidence cannot be written: %w", err)
 		}
 	}
-	if x.JSON {
-		err = c.json(report.Result)
-	} else {
-		x.conclude(c, report)
-	}
-	if err == nil && !report.Passed {
-		err = errReported
-	}
-	return err
+	return c.report(report.Result, x.JSON, report.Passed, func() { x.conclude(c, report) })
 }
 
 func (x certifyCmd) config(c *console) (certify.Config, error) {
@@ -119,7 +110,7 @@ func (x certifyCmd) config(c *console) (certify.Config, error) {
 	}
 	talk := *c
 	if x.JSON {
-		talk.out = c.err
+		talk.out, talk.terminal, talk.lines.Paint = c.err, term.IsTerminal(c.err), term.PaintFor(c.err)
 	}
 	if !x.JSON || x.Endpoint != "" {
 		cfg.Observer = certifyProgress{&talk}
@@ -148,7 +139,7 @@ func (x certifyCmd) provider(c *console, cfg *certify.Config) error {
 func (a certifyAccounts) account(c *console) (app.Shop, error) {
 	var s app.Shop
 	if a.Shop != "" {
-		shops, err := c.shops(app.Settings{ShopsFile: a.ShopsFile})
+		shops, err := c.shops(a.ShopsFile)
 		if err != nil {
 			return s, err
 		}
@@ -157,30 +148,23 @@ func (a certifyAccounts) account(c *console) (app.Shop, error) {
 			return s, wrongUsage("--shop: no credentials for %q in the settings", a.Shop)
 		}
 	}
-	for _, f := range []struct {
-		to    *string
-		given string
-	}{{&s.Terminal, a.Terminal}, {&s.Reseller, a.Reseller}, {&s.ResellerUser, a.ResellerUser}} {
-		if f.given != "" {
-			*f.to = f.given
-		}
+	s.Terminal, s.Reseller, s.ResellerUser = cmp.Or(a.Terminal, s.Terminal), cmp.Or(a.Reseller, s.Reseller), cmp.Or(a.ResellerUser, s.ResellerUser)
+	var errs [2]error
+	s.Password, errs[0] = secretOf("password-file", a.PasswordFile, a.Password, s.Password)
+	s.ResellerPassword, errs[1] = secretOf("reseller-password-file", a.ResellerPasswordFile, a.ResellerPassword, s.ResellerPassword)
+	return s, errors.Join(errs[:]...)
+}
+
+// secretOf takes the text of the flag's file over what is given, and that over the shops file's.
+func secretOf(flag, file, given string, known seqr.Secret) (seqr.Secret, error) {
+	if file == "" {
+		return cmp.Or(seqr.Secret(given), known), nil
 	}
-	for _, f := range []struct {
-		to                *seqr.Secret
-		given, file, flag string
-	}{{&s.Password, a.Password, a.PasswordFile, "password-file"}, {&s.ResellerPassword, a.ResellerPassword, a.ResellerPasswordFile, "reseller-password-file"}} {
-		if f.given != "" {
-			*f.to = seqr.Secret(f.given)
-		}
-		if f.file != "" {
-			text, err := secretfile.Text(f.file)
-			if err != nil {
-				return s, wrongUsage("--%s: %w", f.flag, err)
-			}
-			*f.to = seqr.Secret(text)
-		}
+	text, err := secretfile.Text(file)
+	if err != nil {
+		return "", wrongUsage("--%s: %w", flag, err)
 	}
-	return s, nil
+	return seqr.Secret(text), nil
 }
 
 func (x certifyCmd) conclude(c *console, r certify.Report) {

@@ -2,10 +2,11 @@
 //
 //	Help      what it does, and examples
 //	Validate  which flags exclude each other; a mistake ends the program with exit code 2
-//	Run       does it; a Run that asks for the bus is given one that is connected to the broker of the flags
+//	Run       does it, until the context ends where the command serves or watches; a Run that asks for the bus is given one that is
+//	          connected to the broker of the flags
 //
-// cli.go has the list of commands and runs the one that was named; settings.go reads the settings file; broker.go, reach.go
-// and stack.go are what commands share; the package term writes for people.
+// cli.go has the list of commands and runs the one that was named; settings.go reads the settings file; broker.go and stack.go
+// are what commands share; the package term writes for people.
 package cli
 
 import (
@@ -15,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,16 +44,17 @@ type root struct {
 
 	Ask askCmd `cmd:"" group:"orders" help:"Ask the provider about one invoice now, and show the answer beside what is recorded."`
 
-	Refunds refundsCmd `cmd:"" group:"operate" help:"See and settle refunds whose outcome is not known."`
-	Parked  parkedCmd  `cmd:"" group:"operate" help:"See, replay and dismiss what a worker could not handle."`
-	Close   closeCmd   `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
-	Periods periodsCmd `cmd:"" group:"operate" help:"See the periods that were closed."`
-	Certify certifyCmd `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
-	Broker  brokerCmd  `cmd:"" group:"operate" help:"Write the broker's configuration, and make its streams."`
-	Doctor  doctorCmd  `cmd:"" group:"operate" help:"Check the set-up and say how to mend it."`
-	Health  healthCmd  `cmd:"" group:"operate" help:"Say whether a worker or a broker is ready, for container health checks."`
-	Bench   benchCmd   `cmd:"" group:"operate" help:"Measure it on this machine: orders a second, punctuality, memory."`
-	Version versionCmd `cmd:"" group:"operate" help:"Say which version this is."`
+	Refunds    refundsCmd    `cmd:"" group:"operate" help:"See and settle refunds whose outcome is not known."`
+	Parked     parkedCmd     `cmd:"" group:"operate" help:"See, replay and dismiss what a worker could not handle."`
+	Deliveries deliveriesCmd `cmd:"" group:"operate" help:"See what shops' own systems were told, and tell them again."`
+	Close      closeCmd      `cmd:"" group:"operate" help:"Close a period and compare our ledger with the provider's."`
+	Periods    periodsCmd    `cmd:"" group:"operate" help:"See the periods that were closed."`
+	Certify    certifyCmd    `cmd:"" group:"operate" help:"Run the provider's certification procedure and keep the evidence."`
+	Broker     brokerCmd     `cmd:"" group:"operate" help:"Write the broker's configuration, and make its streams."`
+	Doctor     doctorCmd     `cmd:"" group:"operate" help:"Check the set-up and say how to mend it."`
+	Health     healthCmd     `cmd:"" group:"operate" help:"Say whether a worker or a broker is ready, for container health checks."`
+	Bench      benchCmd      `cmd:"" group:"operate" help:"Measure it on this machine: orders a second, punctuality, memory."`
+	Version    versionCmd    `cmd:"" group:"operate" help:"Say which version this is."`
 }
 
 const about = `Turns shop orders into SEQR invoices, watches them until the buyer has paid, sends the receipt, and cancels or refunds when the shop says so.
@@ -106,6 +109,28 @@ func (l list[T]) print(c *console, asJSON bool) error {
 	return nil
 }
 
+// report prints the result of a command: as one JSON object, or by text. A command whose result is not good ends with exit code 1.
+func (c *console) report(result any, asJSON, good bool, text func()) error {
+	if !asJSON {
+		text()
+	} else if err := c.json(result); err != nil {
+		return err
+	}
+	if !good {
+		return errReported
+	}
+	return nil
+}
+
+// facts prints names, padded to width, with what is known of each; those of which nothing is known are left out.
+func (c *console) facts(width int, all [][2]string) {
+	for _, f := range all {
+		if f[1] != "" {
+			c.say("  %s %s", term.Pad(f[0], width), term.Clean(f[1]))
+		}
+	}
+}
+
 // json prints v on a line of its own.
 func (c *console) json(v any) error { return json.NewEncoder(c.out).Encode(v) }
 
@@ -132,31 +157,28 @@ var errReported = errors.New("failed")
 // brokenPipe is the exit code of a process that SIGPIPE ends, which is what a shell expects.
 const brokenPipe = 128 + int(syscall.SIGPIPE)
 
-// exit is how kong is kept from ending the process after --help.
-type exit int
-
 // Run is the program: 0 is good, 1 is failed, 2 is wrong usage.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case exit:
-			code = int(r)
-		default:
-			panic(r)
-		}
-	}()
 	var r root
-	k, err := parser(&r, stdout, stderr)
+	helped := false
+	k, err := parser(&r, stdout, stderr, func(int) { helped = true }) // after --help, kong would end the process
 	if err != nil {
 		fmt.Fprintf(stderr, "seqrflow: %v\n", err)
 		return 1
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "help": // as other programs have it
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	parsed, err := k.Parse(args)
-	if err != nil {
+	switch {
+	case helped:
+		return 0
+	case errors.Is(err, syscall.EPIPE):
+		return brokenPipe // --help | head
+	case err != nil:
 		fmt.Fprintf(stderr, "seqrflow: %v\n%s\n", err, hint(err))
 		return 2
 	}
@@ -170,7 +192,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	} else if lost != nil {
 		err = lost // whatever else went wrong followed from it
 	}
-	return c.exitCode(explained(err))
+	return c.exitCode(bus.Explain(err))
 }
 
 // run runs the command. One whose Run asks for the bus is connected to the broker that its flags name.
@@ -243,17 +265,17 @@ func (c *console) exitCode(err error) int {
 		return 0
 	case errors.Is(err, errReported):
 		return 1
-	case errors.As(err, &usage):
-		fmt.Fprintf(c.err, "seqrflow: %v\n", err)
+	}
+	fmt.Fprintf(c.err, "seqrflow: %s\n", lines(err.Error()))
+	if errors.As(err, &usage) {
 		return 2
 	}
-	fmt.Fprintf(c.err, "seqrflow: %v\n", err)
 	return 1
 }
 
-func parser(r *root, stdout, stderr io.Writer) (*kong.Kong, error) {
+func parser(r *root, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
 	k, err := kong.New(r, kong.Name("seqrflow"), kong.Description(about), kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Exit(exit),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "begin", Title: "Run it:"},
@@ -271,13 +293,8 @@ func parser(r *root, stdout, stderr io.Writer) (*kong.Kong, error) {
 // hide leaves flags of shared settings out of the help of a command that they do not concern.
 func hide(k *kong.Kong, command string, flags ...string) {
 	for _, n := range k.Model.Children {
-		if n.Name != command {
-			continue
-		}
 		for _, f := range n.Flags {
-			for _, name := range flags {
-				f.Hidden = f.Hidden || f.Name == name
-			}
+			f.Hidden = f.Hidden || n.Name == command && slices.Contains(flags, f.Name)
 		}
 	}
 }

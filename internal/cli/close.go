@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,6 @@ type closeCmd struct {
 	ShopsFile     string `env:"SEQRFLOW_SHOPS_FILE" type:"path" placeholder:"FILE" help:"The reconciler's shops file, if it is at hand: it tells the terminal before the shop's first invoice does."`
 }
 
-// Help explains what closing means and shows examples.
 func (closeCmd) Help() string {
 	return `Asks the reconciler to mark the period at the provider, fetch its report, and compare it with our ledger: every payment and refund on both sides, to the cent. Exit code 0 only when the two agree.
 
@@ -40,7 +40,6 @@ Examples:
     seqrflow close --shop acme --period 2026-11-22 --yes --json`
 }
 
-// Run asks for the closing and waits for its end.
 func (x closeCmd) Run(c *console, b *bus.Bus) error {
 	if x.Period == "" {
 		x.Period = time.Now().Format("2006-01-02-150405")
@@ -62,17 +61,7 @@ func (x closeCmd) Run(c *console, b *bus.Bus) error {
 	if err != nil {
 		return x.explain(p, err)
 	}
-	if x.JSON {
-		if err := c.json(p); err != nil {
-			return err
-		}
-	} else {
-		c.say("%s", lines(reconciler.Summary(p)))
-	}
-	if p.State != events.PeriodReconciled {
-		return errReported
-	}
-	return nil
+	return c.report(p, x.JSON, p.State == events.PeriodReconciled, func() { c.say("%s", lines(reconciler.Summary(p))) })
 }
 
 // confirmed prints what is about to be closed, and asks for a confirmation. It asks nothing if the period's name was used before:
@@ -113,7 +102,7 @@ func (x closeCmd) explain(p events.Period, err error) error {
 		return fmt.Errorf("%w\nWhen the cause is mended: seqrflow parked list --worker reconciler --open, and parked replay", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("not done within %s: the period is %s. Does a reconciler run? Go on waiting with: seqrflow close --shop %s --period %s",
-			x.Timeout, orNone(p.State), shellWord(x.Shop), shellWord(x.Period))
+			x.Timeout, cmp.Or(string(p.State), "asked for"), shellWord(x.Shop), shellWord(x.Period))
 	}
 	return err
 }
@@ -126,11 +115,4 @@ func shellWord(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-func orNone(s events.PeriodState) string {
-	if s == "" {
-		return "asked for"
-	}
-	return string(s)
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,49 +18,40 @@ import (
 // closeScope is what a closing of a shop's period ends at the provider: the period of its terminal, for every shop that
 // sells on that terminal.
 type closeScope struct {
-	shop      string
-	ordered   bool                // the shop has had an order, an invoice or a period
-	terminal  string              // "" is unknown: the shop has no invoice yet, and no settings were given
-	shops     map[string]struct{} // on that terminal
-	payments  int                 // on that terminal since the last closing
-	refunds   int
-	last      *events.Period // of that terminal; nil when none was marked
-	read      uint64         // the events of INVOICES after this sequence were read
-	fromShops bool           // the terminal is the settings'
+	shop     string
+	ordered  bool            // the shop has had an order, an invoice or a period
+	terminal string          // "" is unknown: the shop has no invoice yet, and no settings were given
+	shops    map[string]bool // on that terminal
+	payments int             // on that terminal since the last closing
+	refunds  int
+	last     *events.Period // of that terminal; nil when none was marked
 }
 
 // scopeOf finds it in the streams; the shops' settings, where this command has them, tell more.
 func scopeOf(ctx context.Context, b *bus.Bus, shop string, settings app.ShopList) (closeScope, error) {
-	s := closeScope{shop: shop, shops: map[string]struct{}{}}
+	s := closeScope{shop: shop}
 	marked, err := s.periods(ctx, b)
 	if err != nil {
 		return s, err
 	}
-	sales, err := s.invoices(ctx, b)
+	entry, inSettings := settings.Of(shop)
+	if inSettings {
+		s.terminal = entry.Terminal
+	}
+	issuedOn, err := s.count(ctx, b, marked[s.terminal].LedgerBefore)
+	if err == nil && !inSettings && issuedOn != "" && issuedOn != s.terminal {
+		s.terminal = issuedOn
+		_, err = s.count(ctx, b, marked[s.terminal].LedgerBefore)
+	}
 	if err != nil {
 		return s, err
-	}
-	if entry, ok := settings.Of(shop); ok {
-		s.terminal, s.fromShops = entry.Terminal, true
-		for id, other := range settings {
-			if id != app.AnyShop && other.Terminal == s.terminal {
-				s.shops[id] = struct{}{}
-			}
-		}
 	}
 	if p, ok := marked[s.terminal]; ok && s.terminal != "" {
 		s.last = &p
 	}
-	for _, x := range sales {
-		if x.terminal != s.terminal || s.last != nil && x.seq <= s.last.LedgerBefore {
-			continue
-		}
-		s.shops[x.shop] = struct{}{}
-		switch x.event {
-		case events.EventPaid:
-			s.payments++
-		case events.EventRefunded:
-			s.refunds++
+	for id, other := range settings {
+		if id != app.AnyShop && inSettings && other.Terminal == s.terminal {
+			s.shops[id] = true
 		}
 	}
 	if s.ordered {
@@ -78,42 +70,26 @@ func scopeOf(ctx context.Context, b *bus.Bus, shop string, settings app.ShopList
 // periods gives the last marked period of each terminal. The shop's own last one tells its terminal.
 func (s *closeScope) periods(ctx context.Context, b *bus.Bus) (map[string]events.Period, error) {
 	all, err := periodsOf(ctx, b, "")
-	if err != nil {
-		return nil, err
-	}
 	marked := map[string]events.Period{}
 	for _, p := range all {
 		if events.Token(p.Shop) == events.Token(s.shop) {
-			s.ordered = true
-			if p.Terminal != "" {
-				s.terminal = p.Terminal
-			}
+			s.ordered, s.terminal = true, cmp.Or(p.Terminal, s.terminal)
 		}
-		if p.MarkedAt != nil && (marked[p.Terminal].MarkedAt == nil || p.MarkedAt.After(*marked[p.Terminal].MarkedAt)) {
+		if p.MarkedAt != nil && p.LedgerBefore >= marked[p.Terminal].LedgerBefore {
 			marked[p.Terminal] = p
 		}
 	}
-	if p, ok := marked[s.terminal]; ok {
-		s.read = p.LedgerBefore
-	}
-	return marked, nil
+	return marked, err
 }
 
-// sale is one event of INVOICES that says which shop sells on which terminal.
-type sale struct {
-	shop, terminal string
-	event          events.Name
-	seq            uint64
-}
-
-// invoices reads what was recorded since the terminal's last period, or everything where there was none.
-func (s *closeScope) invoices(ctx context.Context, b *bus.Bus) ([]sale, error) {
-	var all []sale
+// count counts what was recorded of the terminal after a sequence of INVOICES, and gives the terminal of the shop's last invoice after it.
+func (s *closeScope) count(ctx context.Context, b *bus.Bus, after uint64) (issuedOn string, err error) {
+	s.shops, s.payments, s.refunds = map[string]bool{}, 0, 0
 	var filters []string
 	for _, e := range []events.Name{events.EventIssued, events.EventPaid, events.EventRefunded} {
 		filters = append(filters, "invoices.*.*."+string(e))
 	}
-	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: s.read + 1, Filters: filters}, func(m bus.Entry) error {
+	_, err = b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, From: after + 1, Filters: filters}, func(m bus.Entry) error {
 		var e struct {
 			Data struct {
 				Shop     string `json:"shop"`
@@ -124,16 +100,26 @@ func (s *closeScope) invoices(ctx context.Context, b *bus.Bus) ([]sale, error) {
 		if err != nil || json.Unmarshal(m.Body, &e) != nil {
 			return nil // the reconciler reports an event that cannot be read
 		}
-		all = append(all, sale{e.Data.Shop, e.Data.Terminal, events.Name(a.Event), m.Seq})
+		event := events.Name(a.Event)
 		if events.Token(e.Data.Shop) == events.Token(s.shop) {
 			s.ordered = true
-			if a.Event == string(events.EventIssued) && e.Data.Terminal != "" {
-				s.terminal = e.Data.Terminal
+			if event == events.EventIssued {
+				issuedOn = cmp.Or(e.Data.Terminal, issuedOn)
 			}
+		}
+		if e.Data.Terminal != s.terminal {
+			return nil
+		}
+		s.shops[e.Data.Shop] = true
+		switch event {
+		case events.EventPaid:
+			s.payments++
+		case events.EventRefunded:
+			s.refunds++
 		}
 		return nil
 	})
-	return all, err
+	return issuedOn, err
 }
 
 // text says what is about to be closed.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 func commands(t *testing.T) (names []string, nodes map[string]*kong.Node) {
 	t.Helper()
 	var r root
-	k, err := parser(&r, io.Discard, io.Discard)
+	k, err := parser(&r, io.Discard, io.Discard, func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +79,43 @@ func TestEveryCommandHasHelpAndATest(t *testing.T) {
 		}
 		if !strings.Contains(text.String(), `"`+name) && !strings.Contains(text.String(), "seqrflow "+name) {
 			t.Errorf("%s: no test runs it", name)
+		}
+	}
+}
+
+// At the top of a settings file, shops: has the shops' credentials; for run it names those whose messages are taken.
+func TestASettingsFileSaysWhichShopsRunServes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "seqrflow.yaml")
+	if err := os.WriteFile(file, []byte("shops: {acme: {terminal: t, password: a-secret}}\nrun: {shops: [acme, beta]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var r root
+	k, err := parser(&r, io.Discard, io.Discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse([]string{"--config", file, "run", "all"}); err != nil || !slices.Equal(r.Run.Shops, []string{"acme", "beta"}) {
+		t.Errorf("%q, %v", r.Run.Shops, err)
+	}
+	if _, err := k.Parse([]string{"--config", file, "doctor"}); err != nil || len(r.Doctor.Shops) > 0 {
+		t.Errorf("%q, %v", r.Doctor.Shops, err)
+	}
+}
+
+// The broker that a settings file names for all commands is not what health is to ask.
+func TestASettingsFileLeavesOpenWhatHealthAsks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "seqrflow.yaml")
+	if err := os.WriteFile(file, []byte("nats: nats://broker:4222\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{nil, {"--url", "http://127.0.0.1:8686/readyz"}} {
+		var r root
+		k, err := parser(&r, io.Discard, io.Discard, func(int) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.Parse(append([]string{"--config", file, "health"}, args...)); err != nil || r.Health.NATS != "" {
+			t.Errorf("health %v asks the broker %q, %v", args, r.Health.NATS, err)
 		}
 	}
 }

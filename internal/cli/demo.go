@@ -1,13 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,9 +21,8 @@ type demoCmd struct {
 	JSON   bool   `name:"json" help:"Print nothing but the result, as one JSON object."`
 }
 
-// Help says what it does and shows examples.
 func (demoCmd) Help() string {
-	return `Starts everything on free ports with a fresh folder: broker, sandbox, all workers. Four shops place orders in three currencies; buyers pay, pay late, cancel, never come, and one payment fails; shops cancel and take back; one order is placed again, for a second try at paying it; two orders are malformed. Every event is printed as it happens, then a table of how it ended and a balance against the provider's own ledger. Exit code 0 only if every order ended as it should and the money adds up.
+	return `Starts everything on free ports with a fresh folder: broker, sandbox, all workers. Four shops place orders in three currencies; buyers pay, pay late, cancel, never come, and one payment fails; shops cancel and take back; one order is placed again, for a second try at paying it; two orders are malformed. A WooCommerce and a Shopify shop send their orders by webhook, and have to record each payment once. Every event is printed as it happens, then a table of how it ended and a balance against the provider's own ledger. Exit code 0 only if every order ended as it should and the money adds up.
 
 Examples:
 
@@ -35,7 +31,6 @@ Examples:
     seqrflow demo --orders orders.ndjson`
 }
 
-// Run plays the demo and prints it.
 func (d demoCmd) Run(c *console) error {
 	cfg := demo.Config{Seed: d.Seed, Log: zerolog.New(c.err).Level(zerolog.ErrorLevel)}
 	if d.Orders != "" {
@@ -60,42 +55,33 @@ func (d demoCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	if d.JSON {
-		err = json.NewEncoder(c.out).Encode(r)
-	} else {
-		printResult(c.out, c.paint(), r)
-	}
-	if err == nil && !r.Good() {
-		err = errReported
-	}
-	return err
+	return c.report(r, d.JSON, r.Good(), func() { c.printResult(r) })
 }
 
 // demoWidth is the longest line, in characters: a first look is often at a narrow window.
 const demoWidth = 100
 
-func printResult(w io.Writer, p term.Paint, r demo.Result) {
-	fmt.Fprintln(w)
+func (c *console) printResult(r demo.Result) {
 	var rows [][]string
 	for _, s := range slices.Sorted(maps.Keys(r.States)) {
 		rows = append(rows, []string{string(s), fmt.Sprint(r.States[s])})
 	}
-	rows = append(rows, []string{"parked", fmt.Sprint(r.Parked)})
-	term.Table(w, p, []string{"ended as", "invoices"}, rows, 1)
-	fmt.Fprintln(w)
+	c.say("")
+	c.table([]string{"ended as", "invoices"}, append(rows, []string{"parked", fmt.Sprint(r.Parked)}), 1)
 	rows = nil
 	for _, b := range r.Balances {
 		in := func(a events.Amount) string { return a.In(b.Currency) }
 		rows = append(rows, []string{b.Shop, b.Currency, in(b.Paid), in(b.Refunded), in(b.Net), in(b.ProviderNet), in(b.Difference)})
 	}
-	term.Table(w, p, []string{"shop", "currency", "paid", "refunded", "net", "provider's net", "difference"}, rows, 2, 3, 4, 5, 6)
-	fmt.Fprintln(w)
+	c.say("")
+	c.table([]string{"shop", "currency", "paid", "refunded", "net", "provider's net", "difference"}, rows, 2, 3, 4, 5, 6)
+	c.say("")
 	for _, u := range r.Unexpected {
-		fmt.Fprintf(w, "%s  %s: expected %s, got %s\n", p.In(term.Red, "unexpected"), term.Clean(u.Order), term.Clean(u.Expected), term.Clean(u.Got))
+		c.say("%s  %s: expected %s, got %s", c.paint().In(term.Red, "unexpected"), term.Clean(u.Order), term.Clean(u.Expected), term.Clean(u.Got))
 	}
-	verdict := p.In(term.Green, "Every order ended as it should, and the money adds up.")
+	verdict := c.paint().In(term.Green, "Every order ended as it should, and the money adds up.")
 	if !r.Good() {
-		verdict = p.In(term.Red, "Not everything ended as it should.")
+		verdict = c.paint().In(term.Red, "Not everything ended as it should.")
 	}
-	fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%s %d orders, %d payments reversed, %.1f s.", verdict, r.Orders, r.Reversals, r.Seconds)))
+	c.say("%s %d orders, %d payments reversed, %.1f s.", verdict, r.Orders, r.Reversals, r.Seconds)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
@@ -16,9 +17,8 @@ type doctorCmd struct {
 	JSON         bool `name:"json" help:"One JSON object per finding."`
 }
 
-// Help shows an example.
 func (doctorCmd) Help() string {
-	return `Checks the settings, shops, broker, streams, clock, provider, parked messages, and consumers whose messages no worker takes. It also looks for money at risk: open invoices that no poller watches, refunds in doubt, periods that differ or are overdue, payments that may have been reversed, and a broker that refuses writes. It changes nothing but some KiB on PROBES. Each line: ok, warn or fail, what, and how to mend it. Exit code 1 when something fails.
+	return `Checks the settings, shops, broker, streams, clock, provider, parked messages, and consumers whose messages no worker takes. It checks each connection of --connections-file: secrets, the gateway's public address, the shop's REST or GraphQL API, its webhooks, and the destinations of ours. It needs to read the secrets for that, and sends the gateway a signed webhook that asks for nothing. It also looks for money at risk: open invoices that no poller watches, refunds in doubt, periods that differ or are overdue, payments that may have been reversed, and a broker that refuses writes. It changes nothing but some KiB on PROBES. Each line: ok, warn or fail, what, and how to mend it. Exit code 1 when something fails.
 
 Example:
 
@@ -40,10 +40,10 @@ const (
 	fail level = "fail"
 )
 
-// Run looks at everything and prints what it finds.
 func (d doctorCmd) Run(c *console) error {
-	findings := d.settingsFindings(c)
-	findings = append(findings, d.providerFindings(c)...)
+	findings, shops := d.settingsFindings(c)
+	findings = append(findings, d.providerFindings(c, shops)...)
+	findings = append(findings, connectionCheck{d.Connections, shops, d.NotifyURL, time.Now}.findings(c.ctx)...)
 	findings = append(findings, d.brokerFindings(c)...)
 	failed := false
 	for _, f := range findings {
@@ -71,8 +71,8 @@ func (c *console) finding(f finding) {
 	c.say("%s", line)
 }
 
-func (d doctorCmd) settingsFindings(c *console) []finding {
-	var out []finding
+// settingsFindings also gives the shops, if they can be read.
+func (d *doctorCmd) settingsFindings(c *console) (out []finding, shops app.ShopList) {
 	file := "no settings file"
 	if c.settings != "" {
 		file = "settings file " + c.settings
@@ -82,14 +82,18 @@ func (d doctorCmd) settingsFindings(c *console) []finding {
 	} else {
 		out = append(out, finding{ok, file + ", settings valid", ""})
 	}
+	if err := d.LoadConnections(); err != nil {
+		out = append(out, finding{fail, err.Error(), "correct the connections file"})
+		d.Connections = connections.File{}
+	}
 	shops, err := app.LoadShops(d.ShopsFile, c.settings)
 	switch {
 	case err != nil:
-		return append(out, finding{fail, err.Error(), "correct the shops file; see: seqrflow run --help"})
+		return append(out, finding{fail, err.Error(), "correct the shops file; see: seqrflow run --help"}), nil
 	case len(shops) == 0:
-		return append(out, finding{warn, "no shops are named", "workers need --shops-file, or shops: in the settings file (\"up\" brings a demo shop)"})
+		return append(out, finding{warn, "no shops are named", "workers need --shops-file, or shops: in the settings file (\"up\" brings a demo shop)"}), nil
 	}
-	return append(out, shopFindings(shops, d.Provider)...)
+	return append(out, shopFindings(shops, d.Provider)...), shops
 }
 
 // minPassword is the provider's own rule for terminal passwords.
@@ -97,7 +101,8 @@ const minPassword = 4
 
 func shopFindings(shops app.ShopList, provider string) []finding {
 	var out []finding
-	for id, s := range shops {
+	for _, id := range slices.Sorted(maps.Keys(shops)) {
+		s := shops[id]
 		if len(s.Password.Reveal()) < minPassword {
 			out = append(out, finding{fail, fmt.Sprintf("shop %q: its password has under %d characters", id, minPassword), "the provider answers 21 ACCESS_DENIED; give the terminal's password"})
 		}
@@ -113,8 +118,10 @@ func shopFindings(shops app.ShopList, provider string) []finding {
 
 // provider asks for the one operation that does nothing, and with each shop's credentials for an invoice that there
 // cannot be.
-func (d doctorCmd) providerFindings(c *console) []finding {
-	client, err := seqr.New(seqr.Config{Endpoint: d.Provider, AllowHTTP: d.ProviderHTTP, ClientID: d.ClientID, ClientReference: d.ClientReference, Timeout: patience})
+func (d doctorCmd) providerFindings(c *console, shops app.ShopList) []finding {
+	cfg := d.ClientConfig()
+	cfg.Timeout = patience
+	client, err := seqr.New(cfg)
 	if err != nil {
 		return []finding{{fail, "provider: " + err.Error(), "correct --provider (https, or http on this machine only) or the setting that is named"}}
 	}
@@ -125,16 +132,7 @@ func (d doctorCmd) providerFindings(c *console) []finding {
 	if _, answered := seqr.CodeOf(err); err != nil && !answered {
 		return []finding{{fail, fmt.Sprintf("provider %s does not answer: %v", d.Provider, err), "check --provider, the network and TLS; for a sandbox: seqrflow sandbox"}}
 	}
-	return append([]finding{{ok, fmt.Sprintf("provider %s answers in %s", d.Provider, took), ""}}, d.credentialFindings(c, client)...)
-}
-
-// credentialFindings names the shops whose terminals the provider refuses.
-func (d doctorCmd) credentialFindings(c *console, client *seqr.Client) []finding {
-	shops, err := app.LoadShops(d.ShopsFile, c.settings)
-	if err != nil {
-		return nil // said already
-	}
-	var out []finding
+	out := []finding{{ok, fmt.Sprintf("provider %s answers in %s", d.Provider, took), ""}}
 	for _, id := range slices.Sorted(maps.Keys(shops)) {
 		s := shops[id]
 		_, err := client.GetPaymentStatus(c.ctx, seqr.GetPaymentStatus{As: seqr.Terminal(s.Terminal, s.Password), InvoiceReference: "0000000000000"})

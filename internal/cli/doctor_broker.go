@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,10 +13,11 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/notifier"
 )
 
 func (d doctorCmd) brokerFindings(c *console) []finding {
-	b, err := brokerFlags{d.NATS, d.Credentials}.connectWith(c, d.Replicas)
+	b, err := brokerFlags{d.NATS, d.Credentials}.connectWithin(c, patience, d.Replicas)
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		return []finding{{fail, what, "start one with \"seqrflow up\" or nats-server -js, or correct --nats"}}
@@ -37,6 +40,9 @@ func (d doctorCmd) brokerFindings(c *console) []finding {
 		out = append(out, writeFinding(ctx, b))
 	}
 	out = append(out, openFinding(ctx, b), parkedFinding(ctx, b))
+	if d.ConnectionsFile != "" {
+		out = append(out, d.destinationFindings(ctx, b)...)
+	}
 	return append(out, moneyFindings(c.ctx, b)...)
 }
 
@@ -62,10 +68,10 @@ func openFinding(ctx context.Context, b *bus.Bus) finding {
 		return finding{fail, "listening for pollers: " + err.Error(), "see the broker's log"}
 	}
 	open, err := b.OpenCount(ctx)
-	if err != nil {
-		if bus.IsMissing(err) {
-			return finding{ok, "no invoice is open", ""}
-		}
+	switch {
+	case bus.IsMissing(err):
+		return finding{ok, "no invoice is open", ""}
+	case err != nil:
 		return finding{fail, "index of open invoices: " + err.Error(), "see the broker's log"}
 	}
 	held, pollers := living.Held(time.Now()), living.Living(time.Now())
@@ -101,7 +107,7 @@ func streamFindings(ctx context.Context, b *bus.Bus, name string) []finding {
 	return append(out, consumerFindings(ctx, b, name)...)
 }
 
-// limitFindings tell how much of an operator's limits is used. At nine tenths nothing new is begun.
+// limitFindings tell how much of an operator's limits is used.
 func limitFindings(s bus.StreamState) []finding {
 	var out []finding
 	for _, l := range []struct {
@@ -109,17 +115,19 @@ func limitFindings(s bus.StreamState) []finding {
 		used uint64
 		most int64
 	}{{"bytes", s.Bytes, s.MaxBytes}, {"messages", s.Messages, s.MaxMessages}} {
-		if l.most <= 0 {
-			continue
-		}
-		what := fmt.Sprintf("stream %s has %d of at most %d %s", s.Name, l.used, l.most, l.name)
-		if float64(l.used) >= 0.9*float64(l.most) {
-			out = append(out, finding{fail, what, "raise the limit: orders are not invoiced until there is room"})
-		} else {
-			out = append(out, finding{ok, what, ""})
+		if l.most > 0 {
+			out = append(out, usedFinding(fmt.Sprintf("stream %s has %d of at most %d %s", s.Name, l.used, l.most, l.name), l.used, l.most, "raise the limit"))
 		}
 	}
 	return out
+}
+
+// usedFinding judges how much of a limit is used. At nine tenths nothing new is begun.
+func usedFinding(what string, used uint64, most int64, mend string) finding {
+	if float64(used) >= 0.9*float64(most) {
+		return finding{fail, what, mend + ": orders are not invoiced until there is room"}
+	}
+	return finding{ok, what, ""}
 }
 
 // clockFinding compares clocks: ahead is how much later the broker's reading is than ours before the call.
@@ -136,13 +144,10 @@ func clockFinding(ahead, took time.Duration) finding {
 
 func parkedFinding(ctx context.Context, b *bus.Bus) finding {
 	open, err := b.OpenParked(ctx)
-	if err != nil {
-		if bus.IsMissing(err) {
-			return finding{ok, "nothing is parked", ""}
-		}
+	switch {
+	case err != nil && !bus.IsMissing(err):
 		return finding{fail, "parked messages: " + err.Error(), "see the broker's log"}
-	}
-	if len(open) == 0 {
+	case len(open) == 0:
 		return finding{ok, "nothing is parked", ""}
 	}
 	return parkedFor(len(open), b.Now().Sub(open[0].Stored))
@@ -156,36 +161,77 @@ func parkedFor(n int, oldest time.Duration) finding {
 	return f
 }
 
-// consumerFindings finds workers that have messages waiting and do not take them.
-func consumerFindings(ctx context.Context, b *bus.Bus, stream string) []finding {
+// destinationFindings find consumers of the notifier without a connection, destinations without a consumer, and events that no copy of
+// the notifier asks for.
+func (d doctorCmd) destinationFindings(ctx context.Context, b *bus.Bus) []finding {
+	there, err := b.Durables(ctx, events.InvoicesStream, notifier.ConsumerPrefix)
+	if err != nil {
+		return []finding{{fail, "consumers of the notifier: " + err.Error(), "see the broker's log"}}
+	}
 	var out []finding
-	n := 0
-	for _, c := range app.Consumers() {
-		if c.Stream != stream {
-			continue
-		}
-		n++
-		state, err := b.ConsumerState(ctx, c)
-		switch {
-		case bus.IsMissing(err):
-			out = append(out, finding{warn, fmt.Sprintf("the consumer %s of %s is not there", c.Name, c.Stream), "make it with: seqrflow broker apply"})
-			continue
-		case err != nil:
-			out = append(out, finding{fail, "consumer " + c.Name + ": " + err.Error(), "see the broker's log"})
-			continue
-		}
-		if state.Asking == 0 && state.Waiting > 0 {
-			out = append(out, finding{fail, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", state.Waiting, c.Name, c.Stream),
-				"run its worker: seqrflow run " + c.Worker})
+	wanted := notifier.Consumers(d.Connections)
+	for _, c := range wanted {
+		if f := destinationConsumerFinding(ctx, b, c); f.Level != ok {
+			out = append(out, f)
 		}
 	}
-	if n > 0 && len(out) == 0 {
-		out = append(out, finding{ok, fmt.Sprintf("%d consumers of %s are served or have nothing to do", n, stream), ""})
+	for _, s := range there {
+		if !slices.ContainsFunc(wanted, func(c bus.Consumer) bool { return s.Name == c.Name }) {
+			out = append(out, finding{warn, fmt.Sprintf("the consumer %s has no connection; %d events wait for it", s.Name, s.Waiting),
+				"put the connection back into the file, or remove the consumer: nats consumer rm INVOICES " + s.Name +
+					" (where the broker has accounts, after seqrflow broker config --connections-file and a reload)"})
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, finding{ok, fmt.Sprintf("%d destinations of shops' systems, each with its consumer", len(wanted)), ""})
 	}
 	return out
 }
 
-func loopback(endpoint string) bool {
-	u, err := url.Parse(endpoint)
-	return err == nil && isLoopback(u.Hostname())
+// destinationConsumerFinding looks at the consumer of one destination. A notifier does not ask for more events of a destination that
+// gives no answer, but it always asks for what an operator replays.
+func destinationConsumerFinding(ctx context.Context, b *bus.Bus, c bus.Consumer) finding {
+	state, err := b.ConsumerState(ctx, c)
+	switch {
+	case bus.IsMissing(err):
+		return finding{fail, "the consumer " + c.Name + " is not there: its destination is told nothing",
+			"make it with: seqrflow broker apply --connections-file; where the broker has accounts, run seqrflow broker config --connections-file and reload first"}
+	case err != nil:
+		return finding{fail, "consumer " + c.Name + ": " + err.Error(), "see the broker's log"}
+	case c.Kept || state.Waiting == 0 || state.Asking > 0:
+		return finding{Level: ok}
+	}
+	if replays, err := b.ConsumerState(ctx, c.Replays()); err == nil && replays.Asking > 0 {
+		return finding{Level: ok}
+	}
+	return finding{fail, fmt.Sprintf("%d events wait for the consumer %s and nobody is asking for them: its destination is not told", state.Waiting, c.Name),
+		"run its worker with this connections file: seqrflow run notifier --connections-file"}
+}
+
+// consumerFindings finds workers that have messages waiting and do not take them.
+func consumerFindings(ctx context.Context, b *bus.Bus, stream string) []finding {
+	var out []finding
+	all := slices.DeleteFunc(app.Consumers(), func(c bus.Consumer) bool { return c.Stream != stream })
+	for _, c := range all {
+		state, err := b.ConsumerState(ctx, c)
+		switch {
+		case bus.IsMissing(err):
+			out = append(out, finding{warn, fmt.Sprintf("the consumer %s of %s is not there", c.Name, c.Stream), "make it with: seqrflow broker apply"})
+		case err != nil:
+			out = append(out, finding{fail, "consumer " + c.Name + ": " + err.Error(), "see the broker's log"})
+		case state.Asking == 0 && state.Waiting > 0:
+			out = append(out, finding{fail, fmt.Sprintf("%d messages wait for the consumer %s of %s and nobody is asking for them", state.Waiting, c.Name, c.Stream),
+				"run its worker: seqrflow run " + c.Worker})
+		}
+	}
+	if len(all) > 0 && len(out) == 0 {
+		out = append(out, finding{ok, fmt.Sprintf("%d consumers of %s are served or have nothing to do", len(all), stream), ""})
+	}
+	return out
+}
+
+// loopback says that a URL is one of this machine.
+func loopback(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
 }

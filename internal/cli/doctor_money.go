@@ -106,9 +106,5 @@ func storageFinding(a bus.Account) finding {
 	if a.Limit <= 0 {
 		return finding{ok, fmt.Sprintf("the streams have %d bytes; the account has no limit of its own", a.Used), ""}
 	}
-	what := fmt.Sprintf("the account uses %d of %d bytes of the broker's storage", a.Used, a.Limit)
-	if float64(a.Used) >= 0.9*float64(a.Limit) {
-		return finding{fail, what, "raise the account's limit: orders are not invoiced until there is room"}
-	}
-	return finding{ok, what, ""}
+	return usedFinding(fmt.Sprintf("the account uses %d of %d bytes of the broker's storage", a.Used, a.Limit), a.Used, a.Limit, "raise the account's limit")
 }

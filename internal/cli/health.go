@@ -2,16 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	neturl "net/url"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 type healthCmd struct {
@@ -20,7 +15,6 @@ type healthCmd struct {
 	Wait time.Duration `help:"Go on asking for so long."`
 }
 
-// Help shows examples.
 func (healthCmd) Help() string {
 	return `Without --url and --nats it asks http://127.0.0.1:8686/readyz, where workers answer by default. Exit code 0 is ready, 1 is not.
 
@@ -36,14 +30,15 @@ const (
 	askAgain   = 250 * time.Millisecond
 )
 
-// Run asks until it is told "ready" or the wait is over.
 func (h healthCmd) Run(c *console) error {
 	if h.URL == "" && h.NATS == "" {
 		h.URL = "http://127.0.0.1:8686/readyz"
 	}
 	end := time.Now().Add(h.Wait)
 	for {
-		err := h.ask(c.ctx)
+		ctx, cancel := context.WithTimeout(c.ctx, askTimeout)
+		err := h.ask(ctx, c)
+		cancel()
 		if err == nil {
 			c.say("ready")
 			return nil
@@ -59,17 +54,17 @@ func (h healthCmd) Run(c *console) error {
 	}
 }
 
-func (h healthCmd) ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
+func (h healthCmd) ask(ctx context.Context, c *console) error {
 	if h.NATS != "" {
-		return askBroker(ctx, h.NATS)
+		b, err := brokerFlags{NATS: h.NATS}.connectWithin(c, askTimeout, 1)
+		if err != nil {
+			return err
+		}
+		defer b.Close()
+		_, err = b.Account(ctx)
+		return err
 	}
-	return askURL(ctx, h.URL)
-}
-
-func askURL(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.URL, nil)
 	if err != nil {
 		return err
 	}
@@ -83,27 +78,7 @@ func askURL(ctx context.Context, url string) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s: %s", url, resp.Status, strings.TrimSpace(string(said)))
+		return fmt.Errorf("%s answers %s: %s", h.URL, resp.Status, strings.TrimSpace(string(said)))
 	}
 	return nil
-}
-
-func askBroker(ctx context.Context, url string) error {
-	nc, err := nats.Connect(url, nats.Timeout(askTimeout), nats.NoReconnect(), quiet)
-	if mistaken := (*neturl.Error)(nil); errors.As(err, &mistaken) {
-		return errors.New("--nats: not a URL") // the error would quote it, with its password
-	}
-	if err != nil {
-		return unreachable(url, askTimeout, err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	_, err = js.AccountInfo(ctx)
-	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) {
-		return errors.New("the broker answers, but it has no JetStream")
-	}
-	return err
 }

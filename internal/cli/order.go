@@ -27,6 +27,47 @@ type publishing struct {
 	NoCheck bool `name:"no-check" help:"Publish it as it is, valid or not; the workers park what they can't read."`
 }
 
+type cancelCmd struct {
+	publishing
+	Shop    string `required:"" placeholder:"ID" help:"The shop."`
+	Order   string `required:"" placeholder:"ID" help:"The order."`
+	Invoice string `placeholder:"ID" help:"Which try at paying it, if there were several."`
+	Reason  string `placeholder:"TEXT" help:"Why; kept with the invoice."`
+}
+
+func (cancelCmd) Help() string {
+	return `An open invoice is canceled. A paid one is refunded in full. An order that is placed after its cancellation makes no invoice.
+
+Example:
+
+    seqrflow order cancel --shop acme --order 1001 --reason 'out of stock'`
+}
+
+func (x cancelCmd) Run(c *console) error {
+	return x.publishFields(c, events.OrderCanceled, fields{"orderId": x.Order, "invoiceId": x.Invoice, "shop": x.Shop, "reason": x.Reason})
+}
+
+type returnCmd struct {
+	publishing
+	Shop    string `required:"" placeholder:"ID" help:"The shop."`
+	Order   string `required:"" placeholder:"ID" help:"The order."`
+	Invoice string `placeholder:"ID" help:"Which try at paying it, if there were several."`
+	Refund  string `required:"" placeholder:"ID" help:"The shop's own id of this refund; the same id never pays twice."`
+	Amount  string `placeholder:"AMOUNT" help:"What to pay back, in the order's currency; all that is left unless given."`
+	Reason  string `placeholder:"TEXT" help:"Why; kept with the refund."`
+}
+
+func (returnCmd) Help() string {
+	return `Examples:
+
+    seqrflow order return --shop acme --order 1001 --refund r-1 --amount 75.00 --reason 'one mug broken'
+    seqrflow order return --shop acme --order 1001 --refund r-2`
+}
+
+func (x returnCmd) Run(c *console) error {
+	return x.publishFields(c, events.Returned, fields{"orderId": x.Order, "invoiceId": x.Invoice, "shop": x.Shop, "refundId": x.Refund, "amount": x.Amount, "reason": x.Reason})
+}
+
 // source of the events that the command line publishes.
 const source = "/seqrflow/cli"
 
@@ -53,6 +94,20 @@ func (p publishing) publish(c *console, evs []orderfile.Event) error {
 		c.say("look at it: seqrflow show %s", evs[0].Key())
 	}
 	return nil
+}
+
+// publishFields publishes one event that is made of flags.
+func (p publishing) publishFields(c *console, name events.OrderName, data fields) error {
+	maps.DeleteFunc(data, func(_ string, v any) bool { return v == "" })
+	body, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	e, err := orderfile.Parse(body, name)
+	if err != nil {
+		return err
+	}
+	return p.publish(c, []orderfile.Event{e})
 }
 
 func (p publishing) check(evs []orderfile.Event) error {
@@ -105,14 +160,3 @@ func (p publishing) store(c *console, b *bus.Bus, e orderfile.Event) error {
 
 // fields of an order event that flags have set; an empty text is left out.
 type fields map[string]any
-
-// event makes an order event out of flags.
-func event(name events.OrderName, data fields) ([]orderfile.Event, error) {
-	maps.DeleteFunc(data, func(_ string, v any) bool { return v == "" })
-	body, err := json.Marshal(data)
-	if err != nil {
-		return nil, err
-	}
-	e, err := orderfile.Parse(body, name)
-	return []orderfile.Event{e}, err
-}

@@ -29,7 +29,6 @@ type placeCmd struct {
 	ValidFor  string   `name:"valid-for" placeholder:"DURATION" help:"How long the buyer may take, e.g. 15m; then the invoice expires."`
 }
 
-// Help shows examples and what a file may hold.
 func (placeCmd) Help() string {
 	return `A file holds bare order data, CloudEvents, or data with a "type" of placed, canceled or returned beside it. Everything is checked before anything is published.
 
@@ -44,20 +43,24 @@ Examples:
       "rows":[{"description":"Coffee","quantity":1,"total":"99.00"}]}' | seqrflow order place -`
 }
 
-// Run publishes the orders.
 func (p placeCmd) Run(c *console) error {
-	evs, err := p.events(c)
+	if p.File == "" {
+		data, err := p.fields()
+		if err != nil {
+			return err
+		}
+		return p.publishFields(c, events.Placed, data)
+	}
+	evs, err := p.fromFile(c)
 	if err != nil {
 		return err
 	}
 	return p.publish(c, evs)
 }
 
-func (p placeCmd) events(c *console) ([]orderfile.Event, error) {
-	if p.File == "" {
-		return p.fromFlags()
-	}
-	if len(p.Rows) > 0 || p.Total != "" || p.Currency != "" {
+func (p placeCmd) fromFile(c *console) ([]orderfile.Event, error) {
+	// Of --valid-for it is not known: the settings file may give it for the workers.
+	if len(p.Rows) > 0 || cmp.Or(p.Total, p.Currency, p.Invoice, p.Title, p.BackURL, p.CashierID) != "" {
 		return nil, wrongUsage("give a file or an order's flags, not both")
 	}
 	body, err := input(c, p.File)
@@ -88,7 +91,7 @@ func input(c *console, file string) ([]byte, error) {
 	return io.ReadAll(c.in)
 }
 
-func (p placeCmd) fromFlags() ([]orderfile.Event, error) {
+func (p placeCmd) fields() (fields, error) {
 	var missing []string
 	for _, f := range []struct{ name, value string }{{"--shop", p.Shop}, {"--order", p.Order}, {"--currency", p.Currency}, {"--row", strings.Join(p.Rows, "")}} {
 		if f.value == "" {
@@ -107,10 +110,10 @@ func (p placeCmd) fromFlags() ([]orderfile.Event, error) {
 		}
 		sum, rows = sum.Add(total), append(rows, row)
 	}
-	return event(events.Placed, fields{
+	return fields{
 		"orderId": p.Order, "invoiceId": p.Invoice, "shop": p.Shop, "currency": p.Currency, "total": cmp.Or(p.Total, sum.In(p.Currency)), "rows": rows,
 		"title": p.Title, "backUrl": p.BackURL, "cashierId": p.CashierID, "validFor": p.ValidFor,
-	})
+	}, nil
 }
 
 // parseRow reads description;quantity;total[;taxRate].

@@ -44,27 +44,19 @@ func (p parked) decision(l term.Lines) string {
 	return ""
 }
 
-// toParked gives a record that cannot be read the error as its reason.
-func toParked(m bus.ParkedMessage) parked {
-	if m.Err != nil {
-		m.Reason = "this record cannot be read: " + m.Err.Error()
-	}
-	return parked{m}
-}
-
-// parkedBy gives those of the messages that read finds which the worker has parked, oldest first. An empty worker is any.
-func parkedBy(ctx context.Context, read func(context.Context) ([]bus.ParkedMessage, error), worker string) ([]parked, error) {
+// parkedBy gives those of the messages that read finds which the worker has parked, oldest first. An empty worker is any. The reason of
+// a record that cannot be read is the error.
+func parkedBy(ctx context.Context, read func(context.Context) ([]bus.ParkedMessage, error), worker string) (out []parked, err error) {
 	all, err := read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []parked
 	for _, m := range all {
+		if m.Err != nil {
+			m.Reason = "this record cannot be read: " + m.Err.Error()
+		}
 		if worker == "" || strings.HasPrefix(m.On, "parked."+events.Token(worker)+".") {
-			out = append(out, toParked(m))
+			out = append(out, parked{m})
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // parkedAt gives one parked message by its sequence.
@@ -83,7 +75,6 @@ type parkedListCmd struct {
 	JSON   bool   `name:"json" help:"One JSON object per line."`
 }
 
-// Run prints a table.
 func (l parkedListCmd) Run(c *console, b *bus.Bus) error {
 	read := b.ParkedMessages
 	if l.Open {
@@ -111,8 +102,7 @@ func (p parked) MarshalJSON() ([]byte, error) {
 		if p.Decided.Event != event {
 			return nil
 		}
-		t := p.Decided.At.UTC()
-		return &t
+		return new(p.Decided.At.UTC())
 	}
 	return json.Marshal(struct {
 		Seq          uint64        `json:"seq"`
@@ -133,7 +123,6 @@ type parkedShowCmd struct {
 	JSON bool   `name:"json" help:"As JSON."`
 }
 
-// Run prints everything that is known of the parked message.
 func (s parkedShowCmd) Run(c *console, b *bus.Bus) error {
 	p, err := parkedAt(c.ctx, b, s.Seq)
 	if err != nil {
@@ -144,22 +133,18 @@ func (s parkedShowCmd) Run(c *console, b *bus.Bus) error {
 		out := struct {
 			Parked   parked     `json:"parked"`
 			Original *bus.Entry `json:"original,omitempty"`
-		}{p, &original}
-		if gone != nil {
-			out.Original = nil
+		}{Parked: p}
+		if gone == nil {
+			out.Original = &original
 		}
 		return c.json(out)
 	}
 	c.say("parked message %d", p.Seq)
-	for _, f := range [][2]string{
+	c.facts(9, [][2]string{
 		{"when", c.lines.Date(p.Stored)}, {"worker", p.Worker}, {"reason", p.Reason}, {"attempts", fmt.Sprint(p.Attempts)},
 		{"original", fmt.Sprintf("message %d of %s", p.Sequence, p.Stream)}, {"subject", p.Subject},
 		{"decided", p.decision(c.lines)},
-	} {
-		if f[1] != "" {
-			c.say("  %s %s", term.Pad(f[0], 9), term.Clean(f[1]))
-		}
-	}
+	})
 	if gone != nil {
 		c.say("\nThe original cannot be read (%v). What was kept of it:\n%s", gone, lines(p.Original))
 		return nil

@@ -16,7 +16,6 @@ type parkedDismissCmd struct {
 	Reason string   `required:"" placeholder:"TEXT" help:"Why nothing has to be done about it any more."`
 }
 
-// Help shows an example.
 func (parkedDismissCmd) Help() string {
 	return `The decision is recorded as an event on PARKED. The message then no longer waits for a person, and "parked list", "parked show" and "show" say who decided and why. Nothing is done with the original. A dismissed message can still be replayed, with --again.
 
@@ -25,7 +24,6 @@ Example:
     seqrflow parked dismiss 12 13 --by 'Ann, support' --reason 'test orders of the new shop'`
 }
 
-// Validate the flags.
 func (d parkedDismissCmd) Validate() error {
 	if strings.TrimSpace(d.By) == "" || strings.TrimSpace(d.Reason) == "" {
 		return errors.New("--by and --reason: expected a name and a reason")
@@ -33,7 +31,6 @@ func (d parkedDismissCmd) Validate() error {
 	return nil
 }
 
-// Run records the decision.
 func (d parkedDismissCmd) Run(c *console, b *bus.Bus) error {
 	var chosen []parked
 	for _, seq := range d.Seq {
@@ -50,7 +47,7 @@ func (d parkedDismissCmd) Run(c *console, b *bus.Bus) error {
 		if err := b.Dismiss(c.ctx, p.ParkedMessage, d.By, d.Reason); err != nil {
 			return fmt.Errorf("parked message %d: %w", p.Seq, err)
 		}
-		c.say("dismissed  %d  %s  of the %s", p.Seq, term.Clean(p.Subject), p.Worker)
+		c.say("dismissed  %d  %s  of the %s", p.Seq, term.Clean(p.Subject), term.Clean(p.Worker))
 	}
 	return nil
 }

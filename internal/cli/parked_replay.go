@@ -20,7 +20,6 @@ type parkedReplayCmd struct {
 	DryRun bool     `name:"dry-run" help:"Only say what would happen."`
 }
 
-// Help explains what a replay does.
 func (parkedReplayCmd) Help() string {
 	return `The worker takes the original message once more, just as it was, and decides by how the invoice stands now. What cannot be handled is parked again. An order that is wrong in itself stays wrong: place a corrected one, and dismiss the wrong one. What was replayed or dismissed before is left alone without --again.
 
@@ -30,7 +29,6 @@ Examples:
     seqrflow parked replay --all --worker invoicer`
 }
 
-// Validate the flags.
 func (r parkedReplayCmd) Validate() error {
 	switch {
 	case r.All == (len(r.Seq) > 0):
@@ -43,7 +41,6 @@ func (r parkedReplayCmd) Validate() error {
 	return nil
 }
 
-// Run replays, or says what a replay would do.
 func (r parkedReplayCmd) Run(c *console, b *bus.Bus) error {
 	chosen, err := r.choose(c, b)
 	if err != nil {
@@ -59,34 +56,32 @@ func (r parkedReplayCmd) Run(c *console, b *bus.Bus) error {
 			if err != nil {
 				return err
 			}
-			c.say("would replay  %d  %s  to the %s: %s", p.Seq, term.Clean(p.Subject), p.Worker, term.Clean(what))
+			c.say("would replay  %d  %s  to the %s: %s", p.Seq, term.Clean(p.Subject), term.Clean(p.Worker), term.Clean(what))
 			continue
 		}
 		if err := b.Replay(c.ctx, p.ParkedMessage); err != nil {
 			return fmt.Errorf("parked message %d: %w", p.Seq, err)
 		}
-		c.say("replayed  %d  %s  to the %s", p.Seq, term.Clean(p.Subject), p.Worker)
+		c.say("replayed  %d  %s  to the %s", p.Seq, term.Clean(p.Subject), term.Clean(p.Worker))
 	}
 	return nil
 }
 
-func (r parkedReplayCmd) choose(c *console, b *bus.Bus) ([]parked, error) {
-	ctx := c.ctx
-	if !r.All {
-		var out []parked
-		for _, seq := range r.Seq {
-			p, err := parkedAt(ctx, b, seq)
-			if err != nil {
-				return nil, err
-			}
-			if !p.Open() && !r.Again {
-				return nil, fmt.Errorf("nothing was replayed: parked message %d was %s; to give it to the %s once more, add --again", seq, term.Clean(p.decision(c.lines)), p.Worker)
-			}
-			out = append(out, p)
-		}
-		return out, nil
+func (r parkedReplayCmd) choose(c *console, b *bus.Bus) (out []parked, err error) {
+	if r.All {
+		return parkedBy(c.ctx, b.OpenParked, r.Worker)
 	}
-	return parkedBy(ctx, b.OpenParked, r.Worker)
+	for _, seq := range r.Seq {
+		p, err := parkedAt(c.ctx, b, seq)
+		if err != nil {
+			return nil, err
+		}
+		if !p.Open() && !r.Again {
+			return nil, fmt.Errorf("nothing was replayed: parked message %d was %s; to give it to the %s once more, add --again", seq, term.Clean(p.decision(c.lines)), p.Worker)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // forecast says what the worker would meet: whether the message can be read now, and how its invoice stands.

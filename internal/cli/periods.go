@@ -19,7 +19,6 @@ type periodsListCmd struct {
 	JSON bool   `name:"json" help:"One JSON object per line: the whole period."`
 }
 
-// Help shows examples.
 func (periodsListCmd) Help() string {
 	return `The period that was asked for last comes last. The reconciliation of one, in words: seqrflow close --shop acme --period NAME; a name that was used closes nothing.
 
@@ -29,7 +28,6 @@ Examples:
     seqrflow periods list --shop acme --json`
 }
 
-// Run prints a table.
 func (l periodsListCmd) Run(c *console, b *bus.Bus) error {
 	all, err := periodsOf(c.ctx, b, l.Shop)
 	if err != nil {
@@ -39,8 +37,12 @@ func (l periodsListCmd) Run(c *console, b *bus.Bus) error {
 		all: all, none: "no period was asked for",
 		head: []string{"shop", "period", "state", "terminal", "asked", "marked", "compared", "differences"}, right: []int{7},
 		row: func(p events.Period) []string {
+			differences := ""
+			if p.State.Ended() {
+				differences = fmt.Sprint(p.Differences)
+			}
 			return []string{p.Shop, p.Period, strings.ToLower(string(p.State)), p.Terminal, c.lines.DateOf(p.RequestedAt),
-				c.lines.DateOf(p.MarkedAt), c.lines.DateOf(p.ComparedAt), differenceCount(p)}
+				c.lines.DateOf(p.MarkedAt), c.lines.DateOf(p.ComparedAt), differences}
 		},
 	}.print(c, l.JSON)
 }
@@ -50,7 +52,7 @@ func periodsOf(ctx context.Context, b *bus.Bus, shop string) ([]events.Period, e
 	at := map[events.PeriodKey]int{}
 	var all []events.Period
 	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream}, func(e bus.Entry) error {
-		p, err := bus.DecodePeriod(e.Body)
+		p, err := events.DecodePeriod(e.Body)
 		if err != nil {
 			return nil // no reconciler and no request wrote it
 		}
@@ -63,12 +65,4 @@ func periodsOf(ctx context.Context, b *bus.Bus, shop string) ([]events.Period, e
 		return nil
 	})
 	return all, err
-}
-
-// differenceCount of a compared period; "" before.
-func differenceCount(p events.Period) string {
-	if !p.State.Ended() {
-		return ""
-	}
-	return fmt.Sprint(p.Differences)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdp/qrterminal/v3"
 
+	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -16,7 +17,7 @@ func (c *console) showQR(inv *events.Invoice) error {
 	if inv == nil || inv.QRCode == "" {
 		return errors.New("the invoice has no QR code: the provider has not issued it")
 	}
-	c.say("%s%s", drawQR(inv.QRCode, c.terminal && os.Getenv("TERM") != "dumb"), inv.QRCode)
+	c.say("%s%s", drawQR(inv.QRCode, c.terminal && os.Getenv("TERM") != "dumb"), term.Clean(inv.QRCode))
 	return nil
 }
 

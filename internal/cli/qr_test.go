@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/seqrflow/seqrflow/internal/certify"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
 // On a terminal the code says its own colours, dark on light, so that a light terminal does not invert it.
@@ -19,5 +24,20 @@ func TestTheQRCodeIsBlackOnWhiteOnAnyTerminal(t *testing.T) {
 		if !begins || !ends || inverted.Replace(inner) != plain[i] {
 			t.Errorf("line %d: %q against %q", i, line, plain[i])
 		}
+	}
+}
+
+// With --json the codes go to standard error, so that it counts whether that is a terminal.
+func TestCodesOfACertificationAreDrawnForStandardError(t *testing.T) {
+	var out, errs bytes.Buffer
+	c := &console{out: &out, terminal: true, err: &errs, lines: term.Lines{Paint: true}}
+	x := certifyCmd{JSON: true, Endpoint: "https://seqr.example/x", certifyAccounts: certifyAccounts{Terminal: "t", Password: "p"}}
+	cfg, err := x.config(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := certify.ShownInvoice{Invoice: events.Invoice{InvoiceReference: "1"}, Code: "HTTP://SEQR.SE/R1"}
+	if err := cfg.Buyer.Pay(t.Context(), shown); err != nil || out.Len() > 0 || errs.Len() == 0 || strings.Contains(errs.String(), "\x1b") {
+		t.Errorf("%v, standard output %q, standard error %q", err, out.String(), errs.String())
 	}
 }

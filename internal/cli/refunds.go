@@ -30,6 +30,9 @@ type openRefund struct {
 
 // refundsInDoubt finds every refund that is in doubt or stuck now, oldest first.
 func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]openRefund, error) {
+	if _, err := b.MeasureClock(ctx); err != nil { // how long a refund has been sending is judged by the broker's clock
+		return nil, err
+	}
 	var s reconciler.Survey
 	if err := s.Read(ctx, b); err != nil {
 		return nil, err
@@ -53,7 +56,7 @@ func reported(ctx context.Context, b *bus.Bus, refunds []openRefund) error {
 		return nil
 	}
 	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, Filters: []string{"periods.*.*." + string(events.EventMismatched)}}, func(m bus.Entry) error {
-		p, err := bus.DecodePeriod(m.Body)
+		p, err := events.DecodePeriod(m.Body)
 		if err != nil {
 			return err
 		}
@@ -76,7 +79,6 @@ type refundsListCmd struct {
 	JSON bool   `name:"json" help:"One JSON object per line."`
 }
 
-// Run prints a table, and under it what the reports say.
 func (l refundsListCmd) Run(c *console, b *bus.Bus) error {
 	all, err := refundsInDoubt(c.ctx, b, l.Shop)
 	if err != nil {
@@ -95,7 +97,7 @@ func (l refundsListCmd) Run(c *console, b *bus.Bus) error {
 	}
 	for _, d := range all {
 		for _, r := range d.Reports {
-			c.say("\n%s/%s %s: %s", d.Shop, d.InvoiceID, d.Refund.RefundID, term.Clean(r))
+			c.say("\n%s", term.Clean(fmt.Sprintf("%s/%s %s: %s", d.Shop, d.InvoiceID, d.Refund.RefundID, r)))
 		}
 	}
 	c.say("\nAsk the provider whether the payment has a refund of that amount, then record it with \"seqrflow refunds resolve\".")
@@ -113,7 +115,6 @@ type refundsResolveCmd struct {
 	Note         string     `help:"How it was found out."`
 }
 
-// Help of the command.
 func (refundsResolveCmd) Help() string {
 	return `Nothing is sent to the provider: the decision is recorded as an event of the invoice. A refund that waits for another attempt can be settled too: then no more attempts are made.
 
@@ -126,7 +127,6 @@ Examples:
     seqrflow refunds resolve acme/1001 r-17 --did-not-happen --by Ann --note 'case 4711 with the provider'`
 }
 
-// Validate the flags.
 func (r refundsResolveCmd) Validate() error {
 	if r.Not && r.ErsReference != "" {
 		return errors.New("--ers-reference goes with --happened")
@@ -134,7 +134,6 @@ func (r refundsResolveCmd) Validate() error {
 	return nil
 }
 
-// Run records the decision.
 func (r refundsResolveCmd) Run(c *console, b *bus.Bus) error {
 	why := r.By + " found that it was not paid back"
 	if r.Happened {
@@ -142,6 +141,9 @@ func (r refundsResolveCmd) Run(c *console, b *bus.Bus) error {
 	}
 	if r.Note != "" {
 		why += ": " + r.Note
+	}
+	if _, err := b.MeasureClock(c.ctx); err != nil { // a clock that is ahead would settle a refund that is being sent
+		return err
 	}
 	inv, err := b.Update(c.ctx, "operator", r.Invoice.Key, func(i events.Invoice) (events.Invoice, error) {
 		if known, ok := i.Refund(r.Refund); ok && known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()) {

@@ -209,7 +209,7 @@ func TestWhatCannotBeReadIsParkedShownAndReplayed(t *testing.T) {
 		t.Error("what a shop wrote reaches the terminal as it is")
 	}
 	has(t, good(t, "parked", "list", "--nats", nats, "--worker", "poller"), "nothing is parked")
-	has(t, good(t, "parked", "show", "1", "--nats", nats), "message 1 of ORDERS", `"orderId":"bad 1"`, "parked replay 1 --dry-run")
+	has(t, good(t, "parked", "show", "1", "--nats", nats), "message 2 of ORDERS", `"orderId":"bad 1"`, "parked replay 1 --dry-run")
 	has(t, good(t, "parked", "show", "2", "--nats", nats, "--json"), `"status":"parked"`, `"text":"not JSON`)
 	has(t, good(t, "show", "--nats", nats, "acme/bad 1"), "order placed", "as message 1", "no worker has recorded anything")
 	has(t, good(t, "parked", "replay", "--all", "--dry-run", "--nats", nats), "would replay  1", "would replay  2", "would be parked again")

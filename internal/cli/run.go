@@ -14,7 +14,6 @@ type runCmd struct {
 	app.Settings `embed:""`
 }
 
-// Help lists the workers and shows examples.
 func (runCmd) Help() string {
 	var b strings.Builder
 	b.WriteString("Runs workers against a broker and a provider. Any number of copies of a worker may run at once, in one process or in many. Health and metrics are at --http-listen.\n\nWorkers:\n\n")
@@ -45,14 +44,13 @@ const shopsSample = `    shops:
         reseller_password: demo-secret
 `
 
-// Run runs the workers until the context ends.
 func (r runCmd) Run(c *console) error {
 	o, err := r.options(c)
 	if err != nil {
 		return err
 	}
-	return c.serve(o, func(s *app.Stack) {
-		c.say("running %s\n  broker    %s\n  provider  %s\n  health    %s/readyz", strings.Join(r.Workers, ", "), bus.Address(s.NATSURL()), s.ProviderURL(), s.HTTPURL())
+	return c.serve(o, nil, func(s *app.Stack) {
+		c.say("running %s\n  broker    %s\n  provider  %s\n  health    %s/readyz", strings.Join(r.Workers, ", "), bus.Address(s.URLs.NATS), s.URLs.Provider, s.URLs.HTTP)
 	})
 }
 
@@ -70,14 +68,11 @@ func (r runCmd) options(c *console) (app.Options, error) {
 			return app.Options{}, wrongUsage("there is no worker %q; there are %s, and all", w, strings.Join(names, ", "))
 		}
 	}
-	shops, err := c.shops(r.Settings)
-	if err != nil {
+	if err := c.resolve(&r.Settings); err != nil {
 		return app.Options{}, err
 	}
-	if len(shops) == 0 && credentials {
+	if len(r.ShopList) == 0 && credentials {
 		return app.Options{}, wrongUsage("no shops: the workers need the shops' credentials at the provider. Give a file with --shops-file or SEQRFLOW_SHOPS_FILE, or put them into the settings file:\n\n%s", shopsSample)
 	}
-	o := app.Options{Settings: r.Settings, Targets: append([]string{"http"}, chosen...)}
-	o.ShopList = shops
-	return o, nil
+	return app.Options{Settings: r.Settings, Targets: append([]string{"http"}, chosen...)}, nil
 }

@@ -11,7 +11,7 @@ import (
 // Workers that run apart from each other do together what "up" does in one process.
 func TestWorkersRunAgainstAGivenBrokerAndProvider(t *testing.T) {
 	t.Parallel()
-	broker, err := natsd.Start(natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
+	broker, err := natsd.Start(t.Context(), natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -26,7 +24,6 @@ type sandboxCmd struct {
 	LogFormat string        `env:"SEQRFLOW_LOG_FORMAT" default:"auto" enum:"auto,json,console" help:"json (then nothing but log records is printed), console, or auto: console on a terminal."`
 }
 
-// Help shows examples.
 func (sandboxCmd) Help() string {
 	return `A stand-in for the SEQR provider that any SOAP client takes for it: the merchant API, a wallet page for the buyer, a ledger, faults on demand. It needs no broker and no workers.
 
@@ -39,7 +36,6 @@ Examples:
 // gcPercent trades some processor time for memory: a sandbox holds many small things for long.
 const gcPercent = 50
 
-// Run serves until the context ends.
 func (s sandboxCmd) Run(c *console) error {
 	log, err := logger(c.err, s.LogLevel, s.LogFormat)
 	if err != nil {
@@ -56,9 +52,8 @@ func (s sandboxCmd) Run(c *console) error {
 		return errors.Join(err, l.Close())
 	}
 	debug.SetGCPercent(gcPercent)
-	srv := &http.Server{Handler: sb, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	end := app.Serve(l, sb, app.AnswerAnyTime, func(err error) { failed <- err })
 	if s.LogFormat == jsonLog {
 		log.Info().Str("endpoint", s.BaseURL+sandbox.Path).Msg("running")
 	} else {
@@ -67,13 +62,8 @@ func (s sandboxCmd) Run(c *console) error {
 	select {
 	case err = <-failed:
 	case <-c.ctx.Done():
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		if err = srv.Shutdown(ctx); err != nil {
-			err = srv.Close()
-		}
 	}
-	return errors.Join(err, sb.Close())
+	return errors.Join(err, end(), sb.Close())
 }
 
 func (s sandboxCmd) welcome(c *console) {

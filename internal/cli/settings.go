@@ -1,55 +1,71 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
-	"go.yaml.in/yaml/v3"
 
-	"github.com/seqrflow/seqrflow/internal/app"
+	"github.com/seqrflow/seqrflow/internal/strictyaml"
 )
 
 // shopsKey holds the shops' credentials in the settings file; it is read apart from the flags.
 const shopsKey = "shops"
 
-// settingsFile reads flags from a YAML file: under a command's name for that command, or at the top
-// for every command that has the flag. The environment wins over it.
+// settingsFile reads flags from a YAML file: under a command's name for that command, or at the top for every command that has the
+// flag and no other one that excludes it. The environment wins over it.
 func settingsFile(r io.Reader) (kong.Resolver, error) {
 	body, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
 	}
-	inner, err := kongyaml.Loader(bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
 	var keys map[string]any
-	if err := yaml.Unmarshal(body, &keys); err != nil {
-		return nil, err
+	if err := strictyaml.Decode(body, &keys); err != nil {
+		return nil, fmt.Errorf("settings file: %w", err)
 	}
-	return fileResolver{inner, keys}, nil
+	delete(keys, shopsKey)
+	f := fileResolver{}
+	f.add("", "", keys)
+	return f, nil
 }
 
-type fileResolver struct {
-	inner kong.Resolver
-	keys  map[string]any
+// setting is one key of the settings file with its value, which may be more keys.
+type setting struct {
+	path    string // such as order.place.shop
+	section string // the keys above it, such as order-place-; "" is every command
+	name    string
+	value   any
+}
+
+// fileResolver is the settings by their names after their sections.
+type fileResolver map[string]setting
+
+func (f fileResolver) add(path, section string, keys map[string]any) {
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		f[section+k] = setting{path + k, section, k, keys[k]}
+		if inner, ok := keys[k].(map[string]any); ok {
+			f.add(path+k+".", section+k+"-", inner)
+		}
+	}
 }
 
 // Resolve gives the file's value of a flag, or nil.
-func (f fileResolver) Resolve(c *kong.Context, at *kong.Path, flag *kong.Flag) (any, error) {
-	if flag.Name == shopsKey || flag.Name == "config" || inEnvironment(flag) {
+func (f fileResolver) Resolve(_ *kong.Context, at *kong.Path, flag *kong.Flag) (any, error) {
+	if flag.Name == "config" || inEnvironment(flag) {
 		return nil, nil
 	}
-	v, err := f.inner.Resolve(c, at, flag)
-	if v == nil && err == nil {
-		v, err = f.inner.Resolve(c, c.Path[0], flag)
+	section := ""
+	for n := at.Node(); n != nil && n.Type != kong.ApplicationNode; n = n.Parent {
+		section = n.Name + "-" + section
+	}
+	v := f[section+flag.Name].value
+	if v == nil && len(flag.Xor) == 0 { // of flags that exclude each other, the one that another command needs is not chosen
+		v = f[flag.Name].value
 	}
 	switch v.(type) {
 	case map[string]any, []any:
@@ -57,7 +73,7 @@ func (f fileResolver) Resolve(c *kong.Context, at *kong.Path, flag *kong.Flag) (
 			return nil, fmt.Errorf("settings file: %s: expected a single value", flag.Name)
 		}
 	}
-	return v, err
+	return v, nil
 }
 
 func inEnvironment(flag *kong.Flag) bool {
@@ -66,55 +82,38 @@ func inEnvironment(flag *kong.Flag) bool {
 
 // Validate finds keys that no command has, all at once, and says which may have been meant.
 func (f fileResolver) Validate(root *kong.Application) error {
-	known := map[string][]string{} // flags, by the path of their command; "" has all
+	var known []string // every flag by its name, and by its name after the path of its command
 	var visit func(n *kong.Node, path string)
 	visit = func(n *kong.Node, path string) {
 		for _, flag := range n.Flags {
-			for p := path; ; p = p[:max(strings.LastIndexByte(p, '-'), 0)] {
-				known[p] = append(known[p], strings.TrimPrefix(strings.TrimPrefix(path, p)+"-"+flag.Name, "-"))
-				if p == "" {
-					known[p] = append(known[p], flag.Name)
-					break
-				}
-			}
+			known = append(known, flag.Name, path+flag.Name)
 		}
 		for _, child := range n.Children {
-			visit(child, strings.TrimPrefix(path+"-"+child.Name, "-"))
+			visit(child, path+child.Name+"-")
 		}
 	}
 	visit(root.Node, "")
+	slices.Sort(known)
+	known = slices.Compact(known)
 	var wrong []string
-	for _, k := range leaves("", "", f.keys) {
-		names := known[k.command]
-		if !slices.Contains(known[""], strings.TrimPrefix(k.command+"-"+k.name, "-")) {
-			if len(names) == 0 {
-				names = known[""]
-			}
-			slices.Sort(names)
-			wrong = append(wrong, app.UnknownKey(k.path, k.name, slices.Compact(names)).Error())
+	for _, k := range f {
+		if _, section := k.value.(map[string]any); section || slices.Contains(known, k.section+k.name) {
+			continue
 		}
+		var names []string // of the command
+		for _, name := range known {
+			if name, ok := strings.CutPrefix(name, k.section); ok {
+				names = append(names, name)
+			}
+		}
+		if len(names) == 0 {
+			names = known
+		}
+		wrong = append(wrong, strictyaml.UnknownKey(k.path, k.name, names).Error())
 	}
 	if len(wrong) == 0 {
 		return nil
 	}
 	slices.Sort(wrong)
 	return errors.New("settings file: " + strings.Join(wrong, "; "))
-}
-
-// leaf is one key of the settings file that has a value.
-type leaf struct{ path, command, name string }
-
-func leaves(path, command string, keys map[string]any) []leaf {
-	var out []leaf
-	for k, v := range keys {
-		if path == "" && k == shopsKey {
-			continue
-		}
-		if inner, ok := v.(map[string]any); ok {
-			out = append(out, leaves(path+k+".", strings.TrimPrefix(command+"-"+k, "-"), inner)...)
-			continue
-		}
-		out = append(out, leaf{path + k, command, k})
-	}
-	return out
 }

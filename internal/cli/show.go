@@ -22,7 +22,6 @@ type showCmd struct {
 	Reference bool `help:"Nothing but the invoiceReference, the provider's name of the bill."`
 }
 
-// Help shows examples.
 func (showCmd) Help() string {
 	return `Order events, invoice events and parked messages of one invoice in the order of time, with the provider calls they rest on; then the refunds, how things stand, and which worker it waits for or fails in, as running workers tell.
 
@@ -35,29 +34,14 @@ Examples:
 
 // life is all that the streams and the workers have of one invoice.
 type life struct {
-	Key     events.Key
-	Current *events.Invoice // nil when there is no event of it yet
-	History []bus.Entry
-	Stuck   []bus.Stuck // why it is where it is
+	Shop    string          `json:"shop"` // this and the invoice are subject tokens
+	Invoice string          `json:"invoice"`
+	State   events.State    `json:"state"`
+	Current *events.Invoice `json:"current"` // nil when there is no event of it yet
+	History []bus.Entry     `json:"history"`
+	Stuck   []bus.Stuck     `json:"stuck,omitempty"` // why it is where it is
 }
 
-// MarshalJSON writes the form of --json.
-func (l life) MarshalJSON() ([]byte, error) {
-	state := events.None
-	if l.Current != nil {
-		state = l.Current.State
-	}
-	return json.Marshal(struct {
-		Shop    string          `json:"shop"`
-		Invoice string          `json:"invoice"`
-		State   events.State    `json:"state"`
-		Current *events.Invoice `json:"current"`
-		History []bus.Entry     `json:"history"`
-		Stuck   []bus.Stuck     `json:"stuck,omitempty"`
-	}{l.Key.Shop, l.Key.Invoice, state, l.Current, l.History, l.Stuck})
-}
-
-// Run prints the life of the invoice.
 func (s showCmd) Run(c *console, b *bus.Bus) error {
 	k := s.Invoice.Key
 	l, err := lifeOf(c.ctx, b, k)
@@ -68,7 +52,11 @@ func (s showCmd) Run(c *console, b *bus.Bus) error {
 		return fmt.Errorf("there is nothing of %s: no order event, no invoice event, nothing parked", k)
 	}
 	if s.Reference {
-		return c.showReference(l)
+		if l.Current == nil || l.Current.InvoiceReference == "" {
+			return fmt.Errorf("%s has no invoiceReference: the provider has not issued it", k)
+		}
+		c.say("%s", l.Current.InvoiceReference)
+		return nil
 	}
 	if l.Stuck, err = stuckOf(c.ctx, b, l); err != nil {
 		return err
@@ -93,15 +81,14 @@ func (s showCmd) Run(c *console, b *bus.Bus) error {
 // lifeOf reads nothing but the messages of the invoice and its order: their number decides what it costs, not the age of the
 // invoice nor the length of the streams.
 func lifeOf(ctx context.Context, b *bus.Bus, k events.Key) (life, error) {
-	l := life{Key: k}
+	l := life{Shop: k.Shop, Invoice: k.Invoice, State: events.None}
 	order := k.Invoice
 	_, err := b.Scan(ctx, bus.Scan{Stream: events.InvoicesStream, Filters: []string{k.All()}}, func(e bus.Entry) error {
-		l.History = append(l.History, e)
-		inv, err := bus.DecodeInvoice(e.Body)
+		inv, err := events.DecodeInvoice(e.Body)
 		if err != nil {
 			return err
 		}
-		l.Current, order = &inv, events.Token(inv.OrderID)
+		l.History, l.Current, l.State, order = append(l.History, e), &inv, inv.State, events.Token(inv.OrderID)
 		return nil
 	})
 	if err != nil {
@@ -124,17 +111,6 @@ func lifeOf(ctx context.Context, b *bus.Bus, k events.Key) (life, error) {
 		l.History = append(l.History, e)
 		return nil
 	})
-	if err != nil {
-		return l, err
-	}
 	slices.SortStableFunc(l.History, func(a, b bus.Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Seq, b.Seq)) })
-	return l, nil
-}
-
-func (c *console) showReference(l life) error {
-	if l.Current == nil || l.Current.InvoiceReference == "" {
-		return fmt.Errorf("%s has no invoiceReference: the provider has not issued it", l.Key)
-	}
-	c.say("%s", l.Current.InvoiceReference)
-	return nil
+	return l, err
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,13 +26,13 @@ const (
 // stuckOf says why an invoice is where it is: what running workers know of it, and which worker that has to act does not run.
 // It reads no stream.
 func stuckOf(ctx context.Context, b *bus.Bus, l life) ([]bus.Stuck, error) {
-	ids := []string{l.Key.Invoice}
-	if l.Current != nil && events.Token(l.Current.OrderID) != l.Key.Invoice {
+	ids := []string{l.Invoice}
+	if l.Current != nil && events.Token(l.Current.OrderID) != l.Invoice {
 		ids = append(ids, events.Token(l.Current.OrderID))
 	}
 	asking, cancel := context.WithTimeout(ctx, askStuckFor)
 	defer cancel()
-	told, err := b.AskStuck(asking, l.Key.Shop, ids...)
+	told, err := b.AskStuck(asking, l.Shop, ids...)
 	if err != nil {
 		return nil, fmt.Errorf("asking workers: %w", err)
 	}
@@ -46,10 +45,10 @@ func stuckOf(ctx context.Context, b *bus.Bus, l life) ([]bus.Stuck, error) {
 		byWorker[s.Worker] = merge(byWorker[s.Worker], s)
 	}
 	var out []bus.Stuck
-	for _, worker := range workerOrder() {
-		s, known := byWorker[worker]
-		if !known && slices.Contains(expected, worker) {
-			s, known = workerState(ctx, b, worker)
+	for _, p := range app.Processes() { // in the order in which an invoice meets them
+		s, known := byWorker[p.Name]
+		if !known && slices.Contains(expected, p.Name) {
+			s, known = workerState(ctx, b, p.Name)
 		}
 		if known {
 			out = append(out, s)
@@ -71,17 +70,6 @@ func merge(a, b bus.Stuck) bus.Stuck {
 		b.Since = a.Since
 	}
 	return b
-}
-
-// workerOrder is the workers in the order in which an invoice meets them.
-func workerOrder() []string {
-	var out []string
-	for _, c := range app.Consumers() {
-		if !slices.Contains(out, c.Worker) {
-			out = append(out, c.Worker)
-		}
-	}
-	return out
 }
 
 // expectedWorkers gives the workers that have something to do for the invoice, as far as its history tells.
@@ -108,7 +96,7 @@ func (l life) expectedWorkers() []string {
 			canceled = true
 		case events.Returned:
 			_, known := inv.Refund(o.RefundID)
-			add("refunder", !known && (inv.State == "" || inv.State.Open()))
+			add("refunder", !known && (inv.State == "" || inv.State.Open() || inv.State.Paid() && inv.Remaining().Sign() > 0))
 		}
 	}
 	add("invoicer", placed && inv.State == "")
@@ -125,9 +113,8 @@ func (l life) expectedWorkers() []string {
 // parkedBy says whether the worker has parked the message that it last took of the invoice: then a person has it.
 func (l life) parkedBy(worker string) (parked bool) {
 	for _, e := range l.History {
-		var record events.Envelope
-		if e.Stream == events.ParkedStream && strings.HasPrefix(e.Subject, "parked."+worker+".") && json.Unmarshal(e.Body, &record) == nil {
-			parked = record.Type != events.TypeOf("parked."+events.ParkedReplayed)
+		if _, event, err := events.DecodeParked(e.Body); e.Stream == events.ParkedStream && strings.HasPrefix(e.Subject, "parked."+worker+".") && err == nil {
+			parked = event != events.ParkedReplayed
 		}
 	}
 	return parked
@@ -139,7 +126,7 @@ func (l life) recordedBy(worker string, since time.Time) bool {
 		if e.Stream != events.InvoicesStream || e.Time.Before(since) {
 			return false
 		}
-		inv, err := bus.DecodeInvoice(e.Body)
+		inv, err := events.DecodeInvoice(e.Body)
 		return err == nil && inv.Change.By == worker
 	})
 }
@@ -187,7 +174,7 @@ func (c *console) showStuck(all []bus.Stuck) {
 			name, colour = "waits", term.Yellow
 			text += s.Why
 		case s.Attempts > 0:
-			text += fmt.Sprintf("%s since %s, the last %s ago: %s", counted(s.Attempts, "attempt"), c.lines.Clock(s.Since), ago(now, s.Last), s.Why)
+			text += fmt.Sprintf("%s since %s, the last %s ago: %s", counted(s.Attempts, "attempt"), c.lines.Clock(s.Since), max(0, now.Sub(s.Last)).Round(100*time.Millisecond), s.Why)
 		case s.Terminal != "":
 			text += fmt.Sprintf("terminal %s has not answered since %s; messages of it wait until it does: %s", s.Terminal, c.lines.Clock(s.Since), s.Why)
 		default:
@@ -196,6 +183,3 @@ func (c *console) showStuck(all []bus.Stuck) {
 		c.say("  %s %s", c.paint().In(colour, term.Pad(name, 18)), term.Clean(text))
 	}
 }
-
-// ago is a pause for people.
-func ago(now, at time.Time) time.Duration { return max(0, now.Sub(at)).Round(100 * time.Millisecond) }

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-xmlfmt/xmlfmt"
+
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -21,44 +24,37 @@ func (c *console) showLife(l life) {
 		c.say("%s", c.historyLine(e))
 	}
 	if l.Current == nil {
-		c.say("\n%s  %s: no worker has recorded anything of it yet", c.paint().In(term.Bold, term.Clean(term.ID(l.Key.Shop)+"/"+term.ID(l.Key.Invoice))), events.None)
+		c.say("\n%s  %s: no worker has recorded anything of it yet", c.paint().In(term.Bold, term.Clean(term.ID(l.Shop)+"/"+term.ID(l.Invoice))), events.None)
 		c.showStuck(l.Stuck)
 		return
 	}
 	inv := *l.Current
 	if len(inv.Refunds) > 0 {
 		c.say("")
-		term.Table(c.out, c.paint(), []string{"refund", "amount", "status", "attempts", "asked", "settled", "ersReference", "why"}, c.refunds(inv), 1, 3)
+		c.table([]string{"refund", "amount", "status", "attempts", "asked", "settled", "ersReference", "why"}, c.refunds(inv), 1, 3)
 	}
 	c.say("\n%s  %s  %s", c.paint().In(term.Bold, term.Clean(inv.Shop+"/"+inv.InvoiceID)),
-		c.paint().In(term.Mood(inv.State, ""), string(inv.State)), strings.TrimSpace(inv.Total.In(inv.Currency)+" "+inv.Currency))
-	for _, f := range c.currentFacts(inv) {
-		if f[1] != "" {
-			c.say("  %s %s", term.Pad(f[0], 18), term.Clean(f[1]))
-		}
-	}
+		c.paint().In(term.Mood(inv.State, ""), term.Clean(string(inv.State))), strings.TrimSpace(term.Clean(inv.Total.In(inv.Currency)+" "+inv.Currency)))
+	c.facts(18, c.currentFacts(inv))
 	c.showStuck(l.Stuck)
 }
 
 // historyLine is one line of the history: when, what, from and to, by whom, why, and the call it rests on.
 func (c *console) historyLine(e bus.Entry) string {
 	line := func(what, change, by, why string, colour term.Colour) string {
-		return strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", c.paint().In(term.Dim, c.lines.Clock(e.Time)), c.paint().In(colour, term.Pad(what, 14)),
-			term.Pad(change, 22), term.Pad(by, 10), term.Clean(why)), " ")
+		return strings.TrimRight(fmt.Sprintf("%s  %s  %s  %s  %s", c.paint().In(term.Dim, c.lines.Clock(e.Time)), c.paint().In(colour, term.Pad(term.Clean(what), 14)),
+			term.Pad(term.Clean(change), 22), term.Pad(term.Clean(by), 10), term.Clean(why)), " ")
 	}
 	switch e.Stream {
 	case events.OrdersStream:
 		o := orderfile.Glance(e.Subject, e.Body)
-		details := []string{""}
-		if o.Amount != "" {
-			details[0] = strings.TrimSpace(o.Amount + " " + o.Currency)
-		}
+		refund := ""
 		if o.RefundID != "" {
-			details = append(details, "refund "+o.RefundID)
+			refund = "refund " + o.RefundID
 		}
-		return line("order "+string(o.Name), "", "shop", join(append(details, o.Reason)...), term.Plain)
+		return line("order "+string(o.Name), "", "shop", join(o.Money(), refund, o.Reason), term.Plain)
 	case events.ParkedStream:
-		p, event, err := bus.DecodeParked(e.Body)
+		p, event, err := events.DecodeParked(e.Body)
 		switch {
 		case err != nil:
 		case event == events.ParkedReplayed:
@@ -69,7 +65,7 @@ func (c *console) historyLine(e bus.Entry) string {
 			return line("parked", fmt.Sprintf("as message %d", e.Seq), p.Worker, p.Reason, term.Red)
 		}
 	default:
-		if inv, err := bus.DecodeInvoice(e.Body); err == nil {
+		if inv, err := events.DecodeInvoice(e.Body); err == nil {
 			ch := inv.Change
 			change := fmt.Sprintf("%s → %s", ch.From, inv.State)
 			if ch.From == inv.State {
@@ -144,4 +140,35 @@ func (c *console) currentFacts(inv events.Invoice) [][2]string {
 		{"paid", when(inv.PaidAt)}, {"ersReference", inv.ErsReference}, {"late", late}, {"receipts", receipts},
 		{"refunded", money(inv.Refunded)}, {"held for refunds", money(inv.ReservedForRefunds)}, {"ended", when(inv.EndedAt)}, {"reason", inv.Reason},
 	}
+}
+
+// showExchanges prints what went over the wire for the invoice.
+func (c *console) showExchanges(b *bus.Bus, k events.Key) error {
+	all, err := exchanges.Of(c.ctx, b, k)
+	if err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		c.say("\nno exchange of %s is kept", k)
+	}
+	for _, e := range all {
+		verdict := e.Outcome
+		if e.Code != nil {
+			verdict = fmt.Sprintf("answered %d", *e.Code)
+		}
+		c.say("\n%s  %s  %s, HTTP %d, %d ms", c.lines.Date(e.At), term.Clean(e.Operation), term.Clean(verdict), e.HTTPStatus, e.Millis)
+		if e.Error != "" {
+			c.say("  %s", lines(e.Error))
+		}
+		c.say("%s", indented("> ", e.Request))
+		if e.Response != "" {
+			c.say("%s", indented("< ", e.Response))
+		}
+	}
+	return nil
+}
+
+// indented lays XML out for reading; what is not XML is shown as it is.
+func indented(prefix, doc string) string {
+	return lines(strings.TrimPrefix(xmlfmt.FormatXML(doc, prefix, "  "), prefix+"\n"))
 }

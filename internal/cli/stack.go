@@ -3,22 +3,25 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/cli/term"
 )
 
 // jsonLog is the log format of a process whose output a collector of logs reads: nothing else is printed then.
 const jsonLog = "json"
 
-// serve starts the components, tells the person about them, and runs until the context ends. Where logs are JSON by the
-// settings, the one record that serve writes takes the place of what started prints.
-func (c *console) serve(o app.Options, started func(*app.Stack)) error {
+// serve starts the components, calls begin (nil: nothing) with them, tells the person about them, and runs until the context ends. Where logs
+// are JSON by the settings, the one record that serve writes takes the place of what started prints.
+func (c *console) serve(o app.Options, begin func(*app.Stack) error, started func(*app.Stack)) error {
 	log, err := logger(c.err, o.LogLevel, o.LogFormat)
 	if err != nil {
 		return err
@@ -31,9 +34,14 @@ func (c *console) serve(o app.Options, started func(*app.Stack)) error {
 		}
 		return withAdvice(err)
 	}
+	if begin != nil {
+		if err := begin(s); err != nil {
+			return errors.Join(err, s.Stop())
+		}
+	}
 	if o.LogFormat == jsonLog {
-		log.Info().Strs("components", o.Targets).Str("broker", bus.Address(s.NATSURL())).Str("provider", s.ProviderURL()).Str("health", s.HTTPURL()).
-			Str("gateway", s.GatewayURL()).Msg("running")
+		log.Info().Strs("components", o.Targets).Str("broker", bus.Address(s.URLs.NATS)).Str("provider", s.URLs.Provider).Str("health", s.URLs.HTTP).
+			Str("gateway", s.URLs.Gateway).Msg("running")
 	} else {
 		started(s)
 	}
@@ -50,9 +58,20 @@ func withAdvice(err error) error {
 	return err
 }
 
+// resolve reads the files that the settings name: the shops' credentials and the connections.
+func (c *console) resolve(s *app.Settings) (err error) {
+	if s.ShopList, err = c.shops(s.ShopsFile); err != nil {
+		return err
+	}
+	if err := s.LoadConnections(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
 // shops reads the credentials; the list is nil when none are given anywhere.
-func (c *console) shops(s app.Settings) (app.ShopList, error) {
-	list, err := app.LoadShops(s.ShopsFile, c.settings)
+func (c *console) shops(file string) (app.ShopList, error) {
+	list, err := app.LoadShops(file, c.settings)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -61,12 +80,20 @@ func (c *console) shops(s app.Settings) (app.ShopList, error) {
 
 // program is how this very program is called again from the same shell.
 func program() string {
-	self := os.Args[0]
-	if strings.Contains(self, "go-build") {
+	if strings.Contains(os.Args[0], "go-build") {
 		return "go run ./cmd/seqrflow"
 	}
-	if found, err := exec.LookPath(filepath.Base(self)); err == nil && !strings.ContainsRune(self, filepath.Separator) && found != "" {
-		return filepath.Base(self)
+	return os.Args[0]
+}
+
+// logger writes to w at the level and in the format that the settings name.
+func logger(w io.Writer, level, format string) (zerolog.Logger, error) {
+	l, err := zerolog.ParseLevel(level)
+	if err != nil {
+		return zerolog.Nop(), wrongUsage("--log-level: %w", err)
 	}
-	return self
+	if format == "console" || format == "auto" && term.IsTerminal(w) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !bool(term.PaintFor(w))}
+	}
+	return zerolog.New(w).Level(l).With().Timestamp().Logger(), nil
 }

@@ -42,6 +42,8 @@ func TestShowSaysWhichWorkerDoesNotRun(t *testing.T) {
 	t.Parallel()
 	url, _ := longStreams(t)
 	has(t, good(t, "show", "acme/last", "--nats", url), "stuck", "no receipter has ever run on this broker; run one: seqrflow run receipter")
+	good(t, "order", "return", "--nats", url, "--shop", "acme", "--order", "last", "--refund", "r9", "--amount", "1")
+	has(t, good(t, "show", "acme/last", "--nats", url), "no refunder has ever run on this broker; run one: seqrflow run refunder")
 }
 
 // Doctor reads what is at risk from the streams, and tries a write.

@@ -37,11 +37,27 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 	if err := os.WriteFile(noTerminal, []byte("shops: {acme: {password: a-secret}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	httpShop := filepath.Join(t.TempDir(), "connections.yaml")
+	if err := os.WriteFile(httpShop, []byte("connections: {acme: {webhooks: [{name: erp, url: 'http://shop.example', secret_files: s}]}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ownDemo := filepath.Join(t.TempDir(), "connections.yaml")
+	if err := os.WriteFile(ownDemo, []byte("connections: {demo: {api_token_file: t}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tabbed := filepath.Join(t.TempDir(), "seqrflow.yaml")
+	if err := os.WriteFile(tabbed, []byte("up:\n\tdata: a-secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ args, want string }{
 		{"frobnicate", "seqrflow --help"},
+		{"up --config " + tabbed, "settings file: yaml: line"},
+		{"up --config " + tabbed, "line 2 is indented with a tab"},
 		{"order place --shp acme", `did you mean "--shop"?`},
 		{"order place --shop acme", "an order needs --order, --currency, --row"},
 		{"order place - --total 5", "a file or an order's flags, not both"},
+		{"order place - --title x", "a file or an order's flags, not both"},
+		{"order place - --invoice 1-2", "a file or an order's flags, not both"},
 		{"order place --shop a --order 1 --currency SEK --row Coffee;1", "--row 1: expected description;quantity;total"},
 		{"order place --shop a --order 1 --currency SEK --row Coffee;1;1e2", "--row 1: total: expected a plain decimal"},
 		{"order cancel --shop a", "--order"},
@@ -58,6 +74,8 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		{"run mailer", "there is no worker \"mailer\"; there are"},
 		{"run poller", "--shops-file"},
 		{"run poller --shops-file " + noTerminal, "shops.acme.terminal: missing"},
+		{"run gateway --connections-file " + httpShop, "connections.acme.webhooks[0].url: expected https"},
+		{"up --connections-file /no/such/file", "/no/such/file"},
 		{"run poller --poll-interval 1h", "expected 100ms to 5s"},
 		{"up --log-level loud", "--log-level"},
 		{"sandbox --clock sundial", "--clock"},
@@ -67,8 +85,13 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		{"bench fairness --rate 0", "--rate: expected at least 1, got 0"},
 		{"bench outage --waiting 0", "--waiting: expected at least 1, got 0"},
 		{"bench start --open 0", "--open: expected at least 1, got 0"},
+		{"bench hooks --rate 0", "--rate: expected at least 1, got 0"},
+		{"bench deliveries --events 0", "--events: expected at least 1, got 0"},
+		{"bench checkout --pages 0", "--pages: expected at least 1, got 0"},
+		{"up --shop-demo --data " + t.TempDir() + " --connections-file " + ownDemo, `--shop-demo: the connections file has a shop "demo" of its own`},
 		{"bench sandbox --seconds 0", "--seconds: expected at least 1, got 0"},
 		{"health --url http://x --nats nats://x", "--url"},
+		{"health --nats nats://u:a-secret@[::1", "--nats: the broker's address is not a URL"},
 		{"version --config /no/such/file", "/no/such/file"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
@@ -77,6 +100,20 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 			}
 		})
+	}
+}
+
+func TestHelpIsACommandToo(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{}, {"doctor"}, {"order", "place"}} {
+		code, stdout, _ := run(t, "", append([]string{"help"}, args...)...)
+		_, want, _ := run(t, "", append(args, "--help")...)
+		if code != 0 || stdout == "" || stdout != want {
+			t.Errorf("help %v: exit code %d, %q", args, code, stdout)
+		}
+	}
+	if code, _, stderr := run(t, "", "help", "frobnicate"); code != 2 || !strings.Contains(stderr, "frobnicate") {
+		t.Errorf("exit code %d, %q", code, stderr)
 	}
 }
 
@@ -152,7 +189,7 @@ func TestSettingsFlagsBeforeEnvironmentBeforeFile(t *testing.T) {
 func TestDoctorNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	shops := filepath.Join(t.TempDir(), "shops.yaml")
-	if err := os.WriteFile(shops, []byte("shops: {acme: {terminal: t, password: abc}, ok: {terminal: t2, password: abcd, reseller: r}}"), 0o600); err != nil {
+	if err := os.WriteFile(shops, []byte("shops: {acme: {terminal: t, password: abc}, ok: {terminal: t2, password: abcd, reseller: r, reseller_user: u, reseller_password: abcd}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := run(t, "", "doctor", "--nats", "nats://"+unusedAddress(t), "--provider", "http://"+unusedAddress(t)+"/", "--shops-file", shops)

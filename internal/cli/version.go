@@ -10,7 +10,6 @@ import (
 
 type versionCmd struct{}
 
-// Run prints the version, the Go release, the platform, and the commit it was built from.
 func (versionCmd) Run(c *console) error {
 	b := buildinfo.Read()
 	c.say("%s", strings.TrimSpace(fmt.Sprintf("seqrflow %s %s %s/%s %s", b.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, b.Commit())))

@@ -1,14 +1,15 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -23,11 +24,10 @@ type watchCmd struct {
 	Parked  bool     `help:"What workers could not handle, too."`
 }
 
-// Help shows examples.
 func (watchCmd) Help() string {
 	return `Each line: time with its zone, shop/invoice, event, the state after it, the amount, why. Ends with Ctrl-C.
 
-Events: ` + eventNames() + `
+Events: ` + connections.EventNames() + `
 
 Examples:
 
@@ -38,32 +38,21 @@ Examples:
 The same with a plain NATS client: nats sub 'invoices.acme.*.paid'`
 }
 
-func eventNames() string {
-	var names []string
-	for _, n := range events.Names() {
-		names = append(names, string(n))
-	}
-	return strings.Join(names, ", ")
-}
-
-// Validate the flags.
 func (w watchCmd) Validate() error {
 	_, err := w.sources(time.Now())
 	return err
 }
 
-// Run prints events until the context ends.
 func (w watchCmd) Run(c *console, b *bus.Bus) error {
 	sources, err := w.sources(time.Now())
 	if err != nil {
 		return err
 	}
 	ready := func() { fmt.Fprintln(c.err, "watching; Ctrl-C ends it") }
-	enc := json.NewEncoder(c.out)
 	day := c.lines.Day(time.Now())
 	return b.Follow(c.ctx, sources, ready, func(e bus.Entry) error {
 		if w.JSON {
-			return enc.Encode(e)
+			return c.json(e)
 		}
 		if d := c.lines.Day(e.Time); d != day {
 			day = d
@@ -86,9 +75,15 @@ func (w watchCmd) sources(now time.Time) ([]bus.Source, error) {
 	if w.Invoice != "" {
 		invoice = events.Token(w.Invoice)
 	}
-	names, err := w.names()
-	if err != nil {
-		return nil, err
+	var filters []string
+	for _, n := range w.Event {
+		if n = strings.TrimSpace(n); !slices.Contains(events.Names(), events.Name(n)) {
+			return nil, fmt.Errorf("--event: there is no event %q; there are %s", n, connections.EventNames())
+		}
+		filters = append(filters, "invoices."+shop+"."+invoice+"."+n)
+	}
+	if len(filters) == 0 {
+		filters = []string{"invoices." + shop + "." + invoice + ".*"}
 	}
 	var out []bus.Source
 	add := func(stream string, filters ...string) {
@@ -96,34 +91,12 @@ func (w watchCmd) sources(now time.Time) ([]bus.Source, error) {
 		s.Stream, s.Filters = stream, filters
 		out = append(out, s)
 	}
-	var filters []string
-	for _, n := range names {
-		filters = append(filters, "invoices."+shop+"."+invoice+"."+n)
-	}
 	add(events.InvoicesStream, filters...)
 	if w.Orders {
 		add(events.OrdersStream, "orders."+shop+"."+invoice+".*")
 	}
 	if w.Parked {
 		add(events.ParkedStream, "parked.*."+shop+"."+invoice)
-	}
-	return out, nil
-}
-
-func (w watchCmd) names() ([]string, error) {
-	if len(w.Event) == 0 {
-		return []string{"*"}, nil
-	}
-	known := map[string]bool{}
-	for _, n := range events.Names() {
-		known[string(n)] = true
-	}
-	var out []string
-	for _, n := range w.Event {
-		if n = strings.TrimSpace(n); !known[n] {
-			return nil, fmt.Errorf("--event: there is no event %q; there are %s", n, eventNames())
-		}
-		out = append(out, n)
 	}
 	return out, nil
 }

@@ -1,3 +1,14 @@
+// Package demo plays a day of a few shops against the whole program, in seconds. It checks that every order ends as its scenario
+// says, that the state table allows every event, and that our events and the provider's ledger agree to the cent.
+//
+//	demo.go      starts the program, plays the scenarios and stops it
+//	scenario.go  what the buyer and the shop of one order do, and how the order has to end; the built-in ones are in orders.ndjson
+//	shops.go     the shops with a system of their own: WooCommerce and Shopify, by webhook
+//	file.go      makes scenarios of a file of order events
+//	player.go    publishes the shops' events and has the buyers act
+//	result.go    how it all ended
+//
+// Nothing in it waits for a time: buyers and shops act on the event that their scenario names.
 package demo
 
 import (
@@ -5,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"time"
 
@@ -34,7 +44,11 @@ const limit = 28 * time.Second
 // result. It takes at most half a minute.
 func Run(ctx context.Context, cfg Config) (Result, error) {
 	begun := time.Now()
-	scenarios, err := load(cfg.Orders)
+	read := builtIn
+	if cfg.Orders != nil {
+		read = func() ([]*scenario, error) { return fromFile(cfg.Orders) }
+	}
+	scenarios, err := read()
 	if err != nil {
 		return Result{}, err
 	}
@@ -43,54 +57,49 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	return result, err
 }
 
-// run starts everything, plays the scenarios, and stops it again.
-func run(ctx context.Context, cfg Config, scenarios []*scenario, limit time.Duration) (Result, error) {
-	folder, err := os.MkdirTemp("", "seqrflow-demo-")
-	if err != nil {
-		return Result{}, err
-	}
-	defer os.RemoveAll(folder)
-	shops := shopsOf(scenarios)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stack, err := app.Start(ctx, shops.options(folder, cfg))
-	if err != nil {
-		return Result{}, err
-	}
-	failed := make(chan struct{})
-	go func() {
-		defer close(failed)
-		if err := stack.Wait(); err != nil {
-			cancel(err)
+// run starts everything, plays the scenarios, and stops it again. The built-in scenarios have shops with systems of their own beside them.
+func run(ctx context.Context, cfg Config, scenarios []*scenario, limit time.Duration) (r Result, err error) {
+	o := app.Private("seqrflow demo", cfg.Log)
+	begin := func(string) error { return nil }
+	if cfg.Orders == nil {
+		var folder string
+		if folder, err = os.MkdirTemp("", "seqrflow-"); err != nil {
+			return r, err
 		}
-	}()
-	result, err := play(ctx, stack, scenarios, shops, cfg, limit)
-	err = errors.Join(err, stack.Stop())
-	cancel(nil)
-	<-failed
-	return result, err
-}
-
-func load(orders io.Reader) ([]*scenario, error) {
-	if orders == nil {
-		return builtIn()
+		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+		var web *webShops
+		if web, err = openWebShops(folder); err != nil {
+			return r, err
+		}
+		defer func() { err = errors.Join(err, web.close()) }()
+		scenarios = append(scenarios, web.scenarios()...)
+		o.Connections, begin = web.connections(), web.join
 	}
-	return fromFile(orders)
+	shops := shopsOf(scenarios)
+	o.ShopList, o.Sandbox.Terminals, o.Sandbox.Seed = shops.list, shops.terminals, cfg.Seed
+	err = app.With(ctx, "", o, func(ctx context.Context, stack *app.Stack) (err error) {
+		if err := begin(stack.URLs.Gateway); err != nil {
+			return err
+		}
+		r, err = play(ctx, stack, scenarios, shops.of, cfg, limit)
+		return err
+	})
+	return r, err
 }
 
-func play(ctx context.Context, stack *app.Stack, scenarios []*scenario, shops shops, cfg Config, limit time.Duration) (Result, error) {
+func play(ctx context.Context, stack *app.Stack, scenarios []*scenario, shopOf map[string]string, cfg Config, limit time.Duration) (Result, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
 	defer cancel()
 	p := newPlayer(ctx, stack, scenarios, cfg)
 	all := func(stream string) bus.Source { return bus.Source{Stream: stream, All: true} }
-	err := stack.Bus().Follow(ctx, []bus.Source{all(events.InvoicesStream), all(events.OrdersStream), all(events.ParkedStream)}, p.publishFirst, p.onMessage)
+	err := stack.Bus.Follow(ctx, []bus.Source{all(events.InvoicesStream), all(events.OrdersStream), all(events.ParkedStream), all(events.DeliveriesStream)}, p.publishFirst, p.onMessage)
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errTooLong) {
 		return Result{}, fmt.Errorf("the demo was broken off: %w", cause)
 	}
 	if err = errors.Join(err, p.err); err != nil {
 		return Result{}, err
 	}
-	return p.result(context.WithoutCancel(ctx), shops.of)
+	return p.result(context.WithoutCancel(ctx), shopOf)
 }
 
 var errTooLong = errors.New("not everything has ended in time")
@@ -118,17 +127,3 @@ func shopsOf(scenarios []*scenario) shops {
 	}
 	return c
 }
-
-func (c shops) options(folder string, cfg Config) app.Options {
-	return app.Options{
-		Settings: app.Settings{
-			Replicas: 1, ProviderTimeout: 10 * time.Second, ClientID: "seqrflow demo", ClientReference: "seqrflow demo",
-			PollInterval: time.Second, ValidFor: 15 * time.Minute, HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0", ShopList: c.list,
-		},
-		Targets: []string{app.All}, NATSListen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Data: folder,
-		Sandbox: sandbox.Config{Terminals: c.terminals, Seed: cfg.Seed}, Log: cfg.Log,
-	}
-}
-
-// random gives the random numbers of a run; the same seed gives the same ones.
-func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0x5e9f10)) }

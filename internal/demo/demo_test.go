@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/shopsim"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -32,7 +32,7 @@ func TestBuiltInScenariosEndAsTheySay(t *testing.T) {
 			if e.Stream == events.ParkedStream {
 				parked++
 			}
-			if inv, err := bus.DecodeInvoice(e.Body); e.Stream == events.InvoicesStream && err == nil && codes == 1 && inv.Key() == shown {
+			if inv, err := events.DecodeInvoice(e.Body); e.Stream == events.InvoicesStream && err == nil && codes == 1 && inv.Key() == shown {
 				paid = paid || inv.Change.Event == events.EventPaid
 			}
 		},
@@ -54,18 +54,20 @@ func TestBuiltInScenariosEndAsTheySay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"orders":30,"states":{"CANCELED":4,"EXPIRED":2,"FAILED":1,"RECEIPTED":17,"REFUNDED":5},"parked":2,"reversals":0,"unexpected":[],"balances":[` +
+	want := `{"orders":34,"states":{"CANCELED":4,"EXPIRED":2,"FAILED":1,"RECEIPTED":21,"REFUNDED":5},"parked":2,"reversals":0,"unexpected":[],"balances":[` +
 		`{"shop":"bücher-eck","currency":"EUR","paid":"397.30","refunded":"232.30","net":"165.00","providerNet":"165.00","difference":"0.00"},` +
 		`{"shop":"fjellsport","currency":"NOK","paid":"11521.00","refunded":"5722.00","net":"5799.00","providerNet":"5799.00","difference":"0.00"},` +
 		`{"shop":"grönsakshandeln","currency":"SEK","paid":"1715.40","refunded":"1140.00","net":"575.40","providerNet":"575.40","difference":"0.00"},` +
-		`{"shop":"kafferosteriet","currency":"SEK","paid":"2617.80","refunded":"89.00","net":"2528.80","providerNet":"2528.80","difference":"0.00"}],"seconds":0}`
+		`{"shop":"kafferosteriet","currency":"SEK","paid":"2617.80","refunded":"89.00","net":"2528.80","providerNet":"2528.80","difference":"0.00"},` +
+		`{"shop":"lyktboden","currency":"SEK","paid":"902.30","refunded":"0","net":"902.30","providerNet":"902.30","difference":"0.00"},` +
+		`{"shop":"strikkestua","currency":"NOK","paid":"1054.65","refunded":"0","net":"1054.65","providerNet":"1054.65","difference":"0.00"}],"seconds":0}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}
 	if !r.Good() || parked != 2 || codes != 1 || !paid || log.Len() > 0 {
 		t.Errorf("good %v, %d parked seen, %d codes shown, paid %v, log %s", r.Good(), parked, codes, paid, log.String())
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "seqrflow-demo-*")); len(left) > 0 {
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -198,6 +200,29 @@ func TestUnexpectedEndIsReported(t *testing.T) {
 	want := map[string]string{"acme/1": "ISSUED", "acme/5": "NONE", "orders.acme.5.placed": "total:"}
 	if diff := cmp.Diff(want, named); diff != "" || r.Good() {
 		t.Error(diff)
+	}
+}
+
+// What a shop's own system has other than one payment through its API is unexpected.
+func TestPaymentsInAShopsOwnSystem(t *testing.T) {
+	paid := shopsim.Effect{Kind: shopsim.EffectPaid, By: "api"}
+	again, byHand := shopsim.Effect{Kind: shopsim.EffectPaidAgain, By: "api"}, shopsim.Effect{Kind: shopsim.EffectPaid, By: "person"}
+	for what, c := range map[string]struct {
+		status   string
+		payments []shopsim.Effect
+		err      error
+		good     bool
+	}{
+		"paid once":    {"processing", []shopsim.Effect{paid}, nil, true},
+		"never":        {"processing", nil, nil, false},
+		"twice":        {"processing", []shopsim.Effect{paid, again}, nil, false},
+		"by hand":      {"processing", []shopsim.Effect{byHand}, nil, false},
+		"still open":   {"pending", []shopsim.Effect{paid}, nil, false},
+		"not in there": {"", nil, shopsim.ErrNoOrder, false},
+	} {
+		if got := notPaidOnce(c.status, "processing", c.payments, c.err); (got == "") != c.good {
+			t.Errorf("%s: %q", what, got)
+		}
 	}
 }
 

@@ -35,7 +35,15 @@ func fromFile(r io.Reader) ([]*scenario, error) {
 		} else {
 			o.scenario.steps = append(o.scenario.steps, s.steps...)
 		}
-		o.add(e)
+		o.line = e.Line
+		switch e.Name {
+		case events.Placed:
+			o.placed = true
+		case events.OrderCanceled:
+			o.canceled = true
+		case events.Returned:
+			o.refunds = append(o.refunds, orderfile.Glance(e.Subject(), e.Body).RefundID)
+		}
 	}
 	for _, o := range orders {
 		if err := o.setEnd(); err != nil {
@@ -51,18 +59,6 @@ type fileOrder struct {
 	placed, canceled bool
 	refunds          []string
 	line             int // of the last event
-}
-
-func (o *fileOrder) add(e orderfile.Event) {
-	o.line = e.Line
-	switch e.Name {
-	case events.Placed:
-		o.placed = true
-	case events.OrderCanceled:
-		o.canceled = true
-	case events.Returned:
-		o.refunds = append(o.refunds, e.RefundID())
-	}
 }
 
 // setEnd sets how the order has to end. Whether a cancellation or the payment comes first is open.

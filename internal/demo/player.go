@@ -3,7 +3,9 @@ package demo
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -40,7 +42,7 @@ func newPlayer(ctx context.Context, stack *app.Stack, scenarios []*scenario, cfg
 	p := &player{ctx: ctx, stack: stack, cfg: cfg, scenarios: scenarios,
 		byKey: map[events.Key][]*scenario{}, waiting: map[events.Key][]step{}, ended: map[*scenario]bool{}}
 	if cfg.Orders == nil { // a file is played in its own order
-		rnd := random(cfg.Seed)
+		rnd := rand.New(rand.NewPCG(cfg.Seed, 0x5e9f10))
 		rnd.Shuffle(len(scenarios), func(i, j int) { scenarios[i], scenarios[j] = scenarios[j], scenarios[i] })
 		prompt := 0
 		for _, s := range scenarios {
@@ -53,7 +55,9 @@ func newPlayer(ctx context.Context, stack *app.Stack, scenarios []*scenario, cfg
 		}
 	}
 	for _, s := range scenarios {
-		p.byKey[s.key] = append(p.byKey[s.key], s)
+		if s.web == nil {
+			p.byKey[s.key] = append(p.byKey[s.key], s)
+		}
 		for _, st := range s.steps {
 			if st.on != "" {
 				p.waiting[st.of] = append(p.waiting[st.of], st)
@@ -63,9 +67,15 @@ func newPlayer(ctx context.Context, stack *app.Stack, scenarios []*scenario, cfg
 	return p
 }
 
-// publishFirst publishes what waits for no event.
+// publishFirst publishes what waits for no event, and places the orders of shops with a system of their own.
 func (p *player) publishFirst() {
 	for _, s := range p.scenarios {
+		if s.web != nil {
+			s.web.id = s.web.place()
+			s.order = strconv.FormatInt(s.web.id, 10)
+			s.key, s.name = events.KeyOf(s.shop, s.order), s.shop+"/"+s.order
+			p.byKey[s.key] = append(p.byKey[s.key], s)
+		}
 		for _, st := range s.steps {
 			if st.on == "" && p.err == nil {
 				p.err = p.publish(st)
@@ -75,7 +85,7 @@ func (p *player) publishFirst() {
 }
 
 func (p *player) publish(s step) error {
-	return p.stack.Bus().PublishRaw(p.ctx, s.subject, "", s.body)
+	return p.stack.Bus.PublishRaw(p.ctx, s.subject, "", s.body)
 }
 
 // onMessage shows a message of any stream and does what waited for it. It returns bus.ErrStop once every scenario has ended.
@@ -83,7 +93,7 @@ func (p *player) onMessage(e bus.Entry) error {
 	if p.err != nil {
 		return p.err
 	}
-	if p.cfg.Event != nil {
+	if p.cfg.Event != nil && !isSkipped(e) {
 		p.cfg.Event(e)
 	}
 	var err error
@@ -92,6 +102,8 @@ func (p *player) onMessage(e bus.Entry) error {
 		err = p.onInvoice(e)
 	case events.ParkedStream:
 		err = p.onParked(e)
+	case events.DeliveriesStream:
+		err = p.onDelivery(e)
 	}
 	if err == nil {
 		err = p.payLate()
@@ -102,8 +114,14 @@ func (p *player) onMessage(e bus.Entry) error {
 	return err
 }
 
+// isSkipped says whether a message says only that a shop's system need not be told of an event.
+func isSkipped(e bus.Entry) bool {
+	d, err := events.DecodeDelivery(e.Body)
+	return e.Stream == events.DeliveriesStream && err == nil && d.Status == events.DeliverySkipped
+}
+
 func (p *player) onInvoice(e bus.Entry) error {
-	inv, err := bus.DecodeInvoice(e.Body)
+	inv, err := events.DecodeInvoice(e.Body)
 	if err != nil {
 		return err
 	}
@@ -121,9 +139,28 @@ func (p *player) onInvoice(e bus.Entry) error {
 				return err
 			}
 		}
-		if s.endsAs(inv) {
-			p.ended[s] = true
-		}
+		s.settled = s.endsAs(inv)
+		p.end(s)
+	}
+	return nil
+}
+
+// end notes that a scenario has ended, if its invoice has, and its shop's own system knows.
+func (p *player) end(s *scenario) {
+	if s.settled && (s.web == nil || s.told) {
+		p.ended[s] = true
+	}
+}
+
+// onDelivery notes that a shop's own system was told of a payment.
+func (p *player) onDelivery(e bus.Entry) error {
+	d, err := events.DecodeDelivery(e.Body)
+	if err != nil {
+		return err
+	}
+	for _, s := range p.byKey[d.Key()] {
+		s.told = s.told || d.Event == events.EventPaid && d.Status == events.DeliveryDelivered
+		p.end(s)
 	}
 	return nil
 }
@@ -139,14 +176,14 @@ func (p *player) buy(s *scenario, inv events.Invoice) error {
 	var err error
 	switch s.buyer {
 	case pays:
-		err = p.stack.Sandbox().Pay(inv.InvoiceReference)
+		err = p.stack.Sandbox.Pay(inv.InvoiceReference)
 	case declines:
-		err = p.stack.Sandbox().Decline(inv.InvoiceReference)
+		err = p.stack.Sandbox.Decline(inv.InvoiceReference)
 	case fails:
-		err = p.stack.Sandbox().Fail(inv.InvoiceReference)
+		err = p.stack.Sandbox.Fail(inv.InvoiceReference)
 	case paysLate:
 		p.late = append(p.late, &latePayment{s.late, inv.InvoiceReference})
-		err = p.stack.Sandbox().Scan(inv.InvoiceReference)
+		err = p.stack.Sandbox.Scan(inv.InvoiceReference)
 	}
 	if err != nil {
 		return fmt.Errorf("the buyer of %s: %w", s.name, err)
@@ -160,7 +197,7 @@ func (p *player) payLate() error {
 		if l.after > len(p.ended) || l.reference == "" {
 			continue
 		}
-		if err := p.stack.Sandbox().Pay(l.reference); err != nil {
+		if err := p.stack.Sandbox.Pay(l.reference); err != nil {
 			return fmt.Errorf("a late payment: %w", err)
 		}
 		l.reference = ""
@@ -169,7 +206,7 @@ func (p *player) payLate() error {
 }
 
 func (p *player) onParked(e bus.Entry) error {
-	parked, _, err := bus.DecodeParked(e.Body)
+	parked, _, err := events.DecodeParked(e.Body)
 	if err != nil {
 		return err
 	}

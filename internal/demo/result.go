@@ -36,13 +36,17 @@ func (r Result) Good() bool {
 
 // result reads every event anew, and compares with the scenarios and the provider's ledger.
 func (p *player) result(ctx context.Context, shopOf map[string]string) (Result, error) {
-	ledger := p.stack.Sandbox().Ledger()
-	history, err := audit.Read(ctx, p.stack.Bus())
+	ledger := p.stack.Sandbox.Ledger()
+	history, err := audit.Read(ctx, p.stack.Bus)
 	if err != nil {
 		return Result{}, err
 	}
 	last := history.Last()
-	r := Result{Orders: p.orders(), States: map[events.State]int{}, Parked: len(p.parked), Reversals: len(ledger.Reversals),
+	orders := map[[2]string]bool{} // several tries at paying an order count once
+	for _, s := range p.scenarios {
+		orders[[2]string{s.shop, s.order}] = true
+	}
+	r := Result{Orders: len(orders), States: map[events.State]int{}, Parked: len(p.parked), Reversals: len(ledger.Reversals),
 		Unexpected: []Unexpected{}, Balances: audit.Balances(ledger, last, shopOf)}
 	unexpected := func(order, expected, got string) {
 		r.Unexpected = append(r.Unexpected, Unexpected{order, expected, got})
@@ -56,6 +60,8 @@ func (p *player) result(ctx context.Context, shopOf map[string]string) (Result, 
 			unexpected(s.name, s.expected(), "not parked")
 		case !s.malformed() && !s.endsAs(inv):
 			unexpected(s.name, s.expected(), describe(inv))
+		case s.web != nil && s.web.wrong(s.web.id) != "":
+			unexpected(s.name, "paid once in the shop's own system ("+s.about+")", s.web.wrong(s.web.id))
 		}
 	}
 	for _, parked := range p.parked {
@@ -72,15 +78,6 @@ func (p *player) result(ctx context.Context, shopOf map[string]string) (Result, 
 		}
 	}
 	return r, nil
-}
-
-// orders counts the orders: several tries at paying one count once.
-func (p *player) orders() int {
-	all := map[[2]string]bool{}
-	for _, s := range p.scenarios {
-		all[[2]string{s.shop, s.order}] = true
-	}
-	return len(all)
 }
 
 func describe(inv events.Invoice) string {

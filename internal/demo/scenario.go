@@ -35,7 +35,11 @@ type scenario struct {
 	steps   []step
 	ends    []events.State                 // any of these
 	refunds map[string]events.RefundStatus // by refundId; "" is any that is settled
+	web     *webOrder                      // of an order in a shop's own system, whose ids are known once it is placed
 	late    int                            // how many scenarios have ended when a late buyer pays
+
+	settled bool // its invoice has ended so
+	told    bool // the shop's own system was told of the payment
 }
 
 // step is what the shop publishes, and on which event of which invoice; "" is at once.

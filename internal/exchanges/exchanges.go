@@ -29,15 +29,15 @@ const (
 
 // Exchange is one call, a message on exchanges.<shop>.<invoice>.<operation>, with its secrets masked.
 type Exchange struct {
-	Operation  string    `json:"operation"`
-	At         time.Time `json:"at"`
-	Millis     int64     `json:"ms"`
-	Outcome    string    `json:"outcome"`
-	Code       *int      `json:"code,omitempty"`
-	HTTPStatus int       `json:"httpStatus,omitempty"`
-	Error      string    `json:"error,omitempty"`
-	Request    string    `json:"request"`
-	Response   string    `json:"response,omitempty"`
+	Operation  string           `json:"operation"`
+	At         time.Time        `json:"at"`
+	Millis     int64            `json:"ms"`
+	Outcome    string           `json:"outcome"`
+	Code       *seqr.ResultCode `json:"code,omitempty"`
+	HTTPStatus int              `json:"httpStatus,omitempty"`
+	Error      string           `json:"error,omitempty"`
+	Request    string           `json:"request"`
+	Response   string           `json:"response,omitempty"`
 }
 
 // Subjects gives the filter of an invoice's exchanges.
@@ -49,7 +49,9 @@ type Recorder struct {
 	log   zerolog.Logger
 	queue chan seqr.Exchange
 	done  chan struct{}
-	stop  sync.Once
+
+	mu     sync.Mutex
+	closed bool // the queue is
 }
 
 // EnsureStream makes the stream, unless it is there.
@@ -77,6 +79,12 @@ func (r *Recorder) Record(x seqr.Exchange) {
 	if x.About == "" || x.Status == seqr.StatusIssued {
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		r.log.Warn().Str("operation", x.Operation).Str("invoice", x.About).Msg("exchange not recorded: the process ends")
+		return
+	}
 	select {
 	case r.queue <- x:
 	default:
@@ -101,12 +109,8 @@ func (r *Recorder) publish(x seqr.Exchange) error {
 		return err
 	}
 	e := Exchange{
-		Operation: x.Operation, At: x.At.UTC(), Millis: x.Duration.Milliseconds(), Outcome: x.Sent.String(), HTTPStatus: x.HTTPStatus,
-		Error: x.Err, Request: string(x.Request), Response: string(x.Response),
-	}
-	if x.Code != nil {
-		code := int(*x.Code)
-		e.Code = &code
+		Operation: x.Operation, At: x.At.UTC(), Millis: x.Duration.Milliseconds(), Outcome: x.Sent.String(), Code: x.Code,
+		HTTPStatus: x.HTTPStatus, Error: x.Err, Request: string(x.Request), Response: string(x.Response),
 	}
 	body, err := json.Marshal(e)
 	if err != nil {
@@ -117,9 +121,12 @@ func (r *Recorder) publish(x seqr.Exchange) error {
 	return r.bus.PublishOnce(ctx, "exchanges."+k.Shop+"."+k.Invoice+"."+x.Operation, body)
 }
 
-// Close stores the exchanges that wait and ends the recorder. Record must not be called any more.
+// Close stores the exchanges that wait and ends the recorder. It is called once; a call that ends later is not recorded.
 func (r *Recorder) Close() {
-	r.stop.Do(func() { close(r.queue) })
+	r.mu.Lock()
+	r.closed = true
+	close(r.queue)
+	r.mu.Unlock()
 	<-r.done
 }
 

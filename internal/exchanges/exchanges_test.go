@@ -54,3 +54,14 @@ func TestExchangesOfAnInvoiceAreKeptWithoutSecrets(t *testing.T) {
 		}
 	}
 }
+
+// A worker that is not drained in time goes on with its call while the process ends.
+func TestACallThatEndsAfterTheRecorderIsLeftOut(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	rec := exchanges.Start(t.Context(), r.Bus, r.Log)
+	rec.Close()
+	rec.Record(seqr.Exchange{About: "acme/1001", Operation: "cancelInvoice"})
+	if all, err := exchanges.Of(t.Context(), r.Bus, events.KeyOf("acme", "1001")); err != nil || len(all) > 0 {
+		t.Errorf("%d exchanges, %v", len(all), err)
+	}
+}

@@ -2,14 +2,11 @@
 package natsauth
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nkeys"
 
 	"github.com/seqrflow/seqrflow/internal/secretfile"
 )
@@ -33,57 +30,62 @@ func CredentialFlags() []string {
 
 // Options are those of a connection with the credentials. The error names every flag whose value can't be used, and no secret.
 func (c Credentials) Options() ([]nats.Option, error) {
-	var opts []nats.Option
-	var errs []error
-	for _, part := range []func() ([]nats.Option, error){c.transport, c.identity, c.inbox} {
-		o, err := part()
-		opts, errs = append(opts, o...), append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return opts, nil
-}
-
-func wrongFlag(flag, format string, args ...any) error {
-	return fmt.Errorf("--"+flag+": "+format, args...)
-}
-
-func (c Credentials) transport() (opts []nats.Option, err error) {
-	var errs []error
+	var u usable
 	if c.NATSCA != "" {
-		pem, err := secretfile.Read(c.NATSCA)
-		switch {
-		case err != nil:
-			errs = append(errs, wrongFlag("nats-ca", "%w", err))
-		case !x509.NewCertPool().AppendCertsFromPEM(pem):
-			errs = append(errs, wrongFlag("nats-ca", "%s has no certificate in PEM", c.NATSCA))
-		default:
-			opts = append(opts, nats.RootCAs(c.NATSCA))
-		}
+		u.add("nats-ca", c.NATSCA, nats.RootCAs(c.NATSCA), "%s has no certificate in PEM", c.NATSCA)
 	}
 	switch {
 	case c.NATSCert == "" && c.NATSKey == "":
 	case c.NATSCert == "":
-		errs = append(errs, wrongFlag("nats-key", "needs --nats-cert too"))
+		u.refuse("nats-key", "needs --nats-cert too")
 	case c.NATSKey == "":
-		errs = append(errs, wrongFlag("nats-cert", "needs --nats-key too"))
+		u.refuse("nats-cert", "needs --nats-key too")
 	default:
-		if _, err := secretfile.Read(c.NATSKey); err != nil {
-			errs = append(errs, wrongFlag("nats-cert", "with --nats-key: %w", err))
-			break
-		}
-		if _, err := tls.LoadX509KeyPair(c.NATSCert, c.NATSKey); err != nil {
-			errs = append(errs, wrongFlag("nats-cert", "with --nats-key: %w", err))
-			break
-		}
-		opts = append(opts, nats.ClientCert(c.NATSCert, c.NATSKey))
+		u.add("nats-cert: with --nats-key", c.NATSKey, nats.ClientCert(c.NATSCert, c.NATSKey), "")
 	}
-	return opts, errors.Join(errs...)
+	c.identity(&u)
+	if p := c.NATSInboxPrefix; strings.ContainsAny(p, " \t\r\n") {
+		u.refuse("nats-inbox-prefix", "%q has white space", p)
+	} else if p != "" {
+		u.add("nats-inbox-prefix", "", nats.CustomInboxPrefix(p), "%q is no subject without wildcards and without a dot at the end", p)
+	}
+	if err := errors.Join(u.errs...); err != nil {
+		return nil, err
+	}
+	return u.opts, nil
 }
 
-// identity is one of nkey, credentials file, and user with password.
-func (c Credentials) identity() ([]nats.Option, error) {
+// usable collects the options that can be used, and says of the others why not.
+type usable struct {
+	opts []nats.Option
+	errs []error
+}
+
+func (u *usable) refuse(flag, format string, args ...any) {
+	u.errs = append(u.errs, fmt.Errorf("--"+flag+": "+format, args...))
+}
+
+// add adds an option whose file, if it has one, can be read, and that the client takes; if the client does not, what is wrong is said
+// in the words given, or else in the client's.
+func (u *usable) add(flag, file string, o nats.Option, wrong string, args ...any) {
+	if file != "" {
+		if _, err := secretfile.Read(file); err != nil {
+			u.refuse(flag, "%w", err)
+			return
+		}
+	}
+	switch err := o(&nats.Options{}); {
+	case err != nil && wrong == "":
+		u.refuse(flag, "%w", err)
+	case err != nil:
+		u.refuse(flag, wrong, args...)
+	default:
+		u.opts = append(u.opts, o)
+	}
+}
+
+// identity adds one of nkey, credentials file, and user with password.
+func (c Credentials) identity(u *usable) {
 	var given []string
 	for _, f := range []struct{ flag, value string }{{"--nats-nkey", c.NATSNKey}, {"--nats-creds", c.NATSCreds}, {"--nats-user", c.NATSUser}} {
 		if f.value != "" {
@@ -92,60 +94,25 @@ func (c Credentials) identity() ([]nats.Option, error) {
 	}
 	switch {
 	case len(given) > 1:
-		return nil, fmt.Errorf("%s: give one of them", strings.Join(given, " and "))
+		u.errs = append(u.errs, fmt.Errorf("%s: give one of them", strings.Join(given, " and ")))
 	case c.NATSNKey != "":
-		return nkeyOption(c.NATSNKey)
-	case c.NATSCreds != "":
-		if _, err := secretfile.Read(c.NATSCreds); err != nil {
-			return nil, wrongFlag("nats-creds", "%w", err)
+		// The seed is read again at each connection, so that a key can be replaced while the process runs.
+		o, err := nats.NkeyOptionFromSeed(c.NATSNKey)
+		if err != nil {
+			o = func(*nats.Options) error { return err }
 		}
-		return []nats.Option{nats.UserCredentials(c.NATSCreds)}, nil
+		u.add("nats-nkey", c.NATSNKey, o, "%s is no nkey seed of a user (it begins with SU)", c.NATSNKey)
+	case c.NATSCreds != "":
+		u.add("nats-creds", c.NATSCreds, nats.UserCredentials(c.NATSCreds), "")
 	case c.NATSUser != "" && c.NATSPasswordFile == "":
-		return nil, wrongFlag("nats-user", "needs --nats-password-file too")
+		u.refuse("nats-user", "needs --nats-password-file too")
 	case c.NATSUser == "" && c.NATSPasswordFile != "":
-		return nil, wrongFlag("nats-password-file", "needs --nats-user too")
+		u.refuse("nats-password-file", "needs --nats-user too")
 	case c.NATSUser != "":
-		return c.password()
+		password, err := secretfile.Text(c.NATSPasswordFile)
+		if err != nil {
+			u.refuse("nats-password-file", "%w", err)
+		}
+		u.opts = append(u.opts, nats.UserInfo(c.NATSUser, password))
 	}
-	return nil, nil
-}
-
-func (c Credentials) password() ([]nats.Option, error) {
-	password, err := secretfile.Text(c.NATSPasswordFile)
-	if err != nil {
-		return nil, wrongFlag("nats-password-file", "%w", err)
-	}
-	return []nats.Option{nats.UserInfo(c.NATSUser, password)}, nil
-}
-
-// nkeyOption reads the seed again at each connection, so that a key can be replaced while the process runs.
-func nkeyOption(file string) ([]nats.Option, error) {
-	seed, err := secretfile.Read(file)
-	if err != nil {
-		return nil, wrongFlag("nats-nkey", "%w", err)
-	}
-	pair, err := nkeys.ParseDecoratedNKey(seed)
-	if err != nil {
-		return nil, wrongFlag("nats-nkey", "%s is no nkey seed (it begins with SU)", file)
-	}
-	defer pair.Wipe()
-	if public, err := pair.PublicKey(); err != nil || !nkeys.IsValidPublicUserKey(public) {
-		return nil, wrongFlag("nats-nkey", "%s is the seed of something other than a user (it begins with SU)", file)
-	}
-	opt, err := nats.NkeyOptionFromSeed(file)
-	if err != nil {
-		return nil, wrongFlag("nats-nkey", "%s: %w", file, err)
-	}
-	return []nats.Option{opt}, nil
-}
-
-func (c Credentials) inbox() ([]nats.Option, error) {
-	if c.NATSInboxPrefix == "" {
-		return nil, nil
-	}
-	var o nats.Options
-	if err := nats.CustomInboxPrefix(c.NATSInboxPrefix)(&o); err != nil || strings.ContainsAny(c.NATSInboxPrefix, " \t\r\n") {
-		return nil, wrongFlag("nats-inbox-prefix", "%q is no subject without wildcards and without a dot at the end", c.NATSInboxPrefix)
-	}
-	return []nats.Option{nats.CustomInboxPrefix(c.NATSInboxPrefix)}, nil
 }

@@ -24,7 +24,6 @@ const MaxPayload = 4 << 20
 type Config struct {
 	Listen string // host:port; port 0 picks a free one; "" serves only this process
 	Data   string // folder of the streams
-	Debug  bool   // the server's own log to standard error
 	Log    zerolog.Logger
 }
 
@@ -38,13 +37,10 @@ type Server struct {
 	s  *server.Server
 }
 
-// Start is [StartContext] without an end to its patience.
-func Start(cfg Config) (*Server, error) { return StartContext(context.Background(), cfg) }
-
-// StartContext runs the server until Close and returns when it takes connections. After a power cut or a kill the server
+// Start runs the server until Close and returns when it takes connections. After a power cut or a kill the server
 // reads all its streams before that, which takes minutes where they are long: it is waited for until ctx ends, and the log says
 // every few seconds what it is at. What goes wrong is told at once, with the server's own reason.
-func StartContext(ctx context.Context, cfg Config) (*Server, error) {
+func Start(ctx context.Context, cfg Config) (*Server, error) {
 	opts, err := options(cfg)
 	if err != nil {
 		return nil, err
@@ -67,12 +63,9 @@ func startServer(ctx context.Context, cfg Config, opts *server.Options) (*server
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS: %w", err)
 	}
-	if cfg.Debug {
-		s.ConfigureLogger()
-	}
-	said := &listener{next: s.Logger()}
-	s.SetLogger(said, cfg.Debug, false)
-	return s, start(ctx, s, said, starting{log: cfg.Log, data: cfg.Data, every: tellEvery})
+	said := &listener{}
+	s.SetLogger(said, false, false)
+	return s, start(ctx, s, said, cfg, tellEvery)
 }
 
 func options(cfg Config) (*server.Options, error) {
@@ -80,8 +73,8 @@ func options(cfg Config) (*server.Options, error) {
 		return nil, errors.New("embedded NATS: a data folder is needed")
 	}
 	o := &server.Options{
-		ServerName: "seqrflow", NoSigs: true, NoLog: !cfg.Debug, MaxPayload: MaxPayload, DontListen: cfg.Listen == "",
-		JetStream: true, StoreDir: filepath.Join(cfg.Data, "nats"), SyncAlways: true, NoSystemAccount: false,
+		ServerName: "seqrflow", NoSigs: true, NoLog: true, MaxPayload: MaxPayload, DontListen: cfg.Listen == "",
+		JetStream: true, StoreDir: filepath.Join(cfg.Data, "nats"), SyncAlways: true,
 	}
 	if cfg.Listen == "" {
 		return o, nil

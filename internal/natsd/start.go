@@ -1,14 +1,12 @@
 package natsd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/rs/zerolog"
 )
 
 const (
@@ -27,80 +25,61 @@ type broker interface {
 	WaitForShutdown()
 }
 
-type starting struct {
-	log   zerolog.Logger
-	data  string
-	every time.Duration
-}
-
-// start waits for the broker as long as it is at work, or until ctx ends. A broker that is given up while it reads is ended
+// start waits for the broker as long as it is at work, or until ctx ends, and tells the log every so often what it is at. A broker that is given up while it reads is ended
 // as soon as it can be: it has changed nothing that the next start would miss.
-func start(ctx context.Context, b broker, said *listener, c starting) error {
+func start(ctx context.Context, b broker, said *listener, c Config, every time.Duration) error {
 	began := time.Now()
 	started := make(chan struct{})
 	go func() {
 		defer close(started)
 		b.Start()
 	}()
-	tell := time.NewTicker(c.every)
+	tell := time.NewTicker(every)
 	defer tell.Stop()
 	for waiting := true; waiting; {
 		select {
 		case <-started:
 			waiting = false
 		case <-tell.C:
-			c.log.Info().Str("folder", c.data).Str("doing", said.doing()).Float64("seconds", time.Since(began).Round(time.Second).Seconds()).
+			doing, _ := said.words()
+			c.Log.Info().Str("folder", c.Data).Str("doing", doing).Float64("seconds", time.Since(began).Round(time.Second).Seconds()).
 				Msg("the embedded broker is starting: it reads its streams")
 		case <-ctx.Done():
 			go func() {
 				<-started
 				b.Shutdown()
 			}()
-			return fmt.Errorf("embedded NATS: given up while it was starting (%s): %w", said.doing(), ctx.Err())
+			doing, _ := said.words()
+			return fmt.Errorf("embedded NATS: given up while it was starting (%s): %w", doing, ctx.Err())
 		}
 	}
-	if reason := said.failure(); reason != "" {
-		return c.failed(b, reason)
+	_, failure := said.words()
+	switch {
+	case failure != "":
+	case !b.ReadyForConnections(readyTimeout):
+		failure = fmt.Sprintf("it takes no connections %s after its streams were read", readyTimeout)
+	case !b.JetStreamEnabled():
+		failure = "JetStream did not start"
+	default:
+		return nil
 	}
-	if !b.ReadyForConnections(readyTimeout) {
-		return c.failed(b, fmt.Sprintf("it takes no connections %s after its streams were read", readyTimeout))
-	}
-	if !b.JetStreamEnabled() {
-		return c.failed(b, "JetStream did not start")
-	}
-	return nil
-}
-
-func (c starting) failed(b broker, reason string) error {
 	b.Shutdown()
 	b.WaitForShutdown()
-	return fmt.Errorf("embedded NATS in %s: %s", c.data, reason)
+	return fmt.Errorf("embedded NATS in %s: %s", c.Data, failure)
 }
 
-// listener hears what the server says about its start. It passes all on to the server's own log, if it has one.
+// listener hears what the server says about its start. All else that the server says goes nowhere.
 type listener struct {
-	next server.Logger
-
 	mu     sync.Mutex
 	notice string
 	fatal  string
 }
 
-// doing is the server's last word about the streams.
-func (l *listener) doing() string {
+// words gives the server's last word about the streams, and why it can't start, "" when it has not said so.
+func (l *listener) words() (doing, failure string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.notice == "" {
-		return "opening the folder"
-	}
-	return l.notice
-}
-
-// failure is why the server can't start; "" when it has not said so.
-func (l *listener) failure() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.fatal
+	return cmp.Or(l.notice, "opening the folder"), l.fatal
 }
 
 // Noticef implements server.Logger.
@@ -109,9 +88,6 @@ func (l *listener) Noticef(format string, v ...any) {
 		l.mu.Lock()
 		l.notice = text
 		l.mu.Unlock()
-	}
-	if l.next != nil {
-		l.next.Noticef(format, v...)
 	}
 }
 
@@ -124,30 +100,8 @@ func (l *listener) Fatalf(format string, v ...any) {
 	}
 }
 
-// Warnf implements server.Logger.
-func (l *listener) Warnf(format string, v ...any) {
-	if l.next != nil {
-		l.next.Warnf(format, v...)
-	}
-}
-
-// Errorf implements server.Logger.
-func (l *listener) Errorf(format string, v ...any) {
-	if l.next != nil {
-		l.next.Errorf(format, v...)
-	}
-}
-
-// Debugf implements server.Logger.
-func (l *listener) Debugf(format string, v ...any) {
-	if l.next != nil {
-		l.next.Debugf(format, v...)
-	}
-}
-
-// Tracef implements server.Logger.
-func (l *listener) Tracef(format string, v ...any) {
-	if l.next != nil {
-		l.next.Tracef(format, v...)
-	}
-}
+// The rest of server.Logger.
+func (*listener) Warnf(string, ...any)  {}
+func (*listener) Errorf(string, ...any) {}
+func (*listener) Debugf(string, ...any) {}
+func (*listener) Tracef(string, ...any) {}

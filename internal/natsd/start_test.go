@@ -51,7 +51,7 @@ func TestStartWaitsForABrokerThatReadsAndSaysSo(t *testing.T) {
 	r, log := newReader(), make(lines)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- start(t.Context(), r, r.said, starting{log: zerolog.New(log), data: "folder", every: time.Millisecond})
+		ended <- start(t.Context(), r, r.said, Config{Log: zerolog.New(log), Data: "folder"}, time.Millisecond)
 	}()
 	for range 3 {
 		if line := <-log; !strings.Contains(line, "INVOICES") || !strings.Contains(line, `"folder":"folder"`) || strings.Contains(line, "port") {
@@ -76,7 +76,7 @@ func TestStartEndsWithItsContextWhileTheBrokerReads(t *testing.T) {
 	r := newReader()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := start(ctx, r, r.said, starting{log: zerolog.Nop(), every: time.Hour})
+	err := start(ctx, r, r.said, Config{Log: zerolog.Nop()}, time.Hour)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)
 	}
@@ -88,7 +88,7 @@ func TestStartTellsTheBrokersOwnReason(t *testing.T) {
 	r := newReader()
 	r.fails = "the disk is gone"
 	close(r.read)
-	err := start(t.Context(), r, r.said, starting{log: zerolog.Nop(), every: time.Hour})
+	err := start(t.Context(), r, r.said, Config{Log: zerolog.Nop()}, time.Hour)
 	if err == nil || !strings.Contains(err.Error(), "the disk is gone") {
 		t.Errorf("it ends with %v", err)
 	}
@@ -100,7 +100,7 @@ func TestStartNamesAFolderThatCannotBeUsed(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(data, "nats"), []byte("a file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Start(Config{Listen: "127.0.0.1:0", Data: data})
+	_, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Data: data})
 	if err == nil || !strings.Contains(err.Error(), data+": Can't start JetStream") || strings.Contains(err.Error(), "free?") {
 		t.Errorf("it ends with %v", err)
 	}
@@ -112,7 +112,7 @@ func TestStartTellsATakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := Start(Config{Listen: l.Addr().String(), Data: t.TempDir()}); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
+	if _, err := Start(t.Context(), Config{Listen: l.Addr().String(), Data: t.TempDir()}); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("it ends with %v", err)
 	}
 }

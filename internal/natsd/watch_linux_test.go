@@ -39,7 +39,7 @@ func noFileBeyond(t *testing.T, size uint64) (room func()) {
 // A stream that the server could not write to takes messages again once there is room, with all that it had acknowledged.
 func TestServerGoesOnWhenTheDiskHasRoomAgain(t *testing.T) {
 	log := make(lines, 100)
-	n, err := Start(Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.New(log).Level(zerolog.WarnLevel)})
+	n, err := Start(t.Context(), Config{Listen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.New(log).Level(zerolog.WarnLevel)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,11 @@
 package orderfile
 
-import "github.com/seqrflow/seqrflow/pkg/events"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/seqrflow/seqrflow/pkg/events"
+)
 
 // Seen is what can be shown of an order event, valid or not.
 type Seen struct {
@@ -8,6 +13,14 @@ type Seen struct {
 	Shop, Order, Invoice string
 	Amount, Currency     string
 	Reason, RefundID     string
+}
+
+// Money is the amount with its currency; "" where there is no amount.
+func (s Seen) Money() string {
+	if s.Amount == "" {
+		return ""
+	}
+	return strings.TrimSpace(s.Amount + " " + s.Currency)
 }
 
 // Glance reads what it can of an order event from its stream. It takes the ids of the subject where the
@@ -26,22 +39,12 @@ func Glance(subject string, body []byte) Seen {
 			fields = inner
 		}
 	}
-	take := func(key string, into ...*string) {
-		if v, ok := text(fields, key); ok && v != "" {
-			for _, p := range into {
-				*p = v
-			}
-		}
-	}
-	take("shop", &s.Shop)
-	take("orderId", &s.Order, &s.Invoice)
-	take("invoiceId", &s.Invoice)
-	take("currency", &s.Currency)
-	take("total", &s.Amount)
-	take("reason", &s.Reason)
-	take("refundId", &s.RefundID)
+	read := func(key string) string { v, _ := text(fields, key); return v }
+	s.Shop, s.Order = cmp.Or(read("shop"), s.Shop), cmp.Or(read("orderId"), s.Order)
+	s.Invoice = cmp.Or(read("invoiceId"), read("orderId"), s.Invoice)
+	s.Currency, s.Amount, s.Reason, s.RefundID = read("currency"), read("total"), read("reason"), read("refundId")
 	if s.Name == events.Returned {
-		take("amount", &s.Amount)
+		s.Amount = cmp.Or(read("amount"), s.Amount)
 	}
 	if a, err := events.ParseAmount(s.Amount); err == nil {
 		s.Amount = a.In(s.Currency)

@@ -120,7 +120,8 @@ func Parse(body []byte, bare events.OrderName) (Event, error) {
 			e.Body = inner
 		}
 	} else if typed && !cloud {
-		if e.Body, err = without(fields, "type"); err != nil {
+		delete(fields, "type")
+		if e.Body, err = json.Marshal(fields); err != nil {
 			return e, err
 		}
 	}
@@ -175,11 +176,3 @@ func text(fields map[string]json.RawMessage, key string) (string, bool) {
 	}
 	return s, true
 }
-
-func without(fields map[string]json.RawMessage, key string) ([]byte, error) {
-	delete(fields, key)
-	return json.Marshal(fields)
-}
-
-// RefundID of a return; "" for the rest.
-func (e Event) RefundID() string { return Glance(e.Subject(), e.Body).RefundID }

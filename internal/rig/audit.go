@@ -39,6 +39,19 @@ func Parked(t testing.TB, b *bus.Bus) int {
 	return int(n)
 }
 
+// NoneParked fails the test for each message that was parked, with the reason.
+func NoneParked(t testing.TB, b *bus.Bus) {
+	t.Helper()
+	_, err := b.Scan(t.Context(), bus.Scan{Stream: events.ParkedStream}, func(m bus.Entry) error {
+		p, _, err := events.DecodeParked(m.Body)
+		t.Errorf("parked by %s after %d attempts: message %d on %s: %s", p.Worker, p.Attempts, p.Sequence, p.Subject, p.Reason)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // Parked counts the records of parked messages on the rig's broker.
 func (r *Rig) Parked() int { r.T.Helper(); return Parked(r.T, r.Bus) }
 

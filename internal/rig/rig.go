@@ -60,11 +60,11 @@ func New(t testing.TB, cfg sandbox.Config) *Rig {
 	t.Helper()
 	r := &Rig{T: t, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
 	var err error
-	if r.NATS, err = natsd.Start(natsd.Config{Data: t.TempDir()}); err != nil {
+	if r.NATS, err = natsd.Start(t.Context(), natsd.Config{Data: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.NATS.Close)
-	r.Bus, r.js = r.Connect(), JetStream(t, r.NATS)
+	r.Bus, r.js = r.Connect(), JetStream(t, "", r.NATS.InProcess())
 	if err := r.Bus.EnsureStreams(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -103,13 +103,13 @@ func (r *Rig) ConnectWith(cfg bus.Config) *bus.Bus {
 	return b
 }
 
-// JetStream is a client of the broker over a connection of its own, for what the bus has no question for.
+// JetStream is a client of the rig's broker.
 func (r *Rig) JetStream() jetstream.JetStream { return r.js }
 
-// JetStream connects a client to the broker until the test ends.
-func JetStream(t testing.TB, broker *natsd.Server) jetstream.JetStream {
+// JetStream connects a client to a broker until the test ends, for what the bus has no question for.
+func JetStream(t testing.TB, url string, opts ...nats.Option) jetstream.JetStream {
 	t.Helper()
-	nc, err := nats.Connect("", broker.InProcess(), nats.Timeout(Patience))
+	nc, err := nats.Connect(url, append(opts, nats.MaxReconnects(-1), nats.Timeout(Patience))...)
 	if err != nil {
 		t.Fatal(err)
 	}

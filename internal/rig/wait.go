@@ -25,7 +25,7 @@ func (r *Rig) WaitFor(id string, e events.Name, fits func(events.Invoice) bool) 
 	r.T.Helper()
 	r.waitForMessage(events.KeyOf(Shop, id).Subject(e), func(m bus.Entry) (bool, error) {
 		var err error
-		found, err = bus.DecodeInvoice(m.Body)
+		found, err = events.DecodeInvoice(m.Body)
 		return err == nil && fits(found), err
 	})
 	return found
@@ -50,7 +50,7 @@ func (r *Rig) WaitParked(worker, id string) (found events.Parked) {
 	r.waitForMessage(events.ParkedSubject(worker, Shop, id), func(m bus.Entry) (bool, error) {
 		var event string
 		var err error
-		found, event, err = bus.DecodeParked(m.Body)
+		found, event, err = events.DecodeParked(m.Body)
 		return event == events.ParkedParked, err
 	})
 	return found
@@ -68,7 +68,7 @@ func (r *Rig) First(subject string) (body []byte) {
 
 // streams of the subjects, by their first token.
 var streams = map[string]string{"orders": events.OrdersStream, "invoices": events.InvoicesStream, "parked": events.ParkedStream,
-	"periods": events.PeriodsStream, "open": events.OpenStream}
+	"periods": events.PeriodsStream, "open": events.OpenStream, "deliveries": events.DeliveriesStream}
 
 // waitForMessage follows the subject from its first message until one fits.
 func (r *Rig) waitForMessage(subject string, fits func(bus.Entry) (bool, error)) {
@@ -127,8 +127,16 @@ func Until(ctx context.Context, ask func(context.Context) string) (missing strin
 
 // Busy describes the workers' consumers that have not received and acknowledged everything; it is "" when all have. Those that are
 // named are left out. Each consumer is asked for by its name: a cluster's list leaves out, without a word, a consumer whose leader
-// does not answer.
+// does not answer. A message that comes while they are asked may have made one busy that was not: then it says so.
 func Busy(ctx context.Context, js jetstream.JetStream, except ...string) (busy string) {
+	last := map[string]uint64{}
+	for _, stream := range streams {
+		s, err := js.Stream(ctx, stream)
+		if err != nil {
+			return fmt.Sprintf("stream %s: %v", stream, err)
+		}
+		last[stream] = s.CachedInfo().State.LastSeq
+	}
 	for _, stream := range streams {
 		s, err := js.Stream(ctx, stream)
 		if err != nil {
@@ -146,6 +154,14 @@ func Busy(ctx context.Context, js jetstream.JetStream, except ...string) (busy s
 		}
 		if err := names.Err(); err != nil {
 			return fmt.Sprintf("consumers of %s: %v", stream, err)
+		}
+	}
+	for _, stream := range streams {
+		switch s, err := js.Stream(ctx, stream); {
+		case err != nil:
+			return fmt.Sprintf("stream %s: %v", stream, err)
+		case s.CachedInfo().State.LastSeq != last[stream]:
+			busy += fmt.Sprintf("a message came on %s; ", stream)
 		}
 	}
 	return busy

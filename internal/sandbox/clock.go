@@ -1,8 +1,8 @@
 package sandbox
 
 import (
+	"cmp"
 	"container/heap"
-	"sync"
 	"time"
 )
 
@@ -16,11 +16,8 @@ type clock struct {
 }
 
 func newClock(manual bool, start time.Time) clock {
-	c := clock{manual: manual, epoch: time.Now(), at: start.Round(0).UTC()}
-	if start.IsZero() {
-		c.at = c.epoch.Round(0).UTC()
-	}
-	return c
+	epoch := time.Now()
+	return clock{manual: manual, epoch: epoch, at: cmp.Or(start, epoch).Round(0).UTC()}
 }
 
 func (c *clock) now() time.Time {
@@ -46,32 +43,10 @@ type alarm struct {
 	call    *delayedCall
 }
 
-// delayedCall is a call that a fault delays until its instant. The methods of a nil one do nothing.
+// delayedCall is a call that a fault delays until its instant.
 type delayedCall struct {
-	due                   chan struct{} // closed when the instant has come
-	performed, over       chan struct{} // closed when the call has had its effect, and when OnInvoice has returned too
-	setPerformed, setOver func()
-}
-
-func newDelayedCall() *delayedCall {
-	d := &delayedCall{due: make(chan struct{}), performed: make(chan struct{}), over: make(chan struct{})}
-	d.setPerformed = sync.OnceFunc(func() { close(d.performed) })
-	d.setOver = sync.OnceFunc(func() { close(d.over) })
-	return d
-}
-
-func (d *delayedCall) hasPerformed() {
-	if d != nil {
-		d.setPerformed()
-	}
-}
-
-// end says that the call is over, whether it was performed or not.
-func (d *delayedCall) end() {
-	if d != nil {
-		d.setPerformed()
-		d.setOver()
-	}
+	due  chan struct{} // closed when the instant has come
+	over chan struct{} // closed when the call has had its effect and OnInvoice has returned, or the call is given up
 }
 
 // add sets an alarm, and reports whether it is the earliest.

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -23,8 +24,8 @@ type Config struct {
 	Log          zerolog.Logger
 
 	// OnInvoice is called for each accepted sendInvoice, after it is durable and before it is answered, on the goroutine of
-	// the call, so possibly several times at once. It may scan, pay or decline at once. It should not take long, nor wait
-	// for a manual clock except by Advance.
+	// the call, so possibly several times at once. It may scan, pay or decline at once. It should not take long, and must
+	// neither advance a manual clock nor wait for it.
 	OnInvoice func(invoiceReference, clientInvoiceID, terminal string)
 }
 
@@ -67,18 +68,15 @@ func (c *Config) complete() error {
 	if c.Resellers == nil {
 		c.Resellers = DemoResellers()
 	}
-	if c.Reversal == 0 {
-		c.Reversal = defaultReversal
-	}
+	c.Reversal = cmp.Or(c.Reversal, defaultReversal)
 	var errs []error
-	if c.Reversal < 0 {
-		errs = append(errs, errors.New("setting Reversal: must not be negative"))
-	}
-	if c.FirstVersion < 0 {
-		errs = append(errs, errors.New("setting FirstVersion: must not be negative"))
-	}
-	if c.Lifetime < 0 {
-		errs = append(errs, errors.New("setting Lifetime: must not be negative"))
+	for _, s := range []struct {
+		name     string
+		negative bool
+	}{{"Reversal", c.Reversal < 0}, {"FirstVersion", c.FirstVersion < 0}, {"Lifetime", c.Lifetime < 0}} {
+		if s.negative {
+			errs = append(errs, fmt.Errorf("setting %s: must not be negative", s.name))
+		}
 	}
 	seen := map[string]bool{}
 	for i, t := range c.Terminals {

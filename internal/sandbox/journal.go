@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/gofrs/flock"
 )
 
 const journalName = "effects.jsonl"
@@ -21,7 +23,8 @@ type journal struct {
 	appended int64
 	invalid  error // of encoding an effect; nothing is written from then on
 
-	writing sync.Mutex // guards the next three; locked before mu
+	lock    *flock.Flock // keeps other sandboxes out; the kernel ends it with the process
+	writing sync.Mutex   // guards the next three; locked before mu
 	file    *os.File
 	durable int64
 	err     error // of a write; nothing is durable from then on
@@ -32,17 +35,22 @@ func openJournal(folder string, replay func(*effect)) (*journal, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox data: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(folder, journalName), os.O_RDWR|os.O_CREATE, 0o600)
+	lock := flock.New(filepath.Join(folder, "lock"), flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		err = fmt.Errorf("%s is in use by another sandbox", folder)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sandbox data: %w", err)
 	}
-	if err := lockFile(file); err != nil {
-		return nil, errors.Join(fmt.Errorf("sandbox data: %s is in use by another sandbox: %w", folder, err), file.Close())
+	file, err := os.OpenFile(filepath.Join(folder, journalName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("sandbox data: %w", err), lock.Unlock())
 	}
 	if err := recoverJournal(file, folder, replay); err != nil {
-		return nil, errors.Join(fmt.Errorf("sandbox data: %w", err), file.Close())
+		return nil, errors.Join(fmt.Errorf("sandbox data: %w", err), file.Close(), lock.Unlock())
 	}
-	return &journal{file: file}, nil
+	return &journal{file: file, lock: lock}, nil
 }
 
 func recoverJournal(file *os.File, folder string, replay func(*effect)) error {
@@ -148,5 +156,5 @@ func (j *journal) close() error {
 	j.mu.Lock()
 	last := j.appended
 	j.mu.Unlock()
-	return errors.Join(j.wait(last), j.file.Close())
+	return errors.Join(j.wait(last), j.file.Close(), j.lock.Unlock())
 }

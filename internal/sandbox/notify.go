@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 )
 
 // notifier POSTs to the notificationUrl of paid invoices, once each, in the background. A notification that fails is logged
@@ -19,7 +20,7 @@ type notifier struct {
 	client *http.Client
 	ctx    context.Context
 	cancel context.CancelFunc
-	slots  chan struct{}
+	places *semaphore.Weighted // one for each connection
 	mu     sync.Mutex
 	ended  bool
 	wg     sync.WaitGroup
@@ -33,7 +34,7 @@ const (
 func newNotifier(log zerolog.Logger) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &notifier{
-		log: log, ctx: ctx, cancel: cancel, slots: make(chan struct{}, maxConnections),
+		log: log, ctx: ctx, cancel: cancel, places: semaphore.NewWeighted(maxConnections),
 		client: &http.Client{
 			Timeout:       notifyTimeout,
 			Transport:     &http.Transport{MaxIdleConnsPerHost: maxConnections, IdleConnTimeout: 30 * time.Second},
@@ -49,12 +50,10 @@ func (n *notifier) send(address, invoiceReference string) {
 		return
 	}
 	n.wg.Go(func() {
-		select {
-		case n.slots <- struct{}{}:
-			defer func() { <-n.slots }()
-		case <-n.ctx.Done():
-			return
+		if n.places.Acquire(n.ctx, 1) != nil {
+			return // closed
 		}
+		defer n.places.Release(1)
 		if err := n.post(address, invoiceReference); err != nil {
 			n.log.Warn().Err(err).Str("invoice", invoiceReference).Msg("notification not delivered, and not repeated")
 		}

@@ -1,5 +1,7 @@
 package sandbox
 
+import "cmp"
+
 // refundPayment pays back the total of the invoice in the request: any number of times, up to what was paid. Nothing tells a
 // repeated request from a second refund, here as at the provider.
 func refundPayment(c *call) reply {
@@ -22,10 +24,6 @@ func refundPayment(c *call) reply {
 	}
 	paid.Refunded = inCurrency(sum, p.Currency)
 	ers := c.newSerial()
-	cashier := inv.CashierID
-	if cashier == "" {
-		cashier = p.CashierID
-	}
 	return reply{ers: ers, written: c.commit(&effect{
 		What: "refunded", Payment: &paid,
 		Refund: &Refund{
@@ -34,7 +32,7 @@ func refundPayment(c *call) reply {
 			Currency: p.Currency, Amount: inv.Total, At: now,
 		},
 		Booking: &booking{
-			ErsReference: ers, Terminal: p.Terminal, Reseller: p.Reseller, CashierID: cashier,
+			ErsReference: ers, Terminal: p.Terminal, Reseller: p.Reseller, CashierID: cmp.Or(inv.CashierID, p.CashierID),
 			Currency: p.Currency, Amount: inv.Total.Neg(),
 		},
 	})}

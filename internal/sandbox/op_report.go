@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/base64"
 	"maps"
 	"slices"
@@ -122,36 +123,28 @@ func writeDetails(w *writer, bookings []booking) {
 	}
 }
 
-func cashier(b booking) string {
-	if b.CashierID == "" {
-		return "NULL"
-	}
-	return b.CashierID
-}
+func cashier(b booking) string { return cmp.Or(b.CashierID, "NULL") }
 
 func writeWhole(w *writer, bookings []booking) { writeSummary(w, "", bookings) }
 
 func writeByTerminal(w *writer, bookings []booking) {
-	groups := group(bookings, func(b booking) string { return b.Terminal })
-	for _, id := range slices.Sorted(maps.Keys(groups)) {
-		writeSummary(w, id, groups[id])
-	}
+	writeGroups(bookings, func(b booking) string { return b.Terminal }, func(id string, of []booking) { writeSummary(w, id, of) })
 }
 
 // writeByCashier has a row for each cashier, in the order of their ids, which it does not name.
 func writeByCashier(w *writer, bookings []booking) {
-	groups := group(bookings, cashier)
-	for _, id := range slices.Sorted(maps.Keys(groups)) {
-		writeSummary(w, "", groups[id])
-	}
+	writeGroups(bookings, cashier, func(_ string, of []booking) { writeSummary(w, "", of) })
 }
 
-func group(bookings []booking, by func(booking) string) map[string][]booking {
+// writeGroups writes the bookings by their ids, in the order of these.
+func writeGroups(bookings []booking, idOf func(booking) string, write func(id string, of []booking)) {
 	groups := map[string][]booking{}
 	for _, b := range bookings {
-		groups[by(b)] = append(groups[by(b)], b)
+		groups[idOf(b)] = append(groups[idOf(b)], b)
 	}
-	return groups
+	for _, id := range slices.Sorted(maps.Keys(groups)) {
+		write(id, groups[id])
+	}
 }
 
 // writeSummary counts sales and refunds apart. Currencies are added up as if they were one, as the report has none.

@@ -1,5 +1,13 @@
 package sandbox
 
+import "cmp"
+
+// The texts of QR codes begin with these, and end with an invoiceReference or a seqrId.
+const (
+	invoiceCode  = "HTTP://SEQR.SE/R"
+	terminalCode = "HTTP://SEQR.SE/Q"
+)
+
 // sendInvoice makes an invoice. It is not idempotent: sent twice, there are two.
 func sendInvoice(c *call) reply {
 	now := c.clock.now()
@@ -12,9 +20,7 @@ func sendInvoice(c *call) reply {
 		return refuse(invalidInvoiceData, err.Error())
 	}
 	inv.Tokens = tokens
-	if inv.Acknowledgment == "" {
-		inv.Acknowledgment = requireAcknowledgment
-	}
+	inv.Acknowledgment = cmp.Or(inv.Acknowledgment, requireAcknowledgment)
 	inv.InvoiceReference, inv.Terminal = c.newReference(), c.terminal.ID
 	inv.Status, inv.Version, inv.IssuedAt = Issued, c.cfg.FirstVersion, now
 
@@ -24,7 +30,7 @@ func sendInvoice(c *call) reply {
 	}
 	ref, id, terminal := inv.InvoiceReference, inv.ClientInvoiceID, inv.Terminal
 	r := reply{written: c.commit(e), fields: func(w *writer) {
-		w.leaf("invoiceQRCode", "HTTP://SEQR.SE/R"+ref)
+		w.leaf("invoiceQRCode", invoiceCode+ref)
 		w.leaf("invoiceReference", ref)
 	}}
 	if tell := c.cfg.OnInvoice; tell != nil {

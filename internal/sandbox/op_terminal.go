@@ -17,11 +17,8 @@ func registerTerminal(c *call) reply {
 	}
 	c.st.serial++
 	id := hash(fmt.Sprint(c.cfg.Seed, c.st.serial, c.clock.now().UnixNano()), c.reseller+"/"+external)[:32]
-	if name == "" {
-		name = external
-	}
 	written := c.commit(&effect{What: "registered", Terminal: &terminal{
-		ID: id, External: external, Name: name, Reseller: c.reseller,
+		ID: id, External: external, Name: cmp.Or(name, external), Reseller: c.reseller,
 		CashRegister: true, Registered: true, Serial: c.st.serial, Hash: hash(id, password),
 	}})
 	return reply{written: written, fields: func(w *writer) { w.leaf("terminalId", id) }}

@@ -78,9 +78,7 @@ const (
 func (inv *invoice) answer(answers []token) error {
 	tokens := append([]token(nil), inv.Tokens...)
 	for _, a := range answers {
-		switch a.Status {
-		case tokenPending, tokenUsed, tokenBlocked, tokenUnknown:
-		default:
+		if !slices.Contains([]int{tokenPending, tokenUsed, tokenBlocked, tokenUnknown}, a.Status) {
 			return fmt.Errorf("token status %d is none of 0, 1, 90, 99", a.Status)
 		}
 		at := slices.IndexFunc(tokens, func(t token) bool { return t.ID == a.ID })

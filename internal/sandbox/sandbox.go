@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,17 +20,17 @@ type Sandbox struct {
 	journal  *journal // nil without Config.Data
 
 	earlier   chan struct{} // receives when an alarm was set that is earlier than all others
-	advancing chan struct{} // holds a token while an Advance is under way, which unlocks mu at times
-	queued    chan struct{} // receives from every Advance that waits for its turn
+	advancing sync.Mutex    // locked before mu by an Advance, which unlocks mu at times
 
 	mu       sync.Mutex
 	clock    clock
 	st       *store
 	unlogged []Invoice // changed by time, and not logged yet
 
-	done chan struct{} // closed by Close
-	once sync.Once
-	wg   sync.WaitGroup
+	ended context.Context // by Close
+	end   context.CancelFunc
+	once  sync.Once
+	wg    sync.WaitGroup
 }
 
 // New starts a sandbox in the state that the folder Config.Data holds. The error names every setting that is wrong, or
@@ -40,10 +41,9 @@ func New(cfg Config) (*Sandbox, error) {
 	}
 	s := &Sandbox{
 		cfg: cfg, log: cfg.Log, faults: newFaults(cfg.Seed), notifier: newNotifier(cfg.Log),
-		clock: newClock(cfg.ManualClock, cfg.Start), st: newStore(&cfg),
-		advancing: make(chan struct{}, 1), queued: make(chan struct{}),
-		earlier: make(chan struct{}, 1), done: make(chan struct{}),
+		clock: newClock(cfg.ManualClock, cfg.Start), st: newStore(&cfg), earlier: make(chan struct{}, 1),
 	}
+	s.ended, s.end = context.WithCancel(context.Background())
 	if cfg.Data != "" {
 		var err error
 		if s.journal, err = openJournal(cfg.Data, s.replay); err != nil {
@@ -69,7 +69,7 @@ func (s *Sandbox) replay(e *effect) {
 func (s *Sandbox) Close() error {
 	var err error
 	s.once.Do(func() {
-		close(s.done)
+		s.end()
 		s.wg.Wait()
 		s.notifier.close()
 		err = s.journal.close()
@@ -77,14 +77,7 @@ func (s *Sandbox) Close() error {
 	return err
 }
 
-func (s *Sandbox) closed() bool {
-	select {
-	case <-s.done:
-		return true
-	default:
-		return false
-	}
-}
+func (s *Sandbox) closed() bool { return s.ended.Err() != nil }
 
 // commit writes an effect into the journal and applies it. mu is locked. The invoices in the effect are changed copies. It
 // gives the number to wait for until the effect is durable.

@@ -31,11 +31,11 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := s.faults.pick(o.Name)
-	var delayed *delayedCall
+	end := func() {}
 	if p.delay > 0 {
 		var ok bool
-		delayed, ok = s.delay(r.Context(), p.delay)
-		defer delayed.end()
+		end, ok = s.delay(r.Context(), p.delay)
+		defer end()
 		if !ok {
 			panic(http.ErrAbortHandler)
 		}
@@ -51,11 +51,10 @@ func (s *Sandbox) serveCall(w http.ResponseWriter, r *http.Request) {
 		writeReply(w, o, reply{code: p.code})
 	default:
 		answer := s.perform(o, request)
-		delayed.hasPerformed()
 		if answer.after != nil {
 			answer.after()
 		}
-		delayed.end() // a client that is slow to read does not delay the clock
+		end() // a client that is slow to read does not delay the clock
 		switch p.failure {
 		case FaultDropAfter:
 			panic(http.ErrAbortHandler)

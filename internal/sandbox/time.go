@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -104,7 +105,7 @@ func (s *Sandbox) watchClock() {
 		s.unlock()
 		timer.Reset(wait)
 		select {
-		case <-s.done:
+		case <-s.ended.Done():
 			return
 		case <-s.earlier:
 		case <-timer.C:
@@ -135,8 +136,8 @@ func (s *Sandbox) advance(d time.Duration) error {
 	if d < 0 {
 		return errBackwards
 	}
-	s.takeTurn()
-	defer func() { <-s.advancing }()
+	s.advancing.Lock()
+	defer s.advancing.Unlock()
 	s.mu.Lock()
 	if !s.clock.manual {
 		s.mu.Unlock()
@@ -154,49 +155,33 @@ func (s *Sandbox) advance(d time.Duration) error {
 	return s.journal.wait(written)
 }
 
-// takeTurn waits until no other Advance is under way, and tells the one that is that it waits.
-func (s *Sandbox) takeTurn() {
-	for {
-		select {
-		case s.advancing <- struct{}{}:
-			return
-		case s.queued <- struct{}{}:
-		}
-	}
-}
-
 // delay waits for d on the provider's clock. ok is false if the sandbox was closed meanwhile; a client that hangs up does
-// not undo its call, but ends the wait. A manual clock stands still from then on until the call is over.
-func (s *Sandbox) delay(ctx context.Context, d time.Duration) (call *delayedCall, ok bool) {
-	call = newDelayedCall()
+// not undo its call, but ends the wait. A manual clock stands still from then on until end is called.
+func (s *Sandbox) delay(ctx context.Context, d time.Duration) (end func(), ok bool) {
+	call := &delayedCall{due: make(chan struct{}), over: make(chan struct{})}
+	end = sync.OnceFunc(func() { close(call.over) })
 	s.mu.Lock()
 	s.addAlarm(alarm{at: s.clock.now().Add(d), call: call})
 	s.mu.Unlock()
 	select {
 	case <-call.due:
-		return call, true
+		return end, true
 	case <-ctx.Done():
-		return call, !s.closed()
-	case <-s.done:
-		return call, false
+		return end, !s.closed()
+	case <-s.ended.Done():
+		return end, false
 	}
 }
 
-// waitFor unlocks mu while a call that was delayed on a manual clock is performed at its own instant. It also waits until
-// OnInvoice has returned, unless another Advance waits: OnInvoice may have called that one.
+// waitFor unlocks mu while a call that was delayed on a manual clock is performed at its own instant.
 func (s *Sandbox) waitFor(call *delayedCall) {
 	if !s.clock.manual {
 		return
 	}
 	s.unlock()
 	select {
-	case <-call.performed:
-	case <-s.done:
-	}
-	select {
 	case <-call.over:
-	case <-s.queued:
-	case <-s.done:
+	case <-s.ended.Done():
 	}
 	s.mu.Lock()
 }

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"html/template"
 	"net/http"
@@ -102,21 +101,10 @@ func (s *Sandbox) serveWallet(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// goodPIN accepts any four digits, in a form or in JSON, and a request without a PIN.
+// goodPIN accepts any four digits, and a request without a PIN.
 func goodPIN(w http.ResponseWriter, r *http.Request) bool {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
-	var pin string
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		var body struct {
-			PIN string `json:"pin"`
-		}
-		if r.ContentLength != 0 && json.NewDecoder(r.Body).Decode(&body) != nil {
-			return false
-		}
-		pin = body.PIN
-	} else {
-		pin = r.FormValue("pin")
-	}
+	pin := r.FormValue("pin")
 	return pin == "" || len(pin) == 4 && strings.Trim(pin, "0123456789") == ""
 }
 
@@ -133,6 +121,17 @@ func (s *Sandbox) answerBuyer(w http.ResponseWriter, ref string, err error) {
 	default:
 		writeJSON(w, http.StatusOK, v)
 	}
+}
+
+// InvoiceOf gives the invoiceReference that the text of a QR code leads to: that of the code itself, or of the live invoice of a
+// terminal's static code. It is empty if there is none.
+func (s *Sandbox) InvoiceOf(code string) string {
+	if ref, ok := strings.CutPrefix(code, invoiceCode); ok {
+		return ref
+	}
+	id, _ := strings.CutPrefix(code, terminalCode)
+	_, ref, _ := s.showing(id)
+	return ref
 }
 
 // showing gives the shop behind a terminal's static QR code, and the live invoice if there is one.

@@ -20,8 +20,6 @@ import (
 type Announcement struct {
 	ID      string  `json:"-"`                 // of the process, a subject token
 	Held    int     `json:"held"`              // entries of the index that it has a lease of
-	Polls   float64 `json:"pollsPerSecond"`    // calls of getPaymentStatus that it makes
-	Oldest  float64 `json:"oldest"`            // seconds since the answer that is the longest ago
 	Up      float64 `json:"up,omitempty"`      // seconds that it has been running
 	Serves  string  `json:"serves,omitempty"`  // tells apart pollers that are set to serve different shops
 	Leaving bool    `json:"leaving,omitempty"` // it stops
@@ -46,18 +44,16 @@ func Announce(b *bus.Bus, a Announcement) error {
 
 // Listen gives what every poller, this one too, tells of itself to take, one at a time, until ctx ends.
 func Listen(ctx context.Context, b *bus.Bus, take func(Announcement)) error {
-	stop, err := b.Subscribe(Subjects, func(subject string, body []byte) {
+	err := b.Subscribe(ctx, Subjects, func(subject string, body []byte) {
 		a := Announcement{ID: strings.TrimPrefix(subject, prefix)}
 		if events.IsToken(a.ID) && json.Unmarshal(body, &a) == nil && a.Held >= 0 {
 			take(a)
 		}
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		<-ctx.Done()
 	}
-	defer stop()
-	<-ctx.Done()
-	return nil
+	return err
 }
 
 // EverySecond calls do at each full second of the broker's clock until ctx ends.

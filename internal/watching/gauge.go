@@ -16,7 +16,9 @@ import (
 type Gauge struct {
 	bus             *bus.Bus
 	open, unwatched *prometheus.Desc
-	pollers         Pollers
+
+	// Pollers are those that live, while Run runs.
+	Pollers Pollers
 
 	mu      sync.Mutex
 	samples []sample  // of the last 3 s, the newest last
@@ -32,7 +34,7 @@ type sample struct {
 func NewGauge(b *bus.Bus) *Gauge {
 	return &Gauge{
 		bus:       b,
-		open:      prometheus.NewDesc("seqrflow_open_invoices", "Open invoices: those that a buyer may still pay, whoever polls them.", nil, nil),
+		open:      prometheus.NewDesc("seqrflow_open_invoices", "Open invoices: those that a buyer may still pay, polled or not.", nil, nil),
 		unwatched: prometheus.NewDesc("seqrflow_unwatched_invoices", "Open invoices that no living poller has held for 3 s. A payment of one is reversed after 20 s. Alert above 0.", nil, nil),
 	}
 }
@@ -76,10 +78,10 @@ func (g *Gauge) Run(ctx context.Context) error {
 			if err != nil || time.Since(begun) < livesFor {
 				return // Count gives no figures from old samples
 			}
-			g.add(sample{time.Now(), int(min(open, 1<<40)), g.pollers.Held(time.Now())})
+			g.add(sample{time.Now(), int(min(open, 1<<40)), g.Pollers.Held(time.Now())})
 		})
 	})
-	return Listen(alive, g.bus, func(a Announcement) { g.pollers.Note(a, time.Now()) })
+	return Listen(alive, g.bus, func(a Announcement) { g.Pollers.Note(a, time.Now()) })
 }
 
 // announceTime is how long after the full second the announcements of that second are in.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/govalues/decimal"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
@@ -24,25 +23,11 @@ func TestPaidStatusOfAnotherStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tax, discount, unitPrice := decimal.MustParse("25"), sek("-1.5"), sek("94.81")
 	want := seqr.PaymentStatus{
 		Status: seqr.StatusPaid, Version: 7, ErsReference: ers,
 		Receipt: &seqr.PaymentReceipt{
 			TerminalID: "till-1", PaymentDate: time.Date(2026, 3, 14, 11, 30, 15, 123e6, time.UTC), ClientInvoiceID: "order 17 & 18",
 			InvoiceReference: "1357902468013", PaymentReference: ers, PayerTerminalID: "46700000001", ReceiverName: "Smörgås <AB>",
-			Invoice: &seqr.Invoice{
-				PaymentMode: seqr.ImmediateDebit, AcknowledgmentMode: seqr.NoAcknowledgment,
-				IssueDate: time.Date(2026, 3, 14, 12, 29, 0, 0, time.UTC), Title: "Lunch", ClientInvoiceID: "order 17",
-				Rows: []seqr.InvoiceRow{
-					{
-						Description: "Räksmörgås", Discount: &discount, EAN: "7310865004703", Quantity: decimal.MustParse("1"), SKU: "rs-1",
-						TaxRate: &tax, Total: sek("93.31000"), Unit: "st", UnitPrice: &unitPrice,
-					},
-					{Total: sek("-3.31")},
-				},
-				Total: sek("90.00"), CashierID: "7", Footer: "Tack", BackURL: "https://shop.example/",
-				NotificationURL: "https://shop.example/paid", CommitReservationTimeout: time.Minute,
-			},
 		},
 		Tokens: []seqr.CustomerToken{{ID: "t1", Description: "Club", Value: "47 11"}, {ID: "t2", Status: seqr.TokenUnknown}},
 	}
@@ -125,9 +110,6 @@ func TestUsableStatus(t *testing.T) {
 		got, err := status(t, body)
 		if err != nil || got.Status != seqr.StatusPaid || got.Version != 2 {
 			t.Errorf("%s: got %+v, %v", name, got, err)
-		}
-		if got.Receipt != nil && got.Receipt.Invoice != nil {
-			t.Errorf("%s: an unreadable invoice was given as %+v", name, got.Receipt.Invoice)
 		}
 	}
 }

@@ -11,12 +11,10 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
+	"regexp"
 	"strings"
 
 	"golang.org/x/net/html/charset"
-
-	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
 
 const (
@@ -33,27 +31,18 @@ func readBody(out *buffer, r *http.Response, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, errTooLarge
 	}
-	b := out.b[:0]
+	b := bytes.NewBuffer(out.b[:0])
 	plain, length, err := decompressed(r, limit)
 	if err == nil {
-		b = slices.Grow(b, int(min(max(length, smallAnswer), believedLength)+1))
-		plain = http.MaxBytesReader(nil, io.NopCloser(plain), limit)
+		b.Grow(int(min(max(length, smallAnswer), believedLength)) + bytes.MinRead)
+		_, err = b.ReadFrom(http.MaxBytesReader(nil, io.NopCloser(plain), limit))
 	}
-	for err == nil {
-		var n int
-		b = slices.Grow(b, 1)
-		n, err = plain.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-	}
-	out.b = b
+	out.b = b.Bytes()
 	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.Is(err, io.EOF):
-		return b, nil
-	case errors.As(err, &tooLarge):
-		return b, errTooLarge
+	if errors.As(err, &tooLarge) {
+		err = errTooLarge
 	}
-	return b, err
+	return out.b, err
 }
 
 // decompressed gives the body as it was before a proxy compressed it, and its length in bytes, or -1 where that is not
@@ -114,19 +103,15 @@ func toUTF8(body []byte, contentType string) (text []byte, name string, err erro
 	return text, name, nil
 }
 
+// declaredEncoding finds the encoding in an XML declaration.
+var declaredEncoding = regexp.MustCompile(`^<\?xml\s[^>]*?\sencoding\s*=\s*("[^"]*"|'[^']*')`)
+
 func charsetOf(body []byte, contentType string) string {
 	if _, params, err := mime.ParseMediaType(contentType); err == nil && params["charset"] != "" {
 		return params["charset"]
 	}
-	if !soap.IsDeclaration(body) {
-		return ""
+	if found := declaredEncoding.FindSubmatch(body); found != nil {
+		return strings.Trim(string(found[1]), `"'`)
 	}
-	declaration, _, _ := bytes.Cut(body, []byte("?>"))
-	_, after, found := bytes.Cut(declaration, []byte("encoding"))
-	after = bytes.TrimLeft(after, "= \t\r\n")
-	if !found || len(after) < 2 || after[0] != '"' && after[0] != '\'' {
-		return ""
-	}
-	label, _, _ := bytes.Cut(after[1:], after[:1])
-	return string(label)
+	return ""
 }

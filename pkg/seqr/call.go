@@ -69,16 +69,19 @@ func (c *Client) doForID(ctx context.Context, element string, k call) (id string
 		}
 		return err
 	}
-	k.check = func() error {
-		if id == "" {
-			return errors.New("the answer has no " + element)
-		}
-		return nil
-	}
+	k.check = func() error { return missing(id == "", element) }
 	if _, err := c.do(ctx, k); err != nil {
 		return "", err
 	}
 	return id, nil
+}
+
+// missing gives the error of an answer whose element is absent, without which it is of no use.
+func missing(absent bool, element string) error {
+	if absent {
+		return errors.New("the answer has no " + element)
+	}
+	return nil
 }
 
 func (c *Client) timeoutOf(k call) time.Duration {
@@ -101,10 +104,10 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	if k.ownConn {
 		transport = c.single
 	}
-	f := flight{counted: c.counted}
+	var f flight
 	response, err := transport.RoundTrip(f.request(ctx, &c.target, in.b))
 	if err != nil {
-		return outcome{sent: f.abort(), err: withCause(ctx, err)}, f.released()
+		return outcome{sent: f.abort(), err: withCause(ctx, err)}, f.written.Load()
 	}
 	defer response.Body.Close()
 	o := outcome{status: response.StatusCode}
@@ -114,7 +117,7 @@ func (c *Client) exchange(ctx context.Context, k call, in, out *buffer) (outcome
 	} else {
 		o.body, o.charset, o.err = toUTF8(o.body, response.Header.Get("Content-Type"))
 	}
-	return o, f.released()
+	return o, f.written.Load()
 }
 
 // withCause adds the end of the context to an error of the network that it has caused.

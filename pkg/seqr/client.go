@@ -10,9 +10,8 @@ import (
 type Client struct {
 	config  Config
 	target  target
-	shared  http.RoundTripper // keeps connections
-	single  http.RoundTripper // a connection of its own for each call
-	counted bool              // the transports are this package's own, whose connections count what they write
+	shared  *http.Transport // keeps connections
+	single  *http.Transport // a connection of its own for each call
 	buffers sync.Pool
 }
 
@@ -41,24 +40,15 @@ func New(config Config) (*Client, error) {
 		"Accept-Encoding": {"identity"},
 	}}}
 	c.buffers.New = func() any { return new(buffer) }
-	if config.Transport != nil {
-		c.shared, c.single = config.Transport, config.Transport
-		return c, nil
-	}
-	c.counted = true
-	single := newTransport(config.MaxConns, config.RootCAs)
-	single.DisableKeepAlives = true
-	c.shared, c.single = newTransport(config.MaxConns, config.RootCAs), single
+	c.shared, c.single = newTransport(config.MaxConns, config.RootCAs), newTransport(config.MaxConns, config.RootCAs)
+	c.single.DisableKeepAlives = true
 	return c, nil
 }
 
 // CloseIdle closes the connections that no call is using. The client remains usable.
 func (c *Client) CloseIdle() {
-	for _, t := range []http.RoundTripper{c.shared, c.single} {
-		if t, ok := t.(interface{ CloseIdleConnections() }); ok {
-			t.CloseIdleConnections()
-		}
-	}
+	c.shared.CloseIdleConnections()
+	c.single.CloseIdleConnections()
 }
 
 // buffer is memory that one call after another uses.

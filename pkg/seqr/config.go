@@ -1,11 +1,11 @@
 package seqr
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"time"
 	"unicode/utf8"
@@ -31,32 +31,21 @@ type Config struct {
 	// one terminal limits its calls to that terminal itself. At most 4096 connections are kept idle, for 30 s.
 	MaxConns int
 
-	RootCAs *x509.CertPool // the certificates to trust; nil: those of the system
-	// Transport replaces the client's own; nil: it does not. The client can't see the connections of another
-	// transport, so fewer errors can be proved to be NotSent, and none is called so wrongly. The transport must not
-	// repeat requests, and decides whether refunds get connections of their own.
-	Transport http.RoundTripper
-	Recorder  Recorder // nil: exchanges are not recorded
+	RootCAs  *x509.CertPool // the certificates to trust; nil: those of the system
+	Recorder Recorder       // nil: exchanges are not recorded
 	// Observe is called at the end of every call, by the goroutine that makes the call and before the call returns. It
 	// must be safe for concurrent use. nil: it is not called.
 	Observe func(operation string, c Class, took time.Duration)
 }
 
 func (c Config) withDefaults() Config {
-	setDefault(&c.Channel, "WS")
-	setDefault(&c.Timeout, 10*time.Second)
-	setDefault(&c.ReportTimeout, 2*time.Minute)
-	setDefault(&c.MaxResponse, 1<<20)
-	setDefault(&c.MaxReport, 256<<20)
-	setDefault(&c.MaxConns, 4096)
+	c.Channel = cmp.Or(c.Channel, "WS")
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.ReportTimeout = cmp.Or(c.ReportTimeout, 2*time.Minute)
+	c.MaxResponse = cmp.Or(c.MaxResponse, 1<<20)
+	c.MaxReport = cmp.Or(c.MaxReport, 256<<20)
+	c.MaxConns = cmp.Or(c.MaxConns, 4096)
 	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // validate returns everything that is wrong, each with the name of the field.

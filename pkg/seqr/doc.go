@@ -38,6 +38,6 @@
 //
 // A call goes through these files: the operation's own (send_invoice.go and so on) describes its request and its
 // answer; call.go makes it; encode.go writes the request; flight.go and transport.go send it, and know how much of it
-// was written; body.go reads the answer's body; internal/soap and decode.go decode it; operations.go says what its
+// was written; body.go reads the answer's body; internal/soap decodes it; operations.go says what its
 // result code means, and questions.go and error.go tell the caller; masking.go hides secrets in what is recorded.
 package seqr

@@ -1,6 +1,7 @@
 package seqr
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -54,11 +55,9 @@ func (e *encoder) password(s Secret) {
 }
 
 func (e *encoder) invoice(v Invoice) {
-	setDefault(&v.AcknowledgmentMode, NoAcknowledgment)
-
 	e.Open("invoice")
 	e.Optional("paymentMode", string(v.PaymentMode))
-	e.Text("acknowledgmentMode", string(v.AcknowledgmentMode))
+	e.Text("acknowledgmentMode", string(cmp.Or(v.AcknowledgmentMode, NoAcknowledgment)))
 	e.Time("issueDate", v.IssueDate)
 	e.Optional("title", v.Title)
 	e.Optional("clientInvoiceId", v.ClientInvoiceID)
@@ -83,10 +82,7 @@ func (v Invoice) rows() []InvoiceRow {
 	if len(v.Rows) > 0 {
 		return v.Rows
 	}
-	description := v.Title
-	setDefault(&description, v.ClientInvoiceID)
-	setDefault(&description, "Total")
-	return []InvoiceRow{{Description: description, Total: v.Total}}
+	return []InvoiceRow{{Description: cmp.Or(v.Title, v.ClientInvoiceID, "Total"), Total: v.Total}}
 }
 
 func (e *encoder) row(r InvoiceRow, currency string) {
@@ -113,9 +109,8 @@ func (e *encoder) row(r InvoiceRow, currency string) {
 }
 
 func (e *encoder) amount(name string, a Amount, currency string) {
-	setDefault(&a.Currency, currency)
 	e.Open(name)
-	e.Optional("currency", a.Currency)
+	e.Optional("currency", cmp.Or(a.Currency, currency))
 	e.Decimal("value", a.Value)
 	e.Close(name)
 }

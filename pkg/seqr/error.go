@@ -20,14 +20,7 @@ const (
 
 // String returns the state in words, such as "not sent".
 func (s SentState) String() string {
-	switch s {
-	case NotSent:
-		return "not sent"
-	case Answered:
-		return "answered"
-	default:
-		return "maybe sent"
-	}
+	return [...]string{MaybeSent: "maybe sent", NotSent: "not sent", Answered: "answered"}[s]
 }
 
 // Class says what the caller does next.
@@ -52,18 +45,7 @@ func Classes() []Class { return []Class{Done, Refused, TryAgain, TryLater, Unkno
 
 // String returns the class in words, such as "outcome unknown".
 func (c Class) String() string {
-	switch c {
-	case Done:
-		return "done"
-	case Refused:
-		return "refused"
-	case TryAgain:
-		return "try again"
-	case TryLater:
-		return "try later"
-	default:
-		return "outcome unknown"
-	}
+	return [...]string{Unknown: "outcome unknown", Done: "done", Refused: "refused", TryAgain: "try again", TryLater: "try later"}[c]
 }
 
 // Error is the error of every failed call.

@@ -1,7 +1,6 @@
 package seqr_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -167,7 +166,7 @@ func ExampleClient_ExecuteReport() {
 		fmt.Println("not ready; again in a few seconds")
 		return
 	}
-	meta, err := seqr.ParseTransactionDetails(bytes.NewReader(report.Content), func(row seqr.ReportRow) error {
+	meta, err := seqr.ParseTransactionDetails(report.Content, func(row seqr.ReportRow) error {
 		fmt.Println(row.ErsReference, row.SalesAmount)
 		return nil
 	})

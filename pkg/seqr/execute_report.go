@@ -3,7 +3,6 @@ package seqr
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
@@ -56,12 +55,7 @@ func (c *Client) ExecuteReport(ctx context.Context, r ExecuteReport) (Report, er
 			}
 			return err
 		},
-		check: func() error {
-			if !found {
-				return errors.New("the answer has no report")
-			}
-			return nil
-		},
+		check: func() error { return missing(!found, "report") },
 	})
 	if err != nil {
 		return Report{}, err

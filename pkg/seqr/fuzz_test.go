@@ -119,7 +119,7 @@ func FuzzReport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rows := 0
-		meta, err := ParseTransactionDetails(bytes.NewReader(data), func(r ReportRow) error {
+		meta, err := ParseTransactionDetails(data, func(r ReportRow) error {
 			rows++
 			if r.ErsReference == "" {
 				t.Error("a row without a reference")
@@ -129,8 +129,10 @@ func FuzzReport(f *testing.F) {
 		if meta.Rows != rows {
 			t.Errorf("%d rows, counted as %d", rows, meta.Rows)
 		}
-		if err == nil && xml.Unmarshal(data, new(struct{})) != nil && !bytes.Contains(data, []byte("encoding")) {
-			t.Error("accepted what is not well formed")
+		if err == nil && !bytes.Contains(data, []byte("encoding")) {
+			if second := xml.Unmarshal(data, new(struct{})); second != nil && !stricter(second) {
+				t.Errorf("accepted what is not well formed: %v", second)
+			}
 		}
 	})
 }

@@ -36,13 +36,10 @@ func (c *Client) GetPaymentStatus(ctx context.Context, r GetPaymentStatus) (Paym
 		read:      p.read,
 		status:    &p.Status,
 		check: func() error {
-			switch {
-			case p.Status == "":
-				return errors.New("the answer has no status")
-			case p.Receipt != nil && p.Receipt.InvoiceReference != "" && p.Receipt.InvoiceReference != r.InvoiceReference:
+			if p.Receipt != nil && p.Receipt.InvoiceReference != "" && p.Receipt.InvoiceReference != r.InvoiceReference {
 				return errors.New("the answer is about another invoice")
 			}
-			return nil
+			return missing(p.Status == "", "status")
 		},
 	})
 	if err != nil {
@@ -74,4 +71,53 @@ func (p *PaymentStatus) read(s *soap.Scanner, name []byte) (err error) {
 		p.Version, err = s.Int()
 	}
 	return err
+}
+
+func (r *PaymentReceipt) read(s *soap.Scanner) error {
+	return s.Children(func(name []byte) (err error) {
+		switch string(name) {
+		case "terminalId":
+			r.TerminalID, err = s.Text()
+		case "paymentDate":
+			r.PaymentDate, err = s.Time()
+		case "clientInvoiceId":
+			r.ClientInvoiceID, err = s.Text()
+		case "invoiceReference":
+			r.InvoiceReference, err = s.Token()
+		case "paymentReference":
+			r.PaymentReference, err = s.Token()
+		case "payerTerminalId":
+			r.PayerTerminalID, err = s.Text()
+		case "receiverName":
+			r.ReceiverName, err = s.Text()
+		}
+		return err
+	})
+}
+
+func readTokens(s *soap.Scanner) (tokens []CustomerToken, err error) {
+	err = s.Children(func(name []byte) error {
+		if string(name) != "token" {
+			return nil
+		}
+		var t CustomerToken
+		err := s.Children(func(name []byte) (err error) {
+			switch string(name) {
+			case "description":
+				t.Description, err = s.Text()
+			case "id":
+				t.ID, err = s.Text()
+			case "status":
+				var n int
+				n, err = s.Int()
+				t.Status = TokenStatus(n)
+			case "value":
+				t.Value, err = s.Text()
+			}
+			return err
+		})
+		tokens = append(tokens, t)
+		return err
+	})
+	return tokens, err
 }

@@ -85,7 +85,7 @@ const (
 	TokenUnknown TokenStatus = 99
 )
 
-// PaymentReceipt is the provider's record of a payment.
+// PaymentReceipt is the provider's record of a payment, without its copy of the invoice.
 type PaymentReceipt struct {
 	TerminalID       string
 	PaymentDate      time.Time // zero when absent or unreadable
@@ -94,6 +94,4 @@ type PaymentReceipt struct {
 	PaymentReference string
 	PayerTerminalID  string
 	ReceiverName     string
-	// Invoice is nil when absent, or when an amount in it can't be read exactly.
-	Invoice *Invoice
 }

@@ -1,6 +1,9 @@
 package seqr
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 const opRefundPayment = "refundPayment"
 
@@ -20,7 +23,7 @@ type Refunded struct {
 // RefundPayment refunds a payment, or a part of it. The error of a refund that would exceed the payment answers yes to
 // [IsRefundLimit]. The request travels on a connection of its own.
 func (c *Client) RefundPayment(ctx context.Context, r RefundPayment) (Refunded, error) {
-	setDefault(&r.Invoice.PaymentMode, ImmediateDebit)
+	r.Invoice.PaymentMode = cmp.Or(r.Invoice.PaymentMode, ImmediateDebit)
 	ersReference, err := c.do(ctx, call{
 		operation: opRefundPayment,
 		as:        &r.As,

@@ -2,13 +2,8 @@ package seqr_test
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"runtime"
 	"strings"
 	"testing"
-	"testing/iotest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/govalues/decimal"
@@ -28,9 +23,9 @@ const wholeReport = `<?xml version="1.0" encoding="UTF-8"?>
 </TransactionDetails>
 `
 
-func parse(r io.Reader) ([]seqr.ReportRow, seqr.ReportMeta, error) {
+func parse(report string) ([]seqr.ReportRow, seqr.ReportMeta, error) {
 	var rows []seqr.ReportRow
-	meta, err := seqr.ParseTransactionDetails(r, func(row seqr.ReportRow) error {
+	meta, err := seqr.ParseTransactionDetails([]byte(report), func(row seqr.ReportRow) error {
 		rows = append(rows, row)
 		return nil
 	})
@@ -44,15 +39,11 @@ func TestParseTransactionDetails(t *testing.T) {
 		{ErsReference: "3"},
 	}
 	wantMeta := seqr.ReportMeta{
-		ResellerID: "shop-1", TerminalID: "till-1", TransactionPeriodID: ers, GeneratedAt: time.Date(2026, 3, 14, 23, 59, 0, 0, time.UTC), Rows: 3,
+		ResellerID: "shop-1", TerminalID: "till-1", TransactionPeriodID: ers, Rows: 3,
 	}
 	latin1 := strings.NewReplacer("UTF-8", "ISO-8859-1", "Å", "\xc5").Replace(wholeReport)
-	for name, r := range map[string]io.Reader{
-		"at once":      strings.NewReader(wholeReport),
-		"byte by byte": iotest.OneByteReader(strings.NewReader(wholeReport)),
-		"ISO-8859-1":   strings.NewReader(latin1),
-	} {
-		rows, meta, err := parse(r)
+	for name, report := range map[string]string{"UTF-8": wholeReport, "ISO-8859-1": latin1} {
+		rows, meta, err := parse(report)
 		if diff := cmp.Diff(want, rows); diff != "" || err != nil {
 			t.Errorf("%s: %v (-want +got)\n%s", name, err, diff)
 		}
@@ -63,7 +54,7 @@ func TestParseTransactionDetails(t *testing.T) {
 }
 
 func TestEmptyReport(t *testing.T) {
-	rows, meta, err := parse(strings.NewReader("<TransactionDetails><Meta/></TransactionDetails>"))
+	rows, meta, err := parse("<TransactionDetails><Meta/></TransactionDetails>")
 	if len(rows) != 0 || meta.Rows != 0 || err != nil {
 		t.Errorf("%v, %v, %v", rows, meta, err)
 	}
@@ -102,20 +93,17 @@ func TestDamagedReports(t *testing.T) {
 		"foreign charset":   edit("UTF-8", "EBCDIC"),
 		"too deep":          edit("<Row>", strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"<Row>"),
 		"too deep in a row": edit("<SalesAmount>0", strings.Repeat("<a>", 100)+strings.Repeat("</a>", 100)+"<SalesAmount>0"),
-		"endless text":      edit("Åsa", strings.Repeat("x", 2<<20)),
-		"endless tag":       edit(`version="1"`, `version="`+strings.Repeat("x", 2<<20)+`"`),
-		"endless comments":  edit("Åsa", strings.Repeat("x<!-- -->", 3<<20/9)+strings.Repeat("y<!-- -->", 1<<20)),
 	} {
-		if rows, meta, err := parse(strings.NewReader(body)); err == nil {
+		if rows, meta, err := parse(body); err == nil {
 			t.Errorf("%s: accepted, with rows %v and %+v", name, rows, meta)
 		}
 	}
 }
 
-func TestReportStopsWhereItsReaderDoes(t *testing.T) {
+func TestReportStopsWhereRowDoes(t *testing.T) {
 	stop := errors.New("stop")
 	rows := 0
-	meta, err := seqr.ParseTransactionDetails(strings.NewReader(wholeReport), func(seqr.ReportRow) error {
+	meta, err := seqr.ParseTransactionDetails([]byte(wholeReport), func(seqr.ReportRow) error {
 		if rows++; rows == 2 {
 			return stop
 		}
@@ -123,47 +111,5 @@ func TestReportStopsWhereItsReaderDoes(t *testing.T) {
 	})
 	if !errors.Is(err, stop) || rows != 2 || meta.ResellerID != "shop-1" {
 		t.Errorf("%v after %d rows, %+v", err, rows, meta)
-	}
-	if _, _, err := parse(io.MultiReader(strings.NewReader(wholeReport[:500]), iotest.ErrReader(stop))); !errors.Is(err, stop) {
-		t.Errorf("a broken source gave %v", err)
-	}
-}
-
-// endlessRows makes a report of n rows as it is read.
-func endlessRows(n int) io.Reader {
-	r, w := io.Pipe()
-	go func() {
-		fmt.Fprint(w, "<TransactionDetails><Meta><ResellerId>shop-1</ResellerId></Meta>")
-		for i := range n {
-			if _, err := fmt.Fprintf(w, "<Row><TerminalId>till-1</TerminalId><CashierId>NULL</CashierId><SalesAmount>%d.31000</SalesAmount>"+
-				"<ErsReference>%025d</ErsReference></Row>", i, i); err != nil {
-				return
-			}
-		}
-		fmt.Fprint(w, "</TransactionDetails>")
-		w.Close()
-	}()
-	return r
-}
-
-// TestLongReportInLittleMemory: what is held does not grow with the rows.
-func TestLongReportInLittleMemory(t *testing.T) {
-	const rows, allowed = 30_000, 4 << 20
-	var before, now runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	n := 0
-	meta, err := seqr.ParseTransactionDetails(endlessRows(rows), func(row seqr.ReportRow) error {
-		if n++; n == rows {
-			runtime.GC()
-			runtime.ReadMemStats(&now)
-		}
-		return nil
-	})
-	if err != nil || meta.Rows != rows {
-		t.Fatalf("%d rows, %v", meta.Rows, err)
-	}
-	if held := int64(now.HeapAlloc) - int64(before.HeapAlloc); held > allowed {
-		t.Errorf("%d bytes are held after %d rows", held, rows)
 	}
 }

@@ -18,16 +18,10 @@ func (s Secret) Reveal() string { return string(s) }
 // String masks the secret.
 func (Secret) String() string { return masked }
 
-// GoString masks the secret.
-func (Secret) GoString() string { return masked }
-
-// Format masks the secret under every verb, also %x and %d.
+// Format masks the secret under every verb, also %#v, %x and %d.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
 
-// MarshalJSON masks the secret.
-func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + masked + `"`), nil }
-
-// MarshalText masks the secret.
+// MarshalText masks the secret, also in JSON.
 func (Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
 // LogValue masks the secret for log/slog.

@@ -40,7 +40,7 @@ func TestSecretNeverShows(t *testing.T) {
 	}
 	text, err := secret.MarshalText()
 	out.Write(text)
-	fmt.Fprint(&out, err, secret.String(), secret.GoString(), errors.New(secret.String()))
+	fmt.Fprint(&out, err, secret.String(), errors.New(secret.String()))
 	for _, form := range []string{"open-sesame", "6f70656e", "6F70656E"} {
 		if strings.Contains(out.String(), form) {
 			t.Errorf("the secret shows:\n%s", out.String())

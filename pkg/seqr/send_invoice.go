@@ -1,8 +1,8 @@
 package seqr
 
 import (
+	"cmp"
 	"context"
-	"errors"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr/internal/soap"
 )
@@ -28,7 +28,7 @@ type SentInvoice struct {
 // SendInvoice issues an invoice. A success always has a Reference and a QRCode.
 func (c *Client) SendInvoice(ctx context.Context, r SendInvoice) (SentInvoice, error) {
 	var sent SentInvoice
-	setDefault(&r.Invoice.PaymentMode, ImmediateDebit)
+	r.Invoice.PaymentMode = cmp.Or(r.Invoice.PaymentMode, ImmediateDebit)
 	ersReference, err := c.do(ctx, call{
 		operation: opSendInvoice,
 		as:        &r.As,
@@ -45,17 +45,12 @@ func (c *Client) SendInvoice(ctx context.Context, r SendInvoice) (SentInvoice, e
 			}
 			return err
 		},
-		check: func() error {
-			if sent.Reference == "" {
-				return errors.New("the answer has no invoiceReference")
-			}
-			return nil
-		},
+		check: func() error { return missing(sent.Reference == "", "invoiceReference") },
 	})
 	if err != nil {
 		return SentInvoice{}, err
 	}
-	setDefault(&sent.QRCode, QRCode(sent.Reference))
+	sent.QRCode = cmp.Or(sent.QRCode, QRCode(sent.Reference))
 	sent.ErsReference = ersReference
 	return sent, nil
 }

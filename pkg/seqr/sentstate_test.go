@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -108,7 +109,7 @@ func TestRefusedConnection(t *testing.T) {
 
 func TestUntrustedCertificate(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a request was made") }))
-	s.Config.ErrorLog = discardLog()
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	expectSent(t, refund(t.Context(), newClient(t, seqr.Config{Endpoint: s.URL})), seqr.NotSent)

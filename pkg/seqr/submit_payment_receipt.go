@@ -1,6 +1,9 @@
 package seqr
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 const opSubmitPaymentReceipt = "submitPaymentReceipt"
 
@@ -35,11 +38,9 @@ func (c *Client) SubmitPaymentReceipt(ctx context.Context, r SubmitPaymentReceip
 			e.Text("ersReference", r.ErsReference)
 			e.Open("receiptDocument")
 			if d := r.Document; d != nil {
-				kind := d.Type
-				setDefault(&kind, ReceiptOfPayment)
 				e.Optional("mimeType", d.MIMEType)
 				e.Base64("receiptData", d.Data)
-				e.Text("receiptType", kind)
+				e.Text("receiptType", cmp.Or(d.Type, ReceiptOfPayment))
 			}
 			e.Close("receiptDocument")
 		},

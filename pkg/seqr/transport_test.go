@@ -48,7 +48,7 @@ func TestFlightOnABreakingConnection(t *testing.T) {
 			_, _ = conn.Write(make([]byte, 500)) // an earlier request on the same connection
 			stub.takes = c.takes
 
-			f := flight{counted: true}
+			var f flight
 			f.gotConn(httptrace.GotConnInfo{Conn: conn})
 			if c.writes > 0 {
 				_, _ = conn.Write(make([]byte, c.writes))
@@ -80,7 +80,7 @@ func (c *blockingConn) Write([]byte) (int, error) {
 func TestWriteUnderWayCounts(t *testing.T) {
 	stub := &blockingConn{entered: make(chan struct{}), release: make(chan struct{})}
 	conn := &countedConn{Conn: stub}
-	f := flight{counted: true}
+	var f flight
 	f.gotConn(httptrace.GotConnInfo{Conn: conn})
 	done := make(chan struct{})
 	go func() {
@@ -97,7 +97,7 @@ func TestWriteUnderWayCounts(t *testing.T) {
 
 // TestRequestsCannotBeRepeated: net/http repeats what it can rewind or is told is idempotent.
 func TestRequestsCannotBeRepeated(t *testing.T) {
-	f := flight{counted: true}
+	var f flight
 	c, err := New(Config{Endpoint: "https://provider.example/"})
 	if err != nil {
 		t.Fatal(err)

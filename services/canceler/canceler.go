@@ -54,7 +54,7 @@ func Consumers() []bus.Consumer {
 // Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
-	return access.Consume(ctx, w.Bus, Consumers(), w.handleCanceled, w.handleOverdue)
+	return access.Consume(ctx, w.Bus, Consumers(), w.handleCanceled, w.Bus.OfInvoice(w.handleOverdue))
 }
 
 // handleCanceled ends the invoice that the cancellation names, or every one that the order was to be paid by.
@@ -98,14 +98,8 @@ func (w *Worker) endCanceled(ctx context.Context, c events.Cancellation, t bus.T
 }
 
 // handleOverdue ends an invoice whose buyer's time is over. One that turns out to be paid is left to the poller.
-func (w *Worker) handleOverdue(ctx context.Context, d bus.Delivery) bus.Outcome {
-	if _, err := d.Invoice(); err != nil {
-		return w.Bus.NotOurs(ctx, d, err)
-	}
-	inv, err := w.Bus.Load(ctx, d.Key())
+func (w *Worker) handleOverdue(ctx context.Context, _ bus.Delivery, _ events.Invoice, inv bus.Loaded) bus.Outcome {
 	switch {
-	case err != nil:
-		return bus.Snooze(err)
 	case !inv.State.Open():
 		return bus.Done
 	case inv.OverdueAt == nil:
@@ -136,9 +130,9 @@ func (w *Worker) cancelBeforeIssue(ctx context.Context, inv bus.Loaded, c events
 func (w *Worker) endInvoice(ctx context.Context, inv bus.Loaded, e events.Name, why string, paid bus.Outcome) bus.Outcome {
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(err)
+		return bus.Elsewhere(inv.Terminal, err)
 	}
-	begun := w.Bus.Now()
+	begun := time.Now()
 	err = w.Provider.CancelInvoice(seqr.WithAbout(ctx, inv.Key.String()), seqr.CancelInvoice{As: as, InvoiceReference: inv.InvoiceReference})
 	switch {
 	case err == nil, seqr.IsAlreadyCanceled(err):

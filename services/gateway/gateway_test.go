@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
-
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/gateway"
 )
@@ -21,6 +19,16 @@ type hinter struct {
 func (h *hinter) Hint(k events.Key) error {
 	h.hints = append(h.hints, k)
 	return h.err
+}
+
+// handler is a gateway without shops.
+func handler(t *testing.T, h gateway.Hinter) http.Handler {
+	t.Helper()
+	g, err := gateway.New(gateway.Config{Hints: h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }
 
 func TestNotifications(t *testing.T) {
@@ -46,7 +54,7 @@ func TestNotifications(t *testing.T) {
 		req := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		w := httptest.NewRecorder()
-		gateway.Handler(h, zerolog.Nop()).ServeHTTP(w, req)
+		handler(t, h).ServeHTTP(w, req)
 		if w.Code != c.status || len(h.hints) != c.hints {
 			t.Errorf("%s %s: %d with %d hints; want %d with %d", c.method, c.path, w.Code, len(h.hints), c.status, c.hints)
 		}

@@ -9,10 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/rs/zerolog"
-
-	"github.com/seqrflow/seqrflow/services/gateway"
 )
 
 // pipes is a listener whose connections are pipes, which know the test's clock.
@@ -46,7 +42,7 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &hinter{}
 				l := pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
-				srv := &http.Server{Handler: gateway.Handler(h, zerolog.Nop())} // without time-outs of its own
+				srv := &http.Server{Handler: handler(t, h)} // without time-outs of its own
 				ended := make(chan error, 1)
 				go func() { ended <- srv.Serve(l) }()
 				client, server := net.Pipe()

@@ -9,10 +9,11 @@
 package invoicer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -105,7 +106,7 @@ func (w *Worker) handleKnown(ctx context.Context, d bus.Delivery, inv bus.Loaded
 	case inv.OrderID != order.OrderID:
 		return bus.Park(fmt.Errorf("invoiceId: %q is an invoice of order %q already; name another invoiceId for order %q",
 			inv.InvoiceID, inv.OrderID, order.OrderID))
-	case inv.Order != nil && !reflect.DeepEqual(canonical(*inv.Order), canonical(order)):
+	case inv.Order != nil && !inv.Order.AsksTheSame(order):
 		return bus.Park(fmt.Errorf("orderId: %q was placed before with other contents (%s %s, now %s %s); "+
 			"name an invoiceId to ask for another payment of the same order",
 			order.OrderID, inv.Total, inv.Currency, order.Total, order.Currency))
@@ -115,15 +116,6 @@ func (w *Worker) handleKnown(ctx context.Context, d bus.Delivery, inv bus.Loaded
 		return bus.Recorded(err)
 	}
 	return bus.Done
-}
-
-// canonical is what makes two orders the same for the buyer: what is paid and for what.
-func canonical(o events.Order) []string {
-	out := []string{o.Currency, o.Total.Decimal().Trim(0).String()}
-	for _, r := range o.Rows {
-		out = append(out, r.Description, r.Quantity.Trim(0).String(), r.Total.Decimal().Trim(0).String())
-	}
-	return out
 }
 
 // prepare makes sure, before the provider is asked, that what it answers can be recorded and that the invoice will be polled.
@@ -167,7 +159,7 @@ func (w *Worker) sendInvoice(ctx context.Context, d bus.Delivery, inv bus.Loaded
 		return bus.Dropped
 	}
 	ctx = seqr.WithAbout(ctx, inv.Key.String())
-	begun := w.Bus.Now()
+	begun := time.Now()
 	sent, err := w.Provider.SendInvoice(ctx, seqr.SendInvoice{As: as, Invoice: w.toRequest(order)})
 	fact := events.Fact{At: w.Bus.Now(), Call: calls.Of("sendInvoice", begun, err)}
 	switch {
@@ -224,4 +216,41 @@ func (w *Worker) recordIssued(ctx context.Context, inv bus.Loaded, order events.
 // appendFrom appends the event unless the state has moved on, and gives the invoice as it is then.
 func (w *Worker) appendFrom(ctx context.Context, inv bus.Loaded, next bus.Decide) (events.Invoice, error) {
 	return w.Bus.UpdateFrom(ctx, Name, inv, bus.IfAllowed(next))
+}
+
+// toProviderInvoice is what is recorded of the provider's answer.
+func (w *Worker) toProviderInvoice(o events.Order, sent seqr.SentInvoice, as seqr.Principal) events.ProviderInvoice {
+	return events.ProviderInvoice{
+		Terminal: as.ID, Reference: sent.Reference, QRCode: cmp.Or(sent.QRCode, seqr.QRCode(sent.Reference)),
+		Link: seqr.QRLink(sent.Reference, w.DebugLink), ValidFor: cmp.Or(time.Duration(o.ValidFor), w.ValidFor),
+	}
+}
+
+// toRequest is the order in the provider's terms.
+func (w *Worker) toRequest(o events.Order) seqr.Invoice {
+	k := o.Key()
+	inv := seqr.Invoice{
+		Title: cmp.Or(o.Title, o.Shop+" "+o.OrderID), ClientInvoiceID: cmp.Or(o.InvoiceID, o.OrderID), Total: seqr.Amount{Currency: o.Currency, Value: o.Total.Decimal()},
+		CashierID: o.CashierID, BackURL: o.BackURL, IssueDate: w.Bus.Now(),
+	}
+	if w.NotifyURL != "" {
+		inv.NotificationURL = strings.TrimSuffix(w.NotifyURL, "/") + "/notify/" + k.Shop + "/" + k.Invoice
+	}
+	for _, r := range o.Rows {
+		inv.Rows = append(inv.Rows, toRequestRow(r, o.Currency))
+	}
+	return inv
+}
+
+func toRequestRow(r events.Row, currency string) seqr.InvoiceRow {
+	money := func(a *events.Amount) *seqr.Amount {
+		if a == nil {
+			return nil
+		}
+		return &seqr.Amount{Currency: currency, Value: a.Decimal()}
+	}
+	return seqr.InvoiceRow{
+		Description: r.Description, Quantity: r.Quantity, Total: *money(&r.Total), UnitPrice: money(r.UnitPrice),
+		Discount: money(r.Discount), TaxRate: r.TaxRate, SKU: r.SKU, EAN: r.EAN, Unit: r.Unit,
+	}
 }

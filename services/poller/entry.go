@@ -64,7 +64,7 @@ func (p *Worker) loadEntry(ctx context.Context, k events.Key, l *bus.Lease) (e l
 	if p.Bus.ClockKnown() {
 		age = p.Bus.Now().Sub(l.Time)
 	}
-	if !p.serves(k.Shop) {
+	if !calls.Serves(p.Only, k.Shop) {
 		e.action = leaveToOther
 	} else {
 		e.loaded, e.err = p.Bus.Load(ctx, k)

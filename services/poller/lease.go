@@ -215,7 +215,7 @@ func (l *loop) giveBackAll() {
 			}
 		}
 	}
-	l.announce(0)
+	l.announce()
 	giveBack()
 	l.stopLoads()
 	for l.underWay+l.loading > 0 {
@@ -245,8 +245,7 @@ func (l *loop) dropLostLease(w *watch, now instant) (dropped bool) {
 		w.lease.Drop()
 		l.setLost(w, now)
 	}
-	// A cluster may elect a leader meanwhile.
-	if w.busy || w.terminal != nil && (first || now-w.lost <= l.p.Bus.AckWait()*3/2) {
+	if w.busy || w.terminal != nil && (first || now-w.lost <= lostFor*l.p.Bus.AckWait()) {
 		return false
 	}
 	l.dropEntry(w)

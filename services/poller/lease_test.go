@@ -148,6 +148,28 @@ func TestCopyThatWasCutOffLeavesItsInvoicesToTheOther(t *testing.T) {
 	}
 }
 
+// A copy whose leases are lost, and that is connected again, goes on asking while no other copy has got its invoices: in a cluster one
+// broker after another may die meanwhile.
+func TestPollingGoesOnWhileNoCopyHasTheLease(t *testing.T) {
+	t.Parallel()
+	r := rig.New(t, sandbox.Config{})
+	way, b := connectByCable(t, r)
+	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
+	p := always(seqr.StatusIssued, nil)
+	cfg, reg := config(r, p), prometheus.NewRegistry()
+	cfg.Bus, cfg.Metrics = b, reg
+	r.Run(poller.New(cfg))
+	awaitValue(t, reg, "seqrflow_poller_held_invoices", func(v float64) bool { return v == 1 })
+	c := poller.Consumers()[0]
+	if _, err := r.JetStream().PauseConsumer(t.Context(), c.Stream, c.Name, time.Now().Add(2*rig.Patience)); err != nil {
+		t.Fatal(err)
+	}
+	way.set(true)
+	awaitValue(t, reg, "seqrflow_poller_held_invoices", func(v float64) bool { return v == 0 })
+	way.set(false)
+	p.await(t, "ref", p.times("ref")+45) // 4.5 s, of the 6 for which it goes on
+}
+
 // Until the clock was compared with the broker's it is not known how old an entry is: it is kept.
 func TestNothingIsForgottenBeforeTheClockIsKnown(t *testing.T) {
 	r := rig.New(t, sandbox.Config{})

@@ -67,6 +67,10 @@ const (
 	// ackWait is how long a poller may be silent before another takes its entries. After it comes, at worst, the election
 	// of a leader at a cluster of brokers, some 9 s, and all of it is to end within the 20 s before a reversal.
 	ackWait = 6 * time.Second
+	// lostFor is how many times the bus's AckWait (10 s) this copy, once it is connected, goes on asking about an invoice whose lease is
+	// lost. Another copy has the entry after ackWait, and after an election for each broker that dies meanwhile. That two
+	// copies ask for a while does no harm, and that none asks may reverse a payment.
+	lostFor = 6
 	// settledAfter is how long a poller has to run before it knows that an entry that comes again was held by another copy
 	// until ackWait ago. In the time before, it may be an entry that no copy has held since all pollers stopped.
 	settledAfter = 2 * ackWait

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/calls"
@@ -59,26 +60,22 @@ func Consumers() []bus.Consumer {
 // Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
-	return access.Consume(ctx, w.Bus, Consumers(), w.handle)
+	return access.Consume(ctx, w.Bus, Consumers(), w.Bus.OfInvoice(w.handle))
 }
 
-func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
-	inv, err := w.Bus.Load(ctx, d.Key())
-	if err != nil {
-		return bus.Snooze(err)
-	}
+func (w *Worker) handle(ctx context.Context, _ bus.Delivery, _ events.Invoice, inv bus.Loaded) bus.Outcome {
 	if len(inv.Receipts) > 0 || !inv.Can(events.EventReceipted) {
 		return bus.Done // an earlier delivery did it, or there is nothing to receipt
 	}
 	as, err := calls.As(w.Shops, inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(err)
+		return bus.Elsewhere(inv.Terminal, err)
 	}
 	doc, err := render(w.Template, inv.Invoice)
 	if err != nil {
 		return bus.Park(fmt.Errorf("receipt template: %w", err))
 	}
-	begun := w.Bus.Now()
+	begun := time.Now()
 	err = w.Provider.SubmitPaymentReceipt(seqr.WithAbout(ctx, inv.Key.String()), seqr.SubmitPaymentReceipt{
 		As: as, ErsReference: inv.ErsReference,
 		Document: &seqr.ReceiptDocument{MIMEType: mimeType, Type: "PAYMENT_RECEIPT", Data: doc},

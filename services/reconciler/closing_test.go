@@ -66,21 +66,26 @@ func TestMarkThatNeverHappenedLeavesNoDoubt(t *testing.T) {
 	}
 }
 
+// markAndDie does what a worker does that records its intent, marks, and dies before it can record the answer.
+func (w *world) markAndDie(k events.PeriodKey) {
+	w.t.Helper()
+	if _, err := w.bus.UpdatePeriod(w.t.Context(), reconciler.Name, k, func(p events.Period) (events.Period, error) {
+		return p.Marking(terminal, 2, w.fact("intent"))
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.client.MarkTransactionPeriod(w.t.Context(), seqr.MarkTransactionPeriod{
+		As: w.shops["acme"].as, Parameters: map[string]string{seqr.ParamTerminalID: terminal},
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func TestCrashBetweenMarkAndItsRecordIsDetected(t *testing.T) {
 	w := newWorld(t)
 	ers := w.sold("acme", "1", "10")
 	k := w.ask("acme", "1")
-	// A worker records its intent, marks, and dies before it can record the answer.
-	if _, err := w.bus.UpdatePeriod(t.Context(), reconciler.Name, k, func(p events.Period) (events.Period, error) {
-		return p.Marking(terminal, 2, w.fact("intent"))
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.client.MarkTransactionPeriod(t.Context(), seqr.MarkTransactionPeriod{
-		As: w.shops["acme"].as, Parameters: map[string]string{seqr.ParamTerminalID: terminal},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	w.markAndDie(k)
 	w.work(w.provider())
 	p := w.closed(k)
 	w.expect(p, events.PeriodMismatched, "missing_there "+ers)
@@ -190,4 +195,68 @@ func TestProviderThatIsAwayIsWaitedFor(t *testing.T) {
 	if said := reconciler.Summary(p); !strings.Contains(said, "period 1 of acme: reconciled") || strings.Contains(said, "note:") {
 		t.Errorf("summary:\n%s", said)
 	}
+}
+
+// A mark whose answer was lost is not forgotten when the shop gets another terminal: it may have ended a period of the first one, whose
+// next report then lacks payments.
+func TestLostMarkIsRememberedWhenTheTerminalIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	ers := w.sold("acme", "1", "10")
+	k := w.ask("acme", "1")
+	w.markAndDie(k)
+	w.shops["acme"] = account{seqr.ResellerUser("demo-reseller", "9900", "demo-secret"), "another-terminal"}
+	w.work(w.provider())
+	if parked := w.parked(k); !strings.Contains(parked.Reason, terminal) || !strings.Contains(parked.Reason, "another-terminal") {
+		t.Errorf("reason %q", parked.Reason)
+	}
+	p := w.close("beta", "1")
+	w.expect(p, events.PeriodMismatched, "missing_there "+ers)
+	if p.Mark.InDoubt != 1 || !strings.Contains(p.Lines[0].Text, "id was lost") {
+		t.Errorf("attempts %+v, line %q", p.Mark, p.Lines[0].Text)
+	}
+}
+
+// A closing that a person has dismissed holds up no other closing of its terminal: not by a mark that has no answer, nor by a comparison
+// that is not made.
+func TestDismissedClosingHoldsUpNoOther(t *testing.T) {
+	dismiss := func(w *world, k events.PeriodKey, parked events.Parked) {
+		t.Helper()
+		if err := w.bus.Dismiss(t.Context(), bus.ParkedMessage{On: events.ParkedSubject(reconciler.Name, k.Shop, k.Period), Parked: parked, Seq: 1}, "Ann", "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("mark", func(t *testing.T) {
+		w := newWorld(t)
+		ers := w.sold("acme", "1", "10")
+		good := w.shops["acme"]
+		w.shops["acme"] = account{good.as, "another-terminal"}
+		k := w.ask("acme", "1")
+		if _, err := w.bus.UpdatePeriod(t.Context(), reconciler.Name, k, func(p events.Period) (events.Period, error) {
+			return p.Marking(terminal, 2, w.fact("intent"))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.work(w.provider())
+		dismiss(w, k, w.parked(k))
+		p := w.close("beta", "1")
+		w.expect(p, events.PeriodReconciled)
+		if p.Mark.InDoubt != 1 {
+			t.Errorf("attempts %+v; payment %s", p.Mark, ers)
+		}
+	})
+	t.Run("comparison", func(t *testing.T) {
+		w := newWorld(t)
+		w.sold("acme", "1", "10")
+		stop := w.work(strange{w.provider(), "no XML"})
+		first := w.ask("acme", "1")
+		dismiss(w, first, w.parked(first))
+		stop()
+		w.sold("acme", "2", "5")
+		w.work(w.provider())
+		second := w.close("acme", "2")
+		w.expect(second, events.PeriodReconciled)
+		if len(second.Notes) != 1 || !strings.Contains(second.Notes[0], "the previous period acme/1 is parked before its comparison") {
+			t.Errorf("notes %q", second.Notes)
+		}
+	})
 }

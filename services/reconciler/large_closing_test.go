@@ -24,7 +24,7 @@ import (
 // BenchmarkClosing is a whole closing with 100,000 events in the ledger and as many rows in the report:
 // real broker, scan from disk, parsing, comparison. Only the provider's own time is left out.
 func BenchmarkClosing(b *testing.B) {
-	srv, err := natsd.Start(natsd.Config{Data: b.TempDir()})
+	srv, err := natsd.Start(b.Context(), natsd.Config{Data: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func BenchmarkClosing(b *testing.B) {
 		b.Fatal(err)
 	}
 	report, ledger := reconciler.LargeReport("P1", "t1", 100_000)
-	record(b, rig.JetStream(b, srv), ledger)
+	record(b, rig.JetStream(b, "", srv.InProcess()), ledger)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	soon := time.Millisecond

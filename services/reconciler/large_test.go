@@ -45,6 +45,9 @@ func large(t testing.TB, report seqr.Report, entries []events.LedgerEntry) (*com
 }
 
 func TestLargeReportAgreesWithinItsMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("in the short form: it is one goroutine, which the race detector only makes slow")
+	}
 	report, ledger := LargeReport("P1", "t1", manyRows)
 	before := heap()
 	c, out := large(t, report, ledger)

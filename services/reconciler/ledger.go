@@ -1,9 +1,12 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -153,4 +156,60 @@ func entryOf(r recorded, seq uint64) (e events.LedgerEntry, terminal string, err
 		}
 	}
 	return e, "", errUnreadable{seq, fmt.Sprintf("the refund %q that it is about is not in it", inv.Change.RefundID)}
+}
+
+// openRefund is a refund without an outcome: in doubt, or under way.
+type openRefund struct {
+	events.LedgerEntry
+	AskedAt time.Time // when the intent was recorded
+	At      time.Time // of the invoice's last event; a refund in doubt has not come into doubt later
+	inDoubt bool
+}
+
+func ledgerEntries(refunds []openRefund) []events.LedgerEntry {
+	var out []events.LedgerEntry
+	for _, r := range refunds {
+		out = append(out, r.LedgerEntry)
+	}
+	return out
+}
+
+// openRefunds follows the refunds of a terminal through the events of INVOICES.
+type openRefunds struct {
+	terminal string // "" is any
+	of       map[events.Key][]openRefund
+}
+
+// update puts the invoice's refunds, as they are after its event at seq, in the place of those that were known.
+func (o *openRefunds) update(inv events.Invoice, seq uint64) {
+	k := inv.Key()
+	delete(o.of, k)
+	if o.terminal != "" && inv.Terminal != o.terminal {
+		return
+	}
+	for _, r := range inv.Refunds {
+		if r.Open() {
+			o.of[k] = append(o.of[k], openRefund{events.LedgerEntry{
+				Shop: inv.Shop, InvoiceID: inv.InvoiceID, RefundID: r.RefundID, Currency: inv.Currency, Amount: r.Amount, Seq: seq,
+			}, r.AskedAt, inv.Change.At, r.Status == events.RefundUnknown})
+		}
+	}
+}
+
+// list gives the refunds in doubt and those under way, and the invoices of both, the oldest first.
+func (o *openRefunds) list() (doubts []openRefund, underWay []events.LedgerEntry, invoices []events.InvoiceRef) {
+	all := slices.SortedFunc(maps.Values(o.of), func(a, b []openRefund) int {
+		return cmp.Or(a[0].AskedAt.Compare(b[0].AskedAt), cmp.Compare(a[0].Seq, b[0].Seq))
+	})
+	for _, refunds := range all {
+		invoices = append(invoices, events.InvoiceRef{Shop: refunds[0].Shop, InvoiceID: refunds[0].InvoiceID})
+		for _, r := range refunds {
+			if r.inDoubt {
+				doubts = append(doubts, r)
+			} else {
+				underWay = append(underWay, r.LedgerEntry)
+			}
+		}
+	}
+	return doubts, underWay, invoices
 }

@@ -1,7 +1,6 @@
 package reconciler
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +17,8 @@ import (
 func (w *Worker) handleMarked(ctx context.Context, d bus.Delivery, k events.PeriodKey) bus.Outcome {
 	p, err := w.Bus.LoadPeriod(ctx, k)
 	switch {
-	case unreadable(err):
-		return bus.Park(err)
 	case err != nil:
-		return bus.Snooze(err)
+		return unlessUnreadable(err)
 	case p.State != events.PeriodMarked:
 		return bus.Done
 	case !d.Redelivered && !d.Replayed:
@@ -38,12 +35,10 @@ func (w *Worker) handleMarked(ctx context.Context, d bus.Delivery, k events.Peri
 	case err != nil:
 		return unlessUnreadable(err)
 	}
-	select {
-	case w.reports <- struct{}{}:
-		defer func() { <-w.reports }()
-	case <-ctx.Done():
-		return bus.Snooze(ctx.Err())
+	if err := w.reports.Acquire(ctx, 1); err != nil {
+		return bus.Snooze(err)
 	}
+	defer w.reports.Release(1)
 	begun := time.Now()
 	report, err := w.Provider.ExecuteReport(ctx, seqr.ExecuteReport{As: as, ReportID: seqr.ReportTerminalTransaction, Parameters: map[string]string{
 		seqr.ParamTerminalID: p.Terminal, seqr.ParamTransactionPeriodID: p.TransactionPeriodID,
@@ -76,7 +71,7 @@ func (w *Worker) openingLedger(ctx context.Context, p events.Period) (l ledger, 
 		l.Outstanding, l.OutstandingOmitted = previous.Outstanding, previous.OutstandingOmitted
 		return l, nil, nil
 	}
-	_, parked, err := w.Bus.LastParked(ctx, Name, previous.Key.Shop, previous.Key.Period)
+	_, parked, err := w.Bus.GivenUp(ctx, Name, previous.Key.Shop, previous.Key.Period)
 	if err != nil {
 		return l, nil, err
 	}
@@ -103,7 +98,7 @@ func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, l led
 	if err := addRows(c, report, p); err != nil {
 		return bus.Retry(err)
 	}
-	if n := c.unexplained(); n > 0 {
+	if n := len(c.unmatched); n > 0 { // the poller may be about to record them
 		if pause, again := w.lookAgain(seq); again {
 			return bus.SnoozeFor(pause, fmt.Errorf("%d rows are not recorded here, or not yet", n))
 		}
@@ -134,7 +129,7 @@ func (w *Worker) compare(ctx context.Context, seq uint64, p events.Period, l led
 
 // addRows gives the report's rows to the comparison, and makes sure that it is the report asked for.
 func addRows(c *comparison, report seqr.Report, p events.Period) error {
-	meta, err := seqr.ParseTransactionDetails(bytes.NewReader(report.Content), func(r seqr.ReportRow) error {
+	meta, err := seqr.ParseTransactionDetails(report.Content, func(r seqr.ReportRow) error {
 		c.addRow(row{Ref: r.ErsReference, Amount: r.SalesAmount.Trim(0), Terminal: r.TerminalID})
 		return nil
 	})
@@ -158,8 +153,7 @@ func verdict(c events.Comparison) string {
 
 // unlessUnreadable lets the delivery come again, and parks it for a person when an event cannot be read.
 func unlessUnreadable(err error) bus.Outcome {
-	var event errUnreadable
-	if errors.As(err, &event) || unreadable(err) {
+	if errors.As(err, new(errUnreadable)) || errors.Is(err, events.ErrPeriodUnreadable) {
 		return bus.Park(err)
 	}
 	return bus.Snooze(err)

@@ -14,16 +14,18 @@ package reconciler
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/internal/sometimes"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
@@ -89,25 +91,20 @@ type Worker struct {
 	Config
 
 	mu      sync.Mutex
-	reports chan struct{} // a place for each report that is being compared
+	reports *semaphore.Weighted // a place for each report that is being compared
 
 	gauges    gauges
 	sometimes sometimes.Sometimes
 
 	looks map[uint64]int // how often a delivery was put off for rows that we have not recorded
 
-	closings sync.Mutex // guards periods
-	periods  periods
+	periods periodIndex
 }
 
 // New worker.
 func New(c Config) *Worker {
 	c.Pauses = c.Pauses.withDefaults()
-	w := &Worker{Config: c, looks: map[uint64]int{}, reports: make(chan struct{}, reports), gauges: newGauges()}
-	if c.Metrics != nil {
-		c.Metrics.MustRegister(w.gauges.inDoubt, w.gauges.age, w.gauges.mismatched)
-	}
-	return w
+	return &Worker{Config: c, looks: map[uint64]int{}, reports: semaphore.NewWeighted(reports), gauges: newGauges(c.Metrics)}
 }
 
 // Consumers are the durables that the worker takes its messages from.
@@ -129,7 +126,7 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // serves gives the terminal of a shop that the settings name.
 func (w *Worker) serves(shop string) (terminal string, err error) {
-	if len(w.Only) > 0 && !slices.ContainsFunc(w.Only, func(s string) bool { return events.Token(s) == shop }) {
+	if !calls.Serves(w.Only, shop) {
 		return "", bus.ErrOtherCopy
 	}
 	_, terminal, err = w.accounts(shop)
@@ -137,7 +134,7 @@ func (w *Worker) serves(shop string) (terminal string, err error) {
 }
 
 func (w *Worker) handle(ctx context.Context, d bus.Delivery) bus.Outcome {
-	p, err := bus.DecodePeriod(d.Body)
+	p, err := events.DecodePeriod(d.Body)
 	if err != nil {
 		return bus.Park(err)
 	}
@@ -184,4 +181,55 @@ func (w *Worker) looked(seq uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.looks, seq)
+}
+
+// ErrUsed says that a closing of this name has been asked for before: it is never done twice.
+var ErrUsed = errors.New("a closing of this name has been asked for before")
+
+// RequestClose asks the reconciler to close a period under a name that was never used for the shop. For a name that was used,
+// it gives the period as it is, and ErrUsed.
+func RequestClose(ctx context.Context, b *bus.Bus, by, shop, period, why string) (events.Period, error) {
+	fact := events.Fact{At: b.Now(), Why: why}
+	return b.UpdatePeriod(ctx, by, events.PeriodKeyOf(shop, period), func(p events.Period) (events.Period, error) {
+		if p.State != "" {
+			return p, fmt.Errorf("%s/%s: %w", shop, period, ErrUsed)
+		}
+		return p.ClosingAsked(shop, period, by, fact)
+	})
+}
+
+// ParkedError says that the reconciler has given up on a period until a person sends it back.
+type ParkedError struct {
+	Key    events.PeriodKey
+	Parked events.Parked
+}
+
+func (e *ParkedError) Error() string {
+	return fmt.Sprintf("closing %s is parked: %s", e.Key, e.Parked.Reason)
+}
+
+// Await waits until the period is reconciled or mismatched, and gives it. It fails with a *ParkedError when the reconciler has
+// parked it, and with ctx's error when that ends first; the period is then given as far as it had come.
+func Await(ctx context.Context, b *bus.Bus, k events.PeriodKey) (p events.Period, err error) {
+	err = b.Follow(ctx, []bus.Source{
+		{Stream: events.PeriodsStream, Filters: []string{k.All()}, All: true},
+		{Stream: events.ParkedStream, Filters: []string{events.ParkedSubject(Name, k.Shop, k.Period)}, All: true},
+	}, nil, func(bus.Entry) error {
+		l, err := b.LoadPeriod(ctx, k)
+		if err != nil {
+			return err
+		}
+		if p = l.Period; p.State.Ended() {
+			return bus.ErrStop
+		}
+		complaint, parked, err := b.GivenUp(ctx, Name, k.Shop, k.Period)
+		if err == nil && parked {
+			err = &ParkedError{k, complaint}
+		}
+		return err
+	})
+	if err == nil && !p.State.Ended() {
+		err = ctx.Err()
+	}
+	return p, err
 }

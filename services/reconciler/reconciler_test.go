@@ -225,7 +225,7 @@ func TestRedeliveryOfAFinishedClosingDoesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
-	s, err := rig.JetStream(t, w.broker).Stream(t.Context(), events.PeriodsStream)
+	s, err := rig.JetStream(t, "", w.broker.InProcess()).Stream(t.Context(), events.PeriodsStream)
 	if err != nil {
 		t.Fatal(err)
 	}

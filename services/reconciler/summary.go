@@ -37,10 +37,7 @@ func Summary(p events.Period) string {
 }
 
 func writeTotal(b *strings.Builder, t events.PeriodTotal) {
-	currency := t.Currency
-	if currency == "" {
-		currency = "(currency unknown)"
-	}
+	currency := cmp.Or(t.Currency, "(currency unknown)")
 	for _, side := range []struct {
 		whose string
 		sums  events.Totals

@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -25,8 +28,10 @@ type Survey struct {
 	// Unclosed is each shop's newest payment among those that are older than ClosingDue at the time of Read.
 	Unclosed map[string]Payment
 
-	invoices, periods uint64 // the last sequences that were read
-	unknown, sending  map[events.Key]struct{}
+	periods  *periodIndex
+	invoices uint64 // the last sequence of INVOICES that was read
+	unknown  map[events.Key]struct{}
+	sending  map[events.Key]int // the events refunding of invoices that may have a refund sending or waiting
 }
 
 // Reversal names an invoice whose payment may have been reversed.
@@ -51,20 +56,13 @@ const (
 // Read reads what is new. The error is of the broker; what was read before it counts.
 func (s *Survey) Read(ctx context.Context, b *bus.Bus) error {
 	if s.unknown == nil {
-		s.unknown, s.sending = map[events.Key]struct{}{}, map[events.Key]struct{}{}
-		s.Compared, s.Agreed, s.Unclosed = map[string]events.Period{}, map[string]time.Time{}, map[string]Payment{}
+		s.unknown, s.sending, s.Unclosed = map[events.Key]struct{}{}, map[events.Key]int{}, map[string]Payment{}
 	}
-	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, From: s.periods + 1}, func(e bus.Entry) error {
-		if p, err := bus.DecodePeriod(e.Body); err == nil && p.State.Ended() {
-			s.Compared[p.Terminal] = p
-			if p.State == events.PeriodReconciled {
-				s.Agreed[p.Terminal] = e.Time
-			}
-		}
-		s.periods = e.Seq
-		return nil
-	})
-	if err != nil {
+	if s.periods == nil {
+		s.periods = &periodIndex{}
+	}
+	var err error
+	if s.Compared, s.Agreed, err = s.periods.outcomes(ctx, b); err != nil {
 		return err
 	}
 	due := b.Now().Add(-ClosingDue)
@@ -89,11 +87,13 @@ func (s *Survey) add(e bus.Entry, due time.Time) {
 			s.Unclosed[k.Shop] = Payment{k, e.Seq}
 		}
 	case events.EventRefunding:
-		s.sending[k] = struct{}{}
+		s.sending[k]++
 	case events.EventRefundUnknown:
 		s.unknown[k] = struct{}{}
 	case events.EventRefunded, events.EventRefundFailed:
-		delete(s.sending, k) // there is one refund in flight per invoice
+		if s.sending[k] == 1 { // it was of this refund; of more than one, one may be of a refund that waits
+			delete(s.sending, k)
+		}
 	}
 	if h := e.Header[bus.GapHeader]; len(h) > 0 {
 		seconds, _ := strconv.ParseFloat(h[0], 64)
@@ -135,7 +135,9 @@ type UnsettledRefund struct {
 // Refunds gives the refunds that are [Unsettled] now, as far as the streams were read, in the order in which they were asked for.
 func (s *Survey) Refunds(ctx context.Context, b *bus.Bus) (out []UnsettledRefund, err error) {
 	invoices := maps.Clone(s.unknown)
-	maps.Copy(invoices, s.sending)
+	for k := range s.sending {
+		invoices[k] = struct{}{}
+	}
 	for k := range invoices {
 		inv, err := b.Load(ctx, k)
 		if err != nil {
@@ -173,4 +175,61 @@ func (s *Survey) NotClosed(ctx context.Context, b *bus.Bus) (map[string]string, 
 		}
 	}
 	return out, nil
+}
+
+// surveyEvery is how often the streams are read on for the gauges.
+const surveyEvery = 10 * time.Second
+
+// gauges are the metrics of what a person has to look at. None has a value before the streams were read once.
+type gauges struct{ inDoubt, age, mismatched *prometheus.GaugeVec }
+
+// newGauges registers the gauges, unless reg is nil.
+func newGauges(reg prometheus.Registerer) gauges {
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return promauto.With(reg).NewGaugeVec(prometheus.GaugeOpts{Namespace: "seqrflow", Name: name, Help: help}, labels)
+	}
+	return gauges{
+		inDoubt:    gauge("refunds_in_doubt", "Refunds of all shops that may or may not have been paid, or that have been sending for over a minute. Told by the reconciler, every 10 s. Alert above 0."),
+		age:        gauge("reconciled_period_age_seconds", "Seconds since a period of the terminal last agreed with the provider's report; only terminals that ever closed a period. Alert above 172800, two days.", "terminal"),
+		mismatched: gauge("period_mismatched", "1 if the terminal's last compared period has differences, else 0. Alert above 0.", "terminal"),
+	}
+}
+
+// follow reads what is new on the streams, every 10 s until ctx ends.
+func (g gauges) follow(ctx context.Context, w *Worker) error {
+	s := Survey{periods: &w.periods}
+	t := time.NewTicker(surveyEvery)
+	defer t.Stop()
+	for {
+		if err := g.read(ctx, w, &s); err != nil && ctx.Err() == nil && w.sometimes.OK("survey") {
+			w.Log.Warn().Err(err).Str("worker", Name).Msg("counting refunds in doubt; it goes on")
+		}
+		for terminal, at := range s.Agreed { // it grows older also while the broker fails
+			g.age.WithLabelValues(terminal).Set(time.Since(at).Seconds())
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+func (g gauges) read(ctx context.Context, w *Worker, s *Survey) error {
+	if err := s.Read(ctx, w.Bus); err != nil {
+		return err
+	}
+	inDoubt, err := s.Refunds(ctx, w.Bus)
+	if err != nil {
+		return err
+	}
+	g.inDoubt.WithLabelValues().Set(float64(len(inDoubt)))
+	for terminal, p := range s.Compared {
+		differs := 0.0
+		if p.State == events.PeriodMismatched {
+			differs = 1
+		}
+		g.mismatched.WithLabelValues(terminal).Set(differs)
+	}
+	return nil
 }

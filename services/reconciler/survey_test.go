@@ -1,6 +1,7 @@
 package reconciler_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -93,6 +94,16 @@ func TestSurveyFindsMoneyThatNeedsAPerson(t *testing.T) {
 	expect("after a refund whose outcome is unknown", 1, "map[]", "MISMATCHED")
 	rig.AppendEvents(t, r.Bus, key("1"), func(inv events.Invoice) (events.Invoice, error) { return inv.RefundSettled("r1", true, "ref-r1", fact) })
 	expect("after it is settled", 0, "map[]", "MISMATCHED")
+	rig.AppendEvents(t, r.Bus, key("2"), func(inv events.Invoice) (events.Invoice, error) {
+		return inv.Refunding(events.Refund{RefundID: "r1", Amount: rig.Amount("5")}, fact)
+	}, func(inv events.Invoice) (events.Invoice, error) { return inv.RefundNotSent("r1", fact) })
+	expect("after a refund that waits", 1, "map[]", "MISMATCHED")
+	rig.AppendEvents(t, r.Bus, key("2"), func(inv events.Invoice) (events.Invoice, error) {
+		return inv.Refunding(events.Refund{RefundID: "r2", Amount: rig.Amount("1")}, fact)
+	}, func(inv events.Invoice) (events.Invoice, error) { return inv.RefundedAs("r2", "ref-2-r2", fact) })
+	expect("after another refund of the invoice that waits", 1, "map[]", "MISMATCHED")
+	rig.AppendEvents(t, r.Bus, key("2"), func(inv events.Invoice) (events.Invoice, error) { return inv.RefundSettled("r1", false, "", fact) })
+	expect("after the one that waited is settled", 0, "map[]", "MISMATCHED")
 }
 
 // The reconciler's gauges say the same.
@@ -110,18 +121,23 @@ func TestReconcilerCountsRefundsInDoubt(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	r.Run(reconciler.New(reconciler.Config{Bus: r.Bus, Provider: r.Client, Shops: shops{}, Metrics: reg, Log: r.Log}))
 	want := map[string]float64{"seqrflow_refunds_in_doubt": 1, "seqrflow_period_mismatched": 1}
-	for deadline := time.Now().Add(rig.Patience); len(want) > 0; time.Sleep(10 * time.Millisecond) {
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+	defer cancel()
+	if missing := rig.Until(ctx, func(context.Context) string {
 		families, err := reg.Gather()
 		if err != nil {
-			t.Fatal(err)
+			return err.Error()
 		}
 		for _, f := range families {
 			if v, ok := want[f.GetName()]; ok && f.GetMetric()[0].GetGauge().GetValue() == v {
 				delete(want, f.GetName())
 			}
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("never so: %v", want)
+		if len(want) > 0 {
+			return fmt.Sprint("never so: ", want)
 		}
+		return ""
+	}); missing != "" {
+		t.Error(missing)
 	}
 }

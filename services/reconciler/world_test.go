@@ -38,7 +38,7 @@ const terminal = "demo-terminal"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	srv, err := natsd.Start(natsd.Config{Data: t.TempDir()})
+	srv, err := natsd.Start(t.Context(), natsd.Config{Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

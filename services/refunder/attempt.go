@@ -63,12 +63,16 @@ func (w *Worker) refund(ctx context.Context, d bus.Delivery, want events.Return)
 
 // goOn takes up a refund that is under way. While another message of the same refund is at the provider its outcome is awaited.
 func (w *Worker) goOn(ctx context.Context, q request) bus.Outcome {
-	mine, sending := q.madeLastAttempt(), q.r.Status == events.RefundSending
-	q.r.Message, q.r.Stream = q.d.Seq, q.d.Stream
-	switch {
-	case sending && !mine:
+	if q.r.Status == events.RefundSending && !q.madeLastAttempt() {
 		return bus.SnoozeFor(soon, errors.New("another message asks for the same refund, and its outcome is awaited"))
-	case sending:
+	}
+	return w.takeUp(ctx, q)
+}
+
+// takeUp goes on with a refund whose last attempt this message has made, or was not sent, or is left by the message that made it.
+func (w *Worker) takeUp(ctx context.Context, q request) bus.Outcome {
+	q.r.Message, q.r.Stream = q.d.Seq, q.d.Stream
+	if q.r.Status == events.RefundSending {
 		return w.resolve(ctx, q)
 	}
 	return w.attempt(ctx, q)
@@ -149,7 +153,7 @@ func (w *Worker) refuseTooMuch(ctx context.Context, q request) bus.Outcome {
 func (w *Worker) attempt(ctx context.Context, q request) bus.Outcome {
 	as, err := calls.As(w.Shops, q.inv.Invoice)
 	if err != nil {
-		return calls.Elsewhere(err)
+		return bus.Elsewhere(q.inv.Terminal, err)
 	}
 	switch err := w.outcomeFits(ctx, q); {
 	case errors.Is(err, bus.ErrTooLarge):
@@ -243,7 +247,7 @@ func (q request) intent(now time.Time) events.Fact {
 
 // callProvider makes the one call and records its outcome.
 func (w *Worker) callProvider(ctx context.Context, q request, as seqr.Principal) bus.Outcome {
-	begun := w.Bus.Now()
+	begun := time.Now()
 	done, err := w.Provider.RefundPayment(seqr.WithAbout(ctx, q.Key().String()), seqr.RefundPayment{As: as, ErsReference: q.inv.ErsReference, Invoice: q.toProvider()})
 	call := calls.Of("refundPayment", begun, err)
 	call.Attempt = q.r.Attempts

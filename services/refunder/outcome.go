@@ -22,8 +22,8 @@ type answer struct {
 // recordAnswer records how the call ended. A positive answer is always recorded, whatever was recorded meanwhile.
 func (w *Worker) recordAnswer(ctx context.Context, a answer) bus.Outcome {
 	fact := events.Fact{At: w.Bus.Now(), Call: a.call}
-	switch class := seqr.Classify(a.err); {
-	case class == seqr.Done:
+	switch {
+	case a.err == nil:
 		fact.Why = "the provider paid back"
 		return w.appendOutcome(ctx, a.request, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) {
 			if _, known := i.Refund(a.RefundID); !known { // a restore has taken the intent away meanwhile
@@ -31,13 +31,14 @@ func (w *Worker) recordAnswer(ctx context.Context, a answer) bus.Outcome {
 			}
 			return i.RefundedAs(a.RefundID, a.ersReference, fact)
 		})
-	case class == seqr.TryAgain, class == seqr.TryLater, seqr.IsCredentialError(a.err):
-		fact.Why = "not done: " + a.call.Description
-		return w.appendOutcome(ctx, a.request, comesAgain(a.err), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(a.RefundID, fact) })
-	case class == seqr.Refused:
+	case seqr.IsOutcomeUnknown(a.err):
+		return w.recordUnknown(ctx, a, fact)
+	case seqr.IsRefused(a.err) && !seqr.IsCredentialError(a.err):
 		return w.appendOutcome(ctx, a.request, bus.Done.Asked(), func(i events.Invoice) (events.Invoice, error) { return a.refused(i, fact) })
 	}
-	return w.recordUnknown(ctx, a, fact)
+	// Certainly not done: a person mends the settings, or the provider is waited for.
+	fact.Why = "not done: " + a.call.Description
+	return w.appendOutcome(ctx, a.request, calls.OutcomeOf(a.err), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(a.RefundID, fact) })
 }
 
 // refused records that this attempt was not paid. Another may have been, also one that another copy has
@@ -54,14 +55,6 @@ func (a answer) refused(i events.Invoice, fact events.Fact) (events.Invoice, err
 	}
 	fact.Why = "another attempt may have paid back, and the provider now answers " + fact.Call.Description
 	return i.RefundInDoubt(a.RefundID, fact)
-}
-
-// comesAgain is the outcome of a refund that was certainly not done: a person mends the settings, or the provider is waited for.
-func comesAgain(err error) bus.Outcome {
-	if seqr.IsCredentialError(err) {
-		return bus.Park(err).Asked()
-	}
-	return calls.OutcomeOf(err)
 }
 
 // recordUnknown leaves a refund of all that is left to be sent again, which the provider's cap makes safe, and puts a partial

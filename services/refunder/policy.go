@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -24,12 +23,12 @@ func policyLate(inv events.Invoice) policy {
 	return policy{events.RefundLate, "paid after the invoice had ended"}
 }
 
-// payBack asks for all that is left, under the next refundId of the policy.
-func (w *Worker) payBack(ctx context.Context, d bus.Delivery, inv events.Invoice, p policy, since time.Time) bus.Outcome {
+// payBack asks for all that is left, under the next refundId of the policy. See nextRefund for released.
+func (w *Worker) payBack(ctx context.Context, d bus.Delivery, inv events.Invoice, p policy, released events.Invoice) bus.Outcome {
 	if p.refundID == "" {
 		return bus.Done
 	}
-	id := nextRefund(inv, p.refundID, since)
+	id := nextRefund(inv, p.refundID, released)
 	if id == "" {
 		return bus.Done
 	}
@@ -37,8 +36,9 @@ func (w *Worker) payBack(ctx context.Context, d bus.Delivery, inv events.Invoice
 }
 
 // nextRefund gives the refundId of a policy that is under way or, when something is left, the first that is unused. It is
-// empty when nothing is left, and when the provider has refused the last, unless it was asked for before since.
-func nextRefund(inv events.Invoice, first string, since time.Time) string {
+// empty when nothing is left, and when the provider has refused the last. released is the invoice as it was after another refund had
+// come to nothing, which is a new reason to ask: what was asked for by then does not count as refused. The zero invoice is none.
+func nextRefund(inv events.Invoice, first string, released events.Invoice) string {
 	refused := false
 	for n := 0; ; n++ {
 		id := events.RestOf(first, n)
@@ -51,7 +51,8 @@ func nextRefund(inv events.Invoice, first string, since time.Time) string {
 		case r.UnderWay():
 			return id
 		}
-		refused = refusedByProvider(r) && (since.IsZero() || r.AskedAt.After(since))
+		_, before := released.Refund(id)
+		refused = refusedByProvider(r) && !before
 	}
 }
 
@@ -72,11 +73,8 @@ func policyUnderWay(inv events.Invoice) policy {
 
 // policyFor says why all of an invoice that was paid is to be paid back, if it is.
 func (w *Worker) policyFor(ctx context.Context, inv bus.Loaded) (policy, error) {
-	if inv.Late {
-		return policyLate(inv.Invoice), nil
-	}
-	if canceled, err := w.isCanceled(ctx, inv); err != nil || canceled {
-		return policyCanceled, err
+	if why, err := w.policyOfEnded(ctx, inv); err != nil || why.refundID != "" {
+		return why, err
 	}
 	for _, r := range inv.Refunds {
 		if events.ReservedRefund(r.RefundID) == events.RefundSecond {
@@ -93,6 +91,17 @@ func (w *Worker) policyFor(ctx context.Context, inv bus.Loaded) (policy, error) 
 	return w.policyOfSecond(ctx, inv, seq)
 }
 
+// policyOfEnded is the policy for an invoice that was paid although it had ended, or whose order was canceled.
+func (w *Worker) policyOfEnded(ctx context.Context, inv bus.Loaded) (policy, error) {
+	if inv.Late {
+		return policyLate(inv.Invoice), nil
+	}
+	if canceled, err := w.isCanceled(ctx, inv); err != nil || !canceled {
+		return policy{}, err
+	}
+	return policyCanceled, nil
+}
+
 // isCanceled says whether a cancellation of the order is about the invoice.
 func (w *Worker) isCanceled(ctx context.Context, inv bus.Loaded) (bool, error) {
 	cancellations, err := w.Bus.OrderMessages(ctx, inv.Shop, inv.OrderID, events.OrderCanceled)
@@ -101,8 +110,8 @@ func (w *Worker) isCanceled(ctx context.Context, inv bus.Loaded) (bool, error) {
 	}
 	for _, m := range cancellations {
 		c, err := events.DecodeCancellation(m.Message)
-		if err != nil {
-			continue // it is parked
+		if err != nil || c.KeepPaid {
+			continue // it is parked, or refunds nothing
 		}
 		invoices, err := w.Bus.Canceled(ctx, c, m.Seq)
 		if err != nil {
@@ -139,7 +148,8 @@ func (w *Worker) policyOfSecond(ctx context.Context, inv bus.Loaded, seq uint64)
 	return policy{}, unknown
 }
 
-// errUndecided says that all that is left of an earlier payment may be paid back or not.
+// errUndecided says that all that is left of an earlier payment may be paid back or not: that is under way, in doubt, or about to be
+// asked for.
 var errUndecided = errors.New("the order was paid before, and whether that is paid back is not known yet")
 
 // undecided is the outcome of a delivery for which policyOfSecond gave the error.
@@ -162,14 +172,12 @@ func (w *Worker) isFirstPayment(ctx context.Context, k events.Key, order string,
 	if inv.Remaining().Sign() == 0 {
 		return false, errUndecided
 	}
-	why := policy{}
-	if inv.Late {
-		why = policyLate(inv.Invoice)
-	} else if canceled, err := w.isCanceled(ctx, inv); err != nil {
+	why, err := w.policyOfEnded(ctx, inv)
+	if err != nil {
 		return false, err
-	} else if canceled {
-		why = policyCanceled
 	}
-	// What is to be paid back does not stay paid, unless the provider has refused.
-	return why.refundID == "" || nextRefund(inv.Invoice, why.refundID, time.Time{}) == "", nil
+	if why.refundID != "" && nextRefund(inv.Invoice, why.refundID, events.Invoice{}) != "" {
+		return false, errUndecided // it is to be paid back, and stays paid only if the provider refuses
+	}
+	return true, nil
 }

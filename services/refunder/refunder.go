@@ -1,7 +1,8 @@
 // Package refunder pays back what a shop or a policy asks for, and never pays it back twice.
 //
 //	consumes  orders.*.*.returned; orders.*.*.canceled (what was paid of a canceled order); invoices.*.*.paid (late and
-//	          second payments); invoices.*.*.refund_failed (what it releases of a payment that is to be paid back in full)
+//	          second payments); invoices.*.*.refund_failed (what it releases of a payment that is to be paid back in full);
+//	          invoices.*.*.refunding (its own intents, so that none is left without an outcome)
 //	calls     refundPayment (not idempotent: the intent is recorded first, and a call whose outcome is unknown is repeated
 //	          only where the provider's own limit makes a second payment impossible)
 //	appends   refunding, refunded, refund_failed, refund_unknown
@@ -12,10 +13,12 @@
 package refunder
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -59,12 +62,8 @@ type Worker struct {
 
 // New worker.
 func New(c Config) *Worker {
-	w := &Worker{c, prometheus.NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "second_payments_total",
+	return &Worker{c, promauto.With(c.Metrics).NewCounter(prometheus.CounterOpts{Namespace: "seqrflow", Name: "second_payments_total",
 		Help: "Orders that were paid a second time, under another invoiceId. Alert above 0."})}
-	if c.Metrics != nil {
-		c.Metrics.MustRegister(w.secondPayments)
-	}
-	return w
 }
 
 // Consumers are the durables that the worker takes its messages from.
@@ -74,13 +73,15 @@ func Consumers() []bus.Consumer {
 		{Worker: Name, Name: Name + "-canceled", Stream: events.OrdersStream, Filters: []string{"orders.*.*.canceled"}},
 		{Worker: Name, Name: Name + "-paid", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.paid"}},
 		{Worker: Name, Name: Name + "-released", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.refund_failed"}},
+		{Worker: Name, Name: Name + "-unattended", Stream: events.InvoicesStream, Filters: []string{"invoices.*.*.refunding"}},
 	}
 }
 
 // Run handles messages until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
 	access := calls.Access{Provider: w.Provider, Shops: w.Shops, Only: w.Only}
-	return access.Consume(ctx, w.Bus, Consumers(), w.handleReturned, w.handleCanceled, w.handlePaid, w.handleRefundFailed)
+	return access.Consume(ctx, w.Bus, Consumers(), w.handleReturned, w.handleCanceled,
+		w.Bus.OfInvoice(w.handlePaid), w.Bus.OfInvoice(w.handleRefundFailed), w.Bus.OfInvoice(w.handleRefunding))
 }
 
 // handleReturned pays back what the shop asks for.
@@ -98,6 +99,9 @@ func (w *Worker) handleCanceled(ctx context.Context, d bus.Delivery) bus.Outcome
 	c, err := events.DecodeCancellation(d.Message)
 	if err != nil {
 		return bus.Done // the canceler parks it
+	}
+	if c.KeepPaid {
+		return bus.Done
 	}
 	invoices, err := w.Bus.Canceled(ctx, c, d.Seq)
 	if err != nil {
@@ -125,62 +129,93 @@ func (w *Worker) refundCanceled(ctx context.Context, d bus.Delivery, c events.Ca
 	case !inv.State.Paid():
 		return bus.Done
 	}
-	return w.payBack(ctx, d, inv.Invoice, policyCanceled, time.Time{})
+	return w.payBack(ctx, d, inv.Invoice, policyCanceled, events.Invoice{})
 }
 
 // handlePaid pays back what was paid after the invoice had ended, and a second payment of an order.
-func (w *Worker) handlePaid(ctx context.Context, d bus.Delivery) bus.Outcome {
-	paid, err := d.Invoice()
-	if err != nil {
-		return w.Bus.NotOurs(ctx, d, err)
-	}
-	inv, err := w.Bus.Load(ctx, d.Key())
-	if err != nil {
-		return bus.Snooze(err)
-	}
+func (w *Worker) handlePaid(ctx context.Context, d bus.Delivery, paid events.Invoice, inv bus.Loaded) bus.Outcome {
 	var why policy
-	switch begun := policyUnderWay(inv.Invoice); {
+	begun := policyUnderWay(inv.Invoice)
+	switch {
 	case begun.refundID == events.RefundSecond:
-		why = begun // whatever became of the first payment meanwhile
+		why = begun // whatever became of the first payment, or of the setting, meanwhile: what it reserves must not stay so
 	case paid.Late:
 		why = policyLate(paid)
 	case !inv.Can(events.EventRefunding): // all is paid back, whichever of the two payments was to be kept
 	default:
+		var err error
 		if why, err = w.policyOfSecond(ctx, inv, d.Seq); err != nil {
 			return undecided(err)
 		}
 	}
+	keep := w.KeepSecond && why.refundID == events.RefundSecond && begun.refundID != events.RefundSecond
 	o := bus.Done
-	if why.refundID != events.RefundSecond || !w.KeepSecond {
-		o = w.payBack(ctx, d, inv.Invoice, why, time.Time{})
+	if !keep {
+		o = w.payBack(ctx, d, inv.Invoice, why, events.Invoice{})
 	}
 	if why.refundID == events.RefundSecond && !o.Waits() {
 		w.secondPayments.Inc()
 		w.Log.Error().Str("worker", Name).Str("shop", inv.Shop).Str("order", inv.OrderID).Str("invoice", inv.InvoiceID).
-			Bool("refunded", !w.KeepSecond).Str("why", why.reason).Msg("the order was paid a second time")
+			Bool("refunded", !keep).Str("why", why.reason).Msg("the order was paid a second time")
 	}
 	return o
 }
 
 // handleRefundFailed pays back what the failed refund had reserved, where all of the payment is to be paid back.
-func (w *Worker) handleRefundFailed(ctx context.Context, d bus.Delivery) bus.Outcome {
-	event, err := d.Invoice()
-	if err != nil {
-		return w.Bus.NotOurs(ctx, d, err)
-	}
-	inv, err := w.Bus.Load(ctx, d.Key())
-	if err != nil {
-		return bus.Snooze(err)
-	}
+func (w *Worker) handleRefundFailed(ctx context.Context, d bus.Delivery, event events.Invoice, inv bus.Loaded) bus.Outcome {
 	why := policyUnderWay(inv.Invoice)
 	if why.refundID == "" && inv.Remaining().Sign() > 0 {
+		var err error
 		if why, err = w.policyFor(ctx, inv); err != nil {
 			return undecided(err)
 		}
 	}
-	var since time.Time // a refusal of ours is final, but another refund that came to nothing is a new reason to ask
+	var released events.Invoice // a refusal of ours is final, but another refund that came to nothing is a new reason to ask
 	if !events.IsReservedRefund(event.Change.RefundID) {
-		since = event.Change.At
+		released = event
 	}
-	return w.payBack(ctx, d, inv.Invoice, why, since)
+	return w.payBack(ctx, d, inv.Invoice, why, released)
+}
+
+// unattendedAfter is how long after an attempt at a refund, without an outcome or another attempt, no message asks for it any more: longer
+// than AckWait, a call, and any pause between two attempts together.
+const unattendedAfter = 3 * time.Minute
+
+// handleRefunding keeps the intent of an attempt until the refund has an outcome or another attempt, and goes on with the refund when no
+// other message does. The message that made the attempt may be gone although the refund is under way: an acknowledgement of an earlier
+// delivery, when there was nothing to do about it yet, can reach the broker after the message was delivered again.
+func (w *Worker) handleRefunding(ctx context.Context, d bus.Delivery, intended events.Invoice, inv bus.Loaded) bus.Outcome {
+	attempt, _ := intended.Refund(intended.Change.RefundID)
+	if attempt.Status != events.RefundSending {
+		return bus.Done // it says that an attempt was not sent; the message of the attempt is kept
+	}
+	q := request{d: d, inv: inv, recorded: true}
+	q.r, _ = inv.Refund(attempt.RefundID)
+	mine := q.madeLastAttempt()
+	switch {
+	case !q.r.UnderWay(), q.r.Attempts != attempt.Attempts && !mine:
+		return bus.Done
+	case !mine && w.Bus.Now().Sub(d.Time) < unattendedAfter:
+		return bus.Wait("the message that asks for the refund is handled")
+	}
+	if !mine {
+		parked, err := w.Bus.ParkedAfter(ctx, Name, cmp.Or(q.r.Stream, events.OrdersStream), q.r.Message, d)
+		switch {
+		case err != nil:
+			return bus.Snooze(err)
+		case parked:
+			return bus.Done // a person decides
+		}
+	}
+	var err error
+	if q.restoredAt, err = w.Bus.RestoredAt(ctx); err != nil {
+		return bus.Snooze(err)
+	}
+	q.Return = events.Return{
+		OrderID: inv.OrderID, InvoiceID: inv.InvoiceID, Shop: inv.Shop, RefundID: q.r.RefundID, Amount: &q.r.Amount, All: q.r.All, Reason: q.r.Reason,
+	}
+	if o, doubted := w.doubtAfterRestore(ctx, q); doubted {
+		return o
+	}
+	return w.takeUp(ctx, q)
 }

@@ -46,7 +46,7 @@ func (s *fixture) commands(env []string) {
 func mistakes(t *testing.T, programs procs.Programs) {
 	broker := procs.NewBroker(t, programs, fmt.Sprintf("authorization { user: app, password: %q }\n", brokerPassword))
 	down := procs.Ports(t, 2)
-	shops, right := shopsFile(t), "nats://app:"+brokerPassword+"@"+broker.Addr
+	shops, right := shopsFile(t, refusedShop), "nats://app:"+brokerPassword+"@"+broker.Addr
 	file := func(name, text string) string { return procs.WriteFile(t, name, text) }
 	run := []string{"run", "poller", "--http-listen", "127.0.0.1:0"}
 	look := []string{"parked", "list"}
@@ -101,9 +101,12 @@ func up(t *testing.T, programs procs.Programs) {
 	data := filepath.Join(t.TempDir(), "data")
 	addrs := procs.Ports(t, 2)
 	process := procs.Start(t, "up", s.programs.Seqrflow, []string{"up", "--data", data, "--nats-listen", addrs[0], "--sandbox-listen", addrs[1],
-		"--http-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--log-level", "debug", "--shops-file", shopsFile(t)}, nil)
+		"--http-listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--log-level", "debug", "--shops-file", shopsFile(t, ""), // a sandbox gives a terminal one password
+		"--connections-file", connectionsFile(t)}, nil)
 	http := strings.TrimSuffix(strings.Fields(process.Await("health "))[0], "/readyz,")
+	gateway := strings.Fields(process.Await("gateway "))[0]
 	s.bus = procs.Connect(t, "nats://"+addrs[0], 1)
+	s.useGateway(gateway)
 	s.place("acme", "1")
 	reference := s.issued("1")
 	for _, page := range []string{"/", "/R" + reference, "/ledger", "/faults"} {

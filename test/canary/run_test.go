@@ -31,7 +31,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, programs procs.Programs) *fixture {
 	s := &fixture{T: t, programs: programs, sandboxLog: procs.NewOutput(), search: search{t: t}}
-	s.shops = shopsFile(t)
+	s.shops = shopsFile(t, refusedShop)
 	s.provider = procs.NewProvider(t, sandbox.Config{
 		Terminals: []sandbox.Terminal{{ID: "terminal-1", Password: terminalPassword, Name: "Acme", Reseller: "reseller-1"}},
 		Resellers: []sandbox.Reseller{{ID: "reseller-1", UserID: "9900", Password: resellerPassword}},
@@ -40,13 +40,16 @@ func newFixture(t *testing.T, programs procs.Programs) *fixture {
 	return s
 }
 
-func shopsFile(t *testing.T) string {
+// refusedShop has a wrong password for the terminal of acme.
+const refusedShop = "  refused: {terminal: terminal-1, password: " + refusedPassword + "}\n"
+
+// shopsFile has the shop acme, and more.
+func shopsFile(t *testing.T, more string) string {
 	t.Helper()
 	file := procs.WriteFile(t, "terminal-password", terminalPassword+"\n")
 	return procs.WriteFile(t, "shops.yaml", fmt.Sprintf(`shops:
   acme: {terminal: terminal-1, password_file: %q, reseller: reseller-1, reseller_user: "9900", reseller_password: %q}
-  refused: {terminal: terminal-1, password: %q}
-`, file, resellerPassword, refusedPassword))
+%s`, file, resellerPassword, more))
 }
 
 // faults of every kind, few enough that every order still ends well.
@@ -81,7 +84,7 @@ func use(t *testing.T, programs procs.Programs) {
 	}
 	broker := procs.NewBroker(t, s.programs, fmt.Sprintf("authorization { token: %q }\n", brokerToken))
 	nats := "nats://" + brokerToken + "@" + broker.Addr
-	s.bus, s.js = procs.Connect(t, nats, 1), procs.JetStream(t, nats)
+	s.bus, s.js = procs.Connect(t, nats, 1), rig.JetStream(t, nats)
 	workers := procs.Workers{T: t, Programs: s.programs, NATS: nats, Provider: s.provider.Endpoint(), Shops: s.shops, Env: []string{"SEQRFLOW_LOG_LEVEL=debug"}}
 	worker := workers.Run("all")
 
@@ -177,7 +180,7 @@ func (s *fixture) streams() {
 			count[stream]++
 			s.search.in(fmt.Sprintf("%s %d", stream, m.Seq), fmt.Sprintf("%s %v %s", m.Subject, m.Header, m.Body), own[stream]...)
 			if stream == events.ParkedStream {
-				p, _, err := bus.DecodeParked(m.Body)
+				p, _, err := events.DecodeParked(m.Body)
 				s.search.in("the reason of "+m.Subject, p.Reason+p.Subject+p.Consumer)
 				return err
 			}

@@ -24,13 +24,20 @@ const (
 	providerPassword = "Jf6XproS-2b9c"
 	fileSecret       = "Bt4UfilG-50ee"
 	payloadSecret    = "Rk1EpayM-d7f2"
+	apiToken         = "Yb6UapiT-3c18-of-enough-characters"
+	webhookSecret    = "Xh2GwooW-88ab"
+	consumerKey      = "Td9KconK-4e07"
+	consumerSecret   = "Mw3VconS-f52d"
+	checkoutKey      = "Lc8ZpayK-1b96-of-enough-characters"
+	personalData     = "Gp4SbuyE-7aa0"
+	presented        = "Fs7QwroN-6d3e-by-a-stranger"
 )
 
 const shortest = 6 // characters of a secret that are searched for
 
 func all() []string {
 	return []string{brokerToken, brokerPassword, mistakenPassword, terminalPassword, resellerPassword, refusedPassword,
-		providerPassword, fileSecret, payloadSecret}
+		providerPassword, fileSecret, payloadSecret, apiToken, webhookSecret, consumerKey, consumerSecret, checkoutKey, personalData, presented}
 }
 
 // search collects where a secret was seen.

@@ -10,6 +10,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/audit"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
+	"github.com/seqrflow/seqrflow/internal/shopsim"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/poller"
@@ -24,8 +25,11 @@ type evidence struct {
 	parked   []events.Parked
 	ledger   sandbox.Ledger
 	calls    *calls
-	foreign  map[uint64]foreignWrite // by sequence in INVOICES
+	foreign  map[uint64]foreignWrite       // by sequence in INVOICES
+	events   []told                        // of INVOICES, in their order
+	arrived  map[string][]shopsim.Received // at the destinations, by shop
 	problems []string
+	untold   bool // the time was over before the notifier had acknowledged everything
 }
 
 func (e *evidence) report(format string, args ...any) {
@@ -34,7 +38,11 @@ func (e *evidence) report(format string, args ...any) {
 
 // gather reads the streams from their beginning.
 func (sim *simulation) gather(ctx context.Context) (*evidence, error) {
-	e := &evidence{schedule: sim.schedule, ledger: sim.sandbox.Ledger(), calls: &sim.calls, foreign: sim.foreign, problems: sim.failures}
+	e := &evidence{schedule: sim.schedule, ledger: sim.sandbox.Ledger(), calls: &sim.calls, foreign: sim.foreign, arrived: map[string][]shopsim.Received{}, problems: sim.failures}
+	e.untold = sim.firstConsumer(ctx, sim.notifierDurables(), func(c consumer) bool { return c.err != nil || c.waiting > 0 || c.leased > 0 }) != nil
+	for shop, r := range sim.systems.receivers {
+		e.arrived[shop] = r.Received()
+	}
 	var err error
 	if e.orders, err = sim.readOrders(ctx); err != nil {
 		return nil, err
@@ -42,8 +50,11 @@ func (sim *simulation) gather(ctx context.Context) (*evidence, error) {
 	if e.history, err = audit.Read(ctx, sim.bus, slices.Collect(maps.Keys(e.foreign))...); err != nil {
 		return nil, err
 	}
+	if e.events, err = sim.readEvents(ctx); err != nil {
+		return nil, err
+	}
 	_, err = sim.bus.Scan(ctx, bus.Scan{Stream: events.ParkedStream}, func(m bus.Entry) error {
-		p, _, err := bus.DecodeParked(m.Body)
+		p, _, err := events.DecodeParked(m.Body)
 		e.parked = append(e.parked, p)
 		return err
 	})
@@ -79,6 +90,7 @@ func (e *evidence) check() []string {
 	}
 	e.checkParked()
 	e.checkForeign()
+	e.checkDestinations()
 	return e.problems
 }
 

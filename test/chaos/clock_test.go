@@ -66,6 +66,7 @@ func (sim *simulation) finish(ctx context.Context) {
 	if err := sim.sandbox.SetFaults(nil); err != nil {
 		sim.failf("faults: %v", err)
 	}
+	sim.systems.recover()
 	sim.advance(ctx, lifetime+time.Hour)
 	sim.waitUntilAcknowledged(ctx)
 }

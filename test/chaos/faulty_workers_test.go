@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	outcomes "github.com/seqrflow/seqrflow/internal/calls"
 	"github.com/seqrflow/seqrflow/internal/rig"
+	"github.com/seqrflow/seqrflow/pkg/commerce"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/receipter"
@@ -174,7 +176,7 @@ func (x trustsForeignPaid) Run(ctx context.Context) error {
 }
 
 func (x trustsForeignPaid) paid(ctx context.Context, d bus.Delivery) bus.Outcome {
-	inv, err := bus.DecodeInvoice(d.Body)
+	inv, err := events.DecodeInvoice(d.Body)
 	if err != nil || !inv.Late || inv.ErsReference == "" {
 		return bus.Done
 	}
@@ -211,4 +213,46 @@ func (x usesOtherCredentials) Terminal(shop string) (seqr.Principal, bool) {
 		return as, ok
 	}
 	return x.Shops.Terminal(rig.Shop)
+}
+
+// takesAnyCallForDelivered is a destination of a notifier for which a call was made once it was begun, whatever became of it.
+type takesAnyCallForDelivered struct{ commerce.Outbound }
+
+func (x takesAnyCallForDelivered) Deliver(ctx context.Context, n commerce.Notice) commerce.Result {
+	x.Outbound.Deliver(ctx, n)
+	return commerce.Done("called")
+}
+
+// repeatsInMemory is a notifier that acknowledges an event that a destination did not take, and goes on trying by itself.
+type repeatsInMemory struct {
+	tools
+	real func(tools) worker
+}
+
+func (x repeatsInMemory) Run(ctx context.Context) error {
+	var repeats sync.WaitGroup
+	defer repeats.Wait()
+	for i := range x.destinations {
+		d := &x.destinations[i]
+		d.Outbound = repeatedCalls{d.Outbound, ctx, &repeats}
+	}
+	return x.real(x.tools).Run(ctx)
+}
+
+type repeatedCalls struct {
+	commerce.Outbound
+	ctx     context.Context // of the worker
+	repeats *sync.WaitGroup
+}
+
+func (x repeatedCalls) Deliver(ctx context.Context, n commerce.Notice) commerce.Result {
+	r := x.Outbound.Deliver(ctx, n)
+	if r.Status == commerce.Again {
+		x.repeats.Go(func() {
+			for pause(x.ctx, 20*time.Millisecond) && x.Outbound.Deliver(x.ctx, n).Status == commerce.Again {
+			}
+		})
+		return commerce.Done("remembered")
+	}
+	return r
 }

@@ -54,6 +54,8 @@ func generate(seed uint64) schedule {
 	d.losses(&s)
 	d.settings(&s)
 	d.silences(&s)
+	draws{rand.New(rand.NewPCG(seed, 0xDE57))}.destinations(&s) // draws of their own, so that a seed's other choices stay
+	draws{rand.New(rand.NewPCG(seed, 0xACC))}.lateAcks(&s)
 	return s
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -20,6 +21,7 @@ type link struct {
 	broker nats.InProcessConnProvider
 	reach  func(boundary) (interrupt func()) // nil where nothing happens
 	tamper func(operation []byte)            // changes an append; nil leaves it as it is
+	hold   func() time.Duration              // how long an acknowledgement is under way to the broker
 
 	mu   sync.Mutex
 	down bool
@@ -68,6 +70,8 @@ type linkConn struct {
 	link    *link
 	pending []byte // the beginning of an operation; only the one writer touches it
 
+	writing sync.Mutex // an operation, as a whole
+
 	mu        sync.Mutex
 	isSevered bool
 }
@@ -109,6 +113,10 @@ func (w *linkConn) Write(p []byte) (int, error) {
 		if w.link.tamper != nil && after == duringAppend {
 			w.link.tamper(w.pending[:n])
 		}
+		if after == duringAck && w.holdBack(w.pending[:n]) {
+			w.pending = w.pending[n:]
+			continue
+		}
 		if err := w.deliver(w.pending[:n], w.link.reach(after)); err != nil {
 			return 0, err
 		}
@@ -125,8 +133,25 @@ func (w *linkConn) deliver(op []byte, interrupt func()) error {
 		w.mu.Unlock()
 		defer interrupt()
 	}
+	w.writing.Lock()
+	defer w.writing.Unlock()
 	_, err := w.Conn.Write(op)
 	return err
+}
+
+// holdBack writes the operation later, after those that come meanwhile, if it is to be held.
+func (w *linkConn) holdBack(op []byte) bool {
+	held := w.link.hold()
+	if held == 0 {
+		return false
+	}
+	op = bytes.Clone(op)
+	time.AfterFunc(held, func() {
+		if !w.severed() {
+			_ = w.deliver(op, nil) // what is lost comes again
+		}
+	})
+	return true
 }
 
 // operation finds the first whole operation and the boundaries on its two sides, if it is one.
@@ -149,7 +174,7 @@ func operation(b []byte) (n int, before, after boundary) {
 	switch subject := head[1]; {
 	case strings.HasPrefix(subject, "$JS.ACK.") && bytes.HasPrefix(body, []byte("+ACK")):
 		return n, beforeAck, duringAck
-	case head[0] == "HPUB" && (strings.HasPrefix(subject, "invoices.") || strings.HasPrefix(subject, "orders.") || strings.HasPrefix(subject, "parked.") || strings.HasPrefix(subject, "open.")):
+	case head[0] == "HPUB" && (strings.HasPrefix(subject, "invoices.") || strings.HasPrefix(subject, "orders.") || strings.HasPrefix(subject, "parked.") || strings.HasPrefix(subject, "open.") || strings.HasPrefix(subject, "deliveries.")):
 		return n, beforeAppend, duringAppend
 	}
 	return n, "", ""

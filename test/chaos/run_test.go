@@ -20,6 +20,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/natsd"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/notifier"
 	"github.com/seqrflow/seqrflow/services/poller"
 	"github.com/seqrflow/seqrflow/services/receipter"
 	"github.com/seqrflow/seqrflow/services/refunder"
@@ -60,9 +61,9 @@ func folder(t *testing.T) string {
 	return dir
 }
 
-func (b *brokers) start() (*broker, error) {
+func (b *brokers) start(of schedule) (*broker, error) {
 	dir := filepath.Join(b.dir, fmt.Sprint(b.served.Add(1)))
-	server, err := natsd.Start(natsd.Config{Data: dir})
+	server, err := natsd.Start(context.Background(), natsd.Config{Data: dir})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (b *brokers) start() (*broker, error) {
 	if err := bus.EnsureStreams(ctx); err != nil {
 		return nil, err
 	}
-	return s, bus.EnsureConsumers(ctx, consumers())
+	return s, bus.EnsureConsumers(ctx, slices.Concat(consumers(), notifier.Consumers(of.connections())))
 }
 
 // end ends the broker and removes its data.
@@ -90,7 +91,7 @@ func (s *broker) end() {
 	_ = os.RemoveAll(s.dir) // else the folder above it goes at the end of the test
 }
 
-// consumers are those of all workers.
+// consumers are those of all workers that make and end invoices.
 func consumers() []bus.Consumer {
 	return slices.Concat(invoicer.Consumers(), poller.Consumers(), receipter.Consumers(), canceler.Consumers(), refunder.Consumers())
 }
@@ -106,7 +107,7 @@ type result struct {
 
 // run carries out one schedule with these workers. It gives up when ctx ends.
 func (b *brokers) run(ctx context.Context, s schedule, m makers) (result, error) {
-	broker, err := b.start()
+	broker, err := b.start(s)
 	if err != nil {
 		return result{}, err
 	}

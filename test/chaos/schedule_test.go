@@ -17,12 +17,14 @@ type schedule struct {
 	Orders        []order
 	Faults        []fault
 	Interruptions []interruption
+	LateAcks      []lateAck
 
 	ForeignWrites []foreignWrite
 	Losses        []loss
 	Silence       *silence
 	Narrow        bool          // the second copy of each worker lacks the other shop's credentials
 	Replace       time.Duration // when the first shop's terminal is replaced; 0 is never
+	Destinations  []destination
 }
 
 // order is one order, or another try at paying one, with its buyer and everything that the shop publishes about it.
@@ -106,6 +108,9 @@ func (s schedule) String() string {
 	for _, d := range s.Interruptions {
 		fmt.Fprintf(&b, "  %s\n", d)
 	}
+	for _, x := range s.LateAcks {
+		fmt.Fprintf(&b, "  %s\n", x)
+	}
 	for _, x := range s.ForeignWrites {
 		fmt.Fprintf(&b, "  %s\n", x)
 	}
@@ -114,6 +119,9 @@ func (s schedule) String() string {
 	}
 	if s.Silence != nil {
 		fmt.Fprintf(&b, "  %s\n", s.Silence)
+	}
+	for _, x := range s.Destinations {
+		fmt.Fprintf(&b, "  %s\n", x)
 	}
 	if s.Narrow {
 		fmt.Fprintf(&b, "  the second copies lack the credentials of %s\n", otherShop)

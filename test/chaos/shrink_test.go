@@ -48,6 +48,11 @@ func (s schedule) parts() (all []schedule) {
 		t.Interruptions = without(s.Interruptions, i)
 		all = append(all, t)
 	}
+	for i := range s.LateAcks {
+		t := s
+		t.LateAcks = without(s.LateAcks, i)
+		all = append(all, t)
+	}
 	for i := range s.Faults {
 		t := s
 		t.Faults = without(s.Faults, i)
@@ -76,6 +81,16 @@ func (s schedule) lesser() (all []schedule) {
 		t.Losses = without(s.Losses, i)
 		all = append(all, t)
 	}
+	for i, x := range s.Destinations {
+		t := s
+		t.Destinations = without(s.Destinations, i)
+		all = append(all, t)
+		if x.Trouble != nil {
+			t.Destinations = slices.Clone(s.Destinations)
+			t.Destinations[i].Trouble = nil
+			all = append(all, t)
+		}
+	}
 	less := func(now bool, change func(*schedule)) {
 		if now {
 			t := s
@@ -97,6 +112,12 @@ func (s schedule) without(o order) schedule {
 	s.ForeignWrites = slices.DeleteFunc(slices.Clone(s.ForeignWrites), func(x foreignWrite) bool { return gone(x.Invoice) || gone(x.Of) })
 	if s.Silence != nil && gone(s.Silence.Until) {
 		s.Silence = nil
+	}
+	s.Destinations = slices.Clone(s.Destinations)
+	for i, x := range s.Destinations {
+		if x.Trouble != nil && gone(x.Trouble.Until) {
+			s.Destinations[i].Trouble = nil
+		}
 	}
 	return s
 }

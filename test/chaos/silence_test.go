@@ -27,10 +27,7 @@ func (d draws) silences(s *schedule) {
 	if !d.chance(20) || s.expectsReversals() || s.Replace > 0 {
 		return
 	}
-	i := slices.IndexFunc(s.Orders, func(o order) bool {
-		return o.Buyer == pays && o.Of == "" && len(o.Messages) == 1 && o.has(events.Placed) && s.hasShop(opposite(o.shop())) &&
-			!slices.ContainsFunc(s.Orders, func(t order) bool { return t.Of == o.ID }) // with which it might be canceled
-	})
+	i := slices.IndexFunc(s.Orders, func(o order) bool { return s.endsByItself(o) && s.hasShop(opposite(o.shop())) })
 	if i < 0 {
 		return
 	}
@@ -44,6 +41,12 @@ func (d draws) silences(s *schedule) {
 			f.Kind, f.Delay = sandbox.FaultSOAP, 0
 		}
 	}
+}
+
+// endsByItself says that nothing but its buyer's payment has to happen for the order to end.
+func (s schedule) endsByItself(o order) bool {
+	return o.Buyer == pays && o.Of == "" && len(o.Messages) == 1 && o.has(events.Placed) &&
+		!slices.ContainsFunc(s.Orders, func(t order) bool { return t.Of == o.ID }) // with which it might be canceled
 }
 
 func opposite(shop string) string {
@@ -60,16 +63,24 @@ func (sim *simulation) silenceTerminal(ctx context.Context, x silence) {
 	}
 	sim.setSilent(x.Terminal)
 	defer sim.setSilent("")
+	if !sim.waitForEnd(ctx, x.Until) {
+		sim.failf("%s waits for %s, which is silent", x.Until, x.Terminal)
+	}
+}
+
+// waitForEnd waits until an order that ends by itself has ended. It gives false when that takes too long.
+func (sim *simulation) waitForEnd(ctx context.Context, id string) bool {
 	patience := time.NewTimer(sim.patience / 4)
 	defer patience.Stop()
 	select {
-	case <-sim.signal(x.Until, events.EventReceipted):
-	case <-sim.signal(x.Until, events.EventRejected):
+	case <-sim.signal(id, events.EventReceipted):
+	case <-sim.signal(id, events.EventRejected):
 	case <-sim.finishing:
 	case <-ctx.Done():
 	case <-patience.C:
-		sim.failf("%s waits for %s, which is silent", x.Until, x.Terminal)
+		return false
 	}
+	return true
 }
 
 func (sim *simulation) setSilent(terminal string) {

@@ -16,6 +16,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/notifier"
 )
 
 const (
@@ -49,6 +50,7 @@ type simulation struct {
 	server  *httptest.Server
 	client  *seqr.Client
 	calls   calls
+	systems *systems
 
 	active         atomic.Int64 // when something last happened
 	started        atomic.Int64
@@ -63,6 +65,7 @@ type simulation struct {
 	reusedAt time.Time // when the id that several messages share was used last
 
 	mu                  sync.Mutex
+	acks                map[string]int    // how many messages a worker has acknowledged
 	visits              map[string]int    // how often a worker reached a boundary, by both
 	interruptions       map[string]int    // how often it was interrupted there
 	polled              map[string]int64  // when a poller last had an answer about an invoice, by reference
@@ -84,7 +87,7 @@ type simulation struct {
 func newSimulation(s schedule, b nats.InProcessConnProvider, m makers, patience time.Duration) (*simulation, error) {
 	sim := &simulation{
 		schedule: s, broker: b, makers: m, patience: patience, begun: time.Now(), closing: make(chan struct{}), finishing: make(chan struct{}),
-		visits: map[string]int{}, polled: map[string]int64{}, references: map[string]string{}, interruptions: map[string]int{}, seen: map[string]chan struct{}{}, pollersStop: make(chan struct{}),
+		acks: map[string]int{}, visits: map[string]int{}, polled: map[string]int64{}, references: map[string]string{}, interruptions: map[string]int{}, seen: map[string]chan struct{}{}, pollersStop: make(chan struct{}),
 		renewed: make(chan struct{}), foreign: map[uint64]foreignWrite{},
 	}
 	for _, f := range s.Faults {
@@ -105,6 +108,7 @@ func newSimulation(s schedule, b nats.InProcessConnProvider, m makers, patience 
 	if err != nil {
 		return nil, err
 	}
+	sim.systems = startSystems(s.Destinations)
 	if sim.conn, err = nats.Connect("", nats.InProcessServer(b), nats.Timeout(patience)); err != nil {
 		return nil, err
 	}
@@ -128,9 +132,14 @@ func (sim *simulation) now() time.Time { return sim.sandbox.Now().Add(time.Durat
 
 func (sim *simulation) markActive() { sim.active.Store(int64(time.Since(sim.begun))) }
 
-// logf adds a line to the trace.
+// logf adds a line to the trace, and notes that something has happened.
 func (sim *simulation) logf(format string, args ...any) {
 	sim.markActive()
+	sim.tracef(format, args...)
+}
+
+// tracef adds a line to the trace about something that nothing waits for.
+func (sim *simulation) tracef(format string, args ...any) {
 	sim.mu.Lock()
 	defer sim.mu.Unlock()
 	sim.trace = append(sim.trace, fmt.Sprintf("%7.3f %s", time.Since(sim.begun).Seconds(), fmt.Sprintf(format, args...)))
@@ -163,7 +172,7 @@ func (sim *simulation) run(ctx context.Context) {
 	var clock sync.WaitGroup
 	clock.Go(sim.runClock)
 	for name, made := range sim.makers {
-		if made == nil {
+		if made == nil || name == notifier.Name && len(sim.schedule.Destinations) == 0 {
 			continue
 		}
 		for nth := range sim.schedule.Copies {
@@ -203,6 +212,11 @@ func (sim *simulation) startDisturbances(ctx context.Context) {
 	if x := sim.schedule.Silence; x != nil {
 		sim.steps.Go(func() { sim.silenceTerminal(ctx, *x) })
 	}
+	for _, x := range sim.schedule.Destinations {
+		if x.Trouble != nil {
+			sim.steps.Go(func() { sim.troubleDestination(ctx, x.Shop, *x.Trouble) })
+		}
+	}
 	if sim.schedule.Replace > 0 {
 		sim.steps.Go(func() { sim.replaceTerminal(ctx) })
 	}
@@ -217,6 +231,7 @@ func (sim *simulation) close() {
 	sim.server.CloseClientConnections()
 	sim.server.Close()
 	_ = sim.sandbox.Close() // it keeps nothing
+	sim.systems.close()
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/services/notifier"
 )
 
 // waitUntilQuiet waits until nothing has happened for so long that nothing will by itself: every message was received,
@@ -45,7 +46,7 @@ func (sim *simulation) allPolled() bool {
 
 // allReceived says that no message waits for a worker, but those that a worker leases until something else happens.
 func (sim *simulation) allReceived(ctx context.Context) bool {
-	return sim.firstConsumer(ctx, func(c consumer) bool { return c.err != nil || c.waiting > 0 || c.leased > 0 && !c.keeps }) == nil
+	return sim.firstConsumer(ctx, durables(), func(c consumer) bool { return c.err != nil || c.waiting > 0 || c.leased > 0 && !c.keeps }) == nil
 }
 
 // waitUntilAcknowledged waits until every message was acknowledged.
@@ -60,12 +61,19 @@ func (sim *simulation) waitUntilAcknowledged(ctx context.Context) {
 		}
 		return c.err != nil || c.waiting > 0 || c.leased > waits
 	}
-	for sim.firstConsumer(ctx, unsettled) != nil {
+	for _, all := range []map[string][]string{durables(), sim.notifierDurables()} { // no invoice goes on once the first have ended
+		sim.waitUntilNone(ctx, all, unsettled)
+	}
+}
+
+// waitUntilNone waits until none of the durables is unsettled.
+func (sim *simulation) waitUntilNone(ctx context.Context, durables map[string][]string, unsettled func(consumer) bool) {
+	for sim.firstConsumer(ctx, durables, unsettled) != nil {
 		if pause(ctx, lookEvery) {
 			continue
 		}
 		var busy []string
-		sim.firstConsumer(ctx, func(c consumer) bool {
+		sim.firstConsumer(ctx, durables, func(c consumer) bool {
 			if unsettled(c) {
 				busy = append(busy, fmt.Sprintf("%s has %d to receive and %d to acknowledge (%v)", c.name, c.waiting, c.leased, c.err))
 			}
@@ -93,12 +101,21 @@ func (sim *simulation) undecided(ctx context.Context) (n int) {
 	return n
 }
 
-// durables gives the workers' durables by stream. Each has another one for replayed messages.
+// durables gives by stream the durables of the workers that make and end invoices. Each has another one for replayed messages.
 func durables() map[string][]string {
 	out := map[string][]string{}
 	for _, c := range consumers() {
 		out[c.Stream] = append(out[c.Stream], c.Name)
 		out[events.ParkedStream] = append(out[events.ParkedStream], c.Name+"-replay")
+	}
+	return out
+}
+
+// notifierDurables gives those of the notifier. What they have may wait for a destination.
+func (sim *simulation) notifierDurables() map[string][]string {
+	out := map[string][]string{}
+	for _, c := range notifier.Consumers(sim.schedule.connections()) {
+		out[c.Stream] = append(out[c.Stream], c.Name)
 	}
 	return out
 }
@@ -111,12 +128,12 @@ type consumer struct {
 	err             error
 }
 
-// firstConsumer gives the first consumer that fits, or nil. It stops there: asking about each costs the broker time, and all simulations
+// firstConsumer gives the first of the durables that fits, or nil. It stops there: asking about each costs the broker time, and all simulations
 // ask.
-func (sim *simulation) firstConsumer(ctx context.Context, fits func(consumer) bool) *consumer {
+func (sim *simulation) firstConsumer(ctx context.Context, durables map[string][]string, fits func(consumer) bool) *consumer {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	for stream, names := range durables() {
+	for stream, names := range durables {
 		for _, name := range names {
 			one := consumer{name: name}
 			c, err := sim.js.Consumer(ctx, stream, name)
@@ -125,7 +142,7 @@ func (sim *simulation) firstConsumer(ctx context.Context, fits func(consumer) bo
 				one.waiting, one.leased = int(i.NumPending), i.NumAckPending
 			}
 			switch name {
-			case "poller", "canceler", "refunder", "refunder-canceled", "refunder-paid", "refunder-released":
+			case "poller", "canceler", "refunder", "refunder-canceled", "refunder-paid", "refunder-released", "refunder-unattended":
 				one.keeps = true
 			}
 			if fits(one) {

@@ -14,6 +14,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/services/notifier"
 	"github.com/seqrflow/seqrflow/services/poller"
 	"github.com/seqrflow/seqrflow/services/receipter"
 	"github.com/seqrflow/seqrflow/services/refunder"
@@ -26,6 +27,8 @@ type tools struct {
 	bus      *bus.Bus
 	provider provider
 	shops    outcomes.Shops
+
+	destinations []notifier.Destination // of the notifier
 }
 
 // makers make the workers, by name. A name that is no worker changes how the simulation works.
@@ -48,6 +51,13 @@ func realWorkers() makers {
 		refunder.Name: func(t tools) worker {
 			return refunder.New(refunder.Config{Bus: t.bus, Provider: t.provider, Shops: t.shops})
 		},
+		notifier.Name: func(t tools) worker {
+			return notifier.New(notifier.Config{
+				Bus: t.bus, Destinations: t.destinations, Log: zerolog.Nop(),
+				Backoff: bus.Backoff{First: 10 * time.Millisecond, Most: 100 * time.Millisecond},
+				Probes:  bus.Backoff{First: 20 * time.Millisecond, Most: 200 * time.Millisecond},
+			})
+		},
 	}
 }
 
@@ -61,6 +71,7 @@ type instance struct {
 	ended       atomic.Bool
 	interrupted atomic.Bool // it has crashed or lost the broker
 	crashed     chan struct{}
+	ctx         context.Context // ends when it stops or crashes
 	stop        context.CancelFunc
 	once        sync.Once
 }
@@ -104,8 +115,8 @@ func (i *instance) reach(at boundary) (interrupt func()) {
 // startInstance starts a worker with these settings. It returns once the worker runs; over gives what its Run returned.
 func (sim *simulation) startInstance(name string, s shops) (i *instance, over <-chan error) {
 	ctx, stop := context.WithCancel(context.Background())
-	i = &instance{worker: name, number: int(sim.started.Add(1)), sim: sim, crashed: make(chan struct{}), stop: stop}
-	i.link = &link{broker: sim.broker, reach: i.reach}
+	i = &instance{worker: name, number: int(sim.started.Add(1)), sim: sim, crashed: make(chan struct{}), ctx: ctx, stop: stop}
+	i.link = &link{broker: sim.broker, reach: i.reach, hold: func() time.Duration { return sim.holdAck(i.worker) }}
 	if _, ok := sim.makers[withoutSequence]; ok {
 		i.link.tamper = renameSequenceHeader
 	}
@@ -115,7 +126,7 @@ func (sim *simulation) startInstance(name string, s shops) (i *instance, over <-
 		ended <- err
 		return i, ended
 	}
-	run := sim.makers[name](tools{bus: b, provider: faultyProvider{sim.client, i}, shops: s})
+	run := sim.makers[name](tools{bus: b, provider: faultyProvider{sim.client, i}, shops: s, destinations: i.notifierDestinations()})
 	finished := make(chan struct{})
 	go func() {
 		err := run.Run(ctx)

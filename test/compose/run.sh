@@ -43,7 +43,7 @@ trap 'exit 143' INT TERM
 
 # Only what is written here configures the stack: no setting of the person who runs the test.
 while read -r name; do unset "$name"; done < <(compgen -e SEQRFLOW_ || true)
-unset NATS_IMAGE NATS_PORT NATS_NAMES NATS_MEMORY NATS_GOMEMLIMIT MEMORY SANDBOX_PORT GATEWAY_PORT SHOPS_FILE SECRETS_DIR COMPOSE_FILE COMPOSE_PROJECT_NAME
+unset NATS_IMAGE NATS_PORT NATS_NAMES NATS_MEMORY NATS_GOMEMLIMIT MEMORY SANDBOX_PORT GATEWAY_PORT SHOPS_FILE CONNECTIONS_DIR SECRETS_DIR COMPOSE_FILE COMPOSE_PROJECT_NAME
 
 echo "compose: ${tool[*]}, $("${tool[@]}" version --short)"
 "$here/images.sh" "$work" "$id/seqrflow" "$id/nats"

@@ -43,7 +43,7 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 		t: t, provider: provider, broker: broker, enough: *invoices / 2, workers: map[string]*procs.Worker{},
 		start: procs.Workers{T: t, Programs: programs, NATS: procs.URL(broker), Provider: provider.Endpoint(), Shops: procs.DemoShops(t)},
 	}
-	b, js := procs.Connect(t, f.start.NATS, 1), procs.JetStream(t, f.start.NATS)
+	b, js := procs.Connect(t, f.start.NATS, 1), rig.JetStream(t, f.start.NATS)
 	if *span == 0 {
 		*span = 10*time.Second + time.Duration(*invoices)*40*time.Millisecond
 	}
@@ -71,9 +71,7 @@ func TestKilledProcessesCostNoMoney(t *testing.T) {
 	t.Logf("%d orders, settled after %s", *invoices, time.Since(begun).Round(100*time.Millisecond))
 	ledger := provider.Ledger()
 	history, comparison := rig.Audit(t, b, ledger)
-	if n := rig.Parked(t, b); n > 0 {
-		t.Errorf("%d messages are parked, expected none", n)
-	}
+	rig.NoneParked(t, b)
 	s.checkOutcomes(history)
 	report(t, provider, ledger, f.events.Events(), comparison)
 }

@@ -111,7 +111,7 @@ func passes(from, to *nats.Conn, pattern, subject string) error {
 func (f *fixture) acknowledges(nc *nats.Conn, subject, token string) error {
 	part := strings.Split(subject, ".")
 	stream, name := part[2], part[3]
-	for _, d := range broker.Durables() {
+	for _, d := range broker.Durables(connected) {
 		if d.Name == name {
 			if _, err := jetStream(f, f.probe(broker.StreamsAccount)).Publish(f.Context(), literal(d.Filters[0], token), nil); err != nil {
 				return err

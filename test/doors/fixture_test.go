@@ -18,6 +18,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/internal/natsauth"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -25,6 +26,9 @@ import (
 )
 
 const startTimeout = 20 * time.Second
+
+// connected joins two systems of a shop: the notifier has a consumer for each.
+var connected = connections.File{Connections: map[string]connections.Connection{"acme": {Webhooks: []connections.Webhook{{Name: "erp"}, {Name: "crm"}}}}}
 
 // fixture is a server with the generated configuration, its streams and consumers made by the provisioner.
 type fixture struct {
@@ -85,7 +89,7 @@ func (f *fixture) in(t *testing.T) *fixture {
 
 func (f *fixture) write(shops ...string) {
 	f.Helper()
-	cfg := broker.Config{Listen: "127.0.0.1:-1", StoreDir: filepath.Join(f.dir, "streams"), Shops: shops}
+	cfg := broker.Config{Listen: "127.0.0.1:-1", StoreDir: filepath.Join(f.dir, "streams"), Shops: shops, Connections: connected}
 	if _, err := broker.Write(f.dir, cfg, false); err != nil {
 		f.Fatal(err)
 	}
@@ -207,7 +211,7 @@ func (f *fixture) provision() {
 			f.Fatalf("stream %s: %v", c.Name, err)
 		}
 	}
-	for _, d := range broker.Durables() {
+	for _, d := range broker.Durables(connected) {
 		_, err := js.CreateOrUpdateConsumer(f.Context(), d.Stream, jetstream.ConsumerConfig{
 			Durable: d.Name, FilterSubjects: d.Filters, AckPolicy: jetstream.AckExplicitPolicy, HeadersOnly: true,
 		})
@@ -216,7 +220,7 @@ func (f *fixture) provision() {
 		}
 	}
 	probe := jetStream(f, f.probe(broker.StreamsAccount))
-	for _, subject := range []string{events.OrdersSubjects, events.InvoicesSubjects, events.PeriodsSubjects, events.ParkedSubjects, events.OpenSubjects, "exchanges.*.*.*"} {
+	for _, subject := range []string{events.OrdersSubjects, events.InvoicesSubjects, events.PeriodsSubjects, events.ParkedSubjects, events.OpenSubjects, events.DeliveriesSubjects, "exchanges.*.*.*"} {
 		if _, err := probe.Publish(f.Context(), literal(subject, "first"), nil); err != nil {
 			f.Fatal(err)
 		}
@@ -224,7 +228,7 @@ func (f *fixture) provision() {
 }
 
 func (f *fixture) roles() []broker.Role {
-	out := broker.Roles()
+	out := broker.Roles(connected)
 	for _, s := range f.shops {
 		out = append(out, broker.ShopRole(s))
 	}

@@ -2,7 +2,11 @@ package doors
 
 import (
 	"context"
+	"encoding/base64"
+	"io"
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,10 +19,14 @@ import (
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/broker"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/internal/natsauth"
+	"github.com/seqrflow/seqrflow/internal/orderview"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/notifier"
 	"github.com/seqrflow/seqrflow/services/reconciler"
 )
 
@@ -57,7 +65,7 @@ func newGuarded(t *testing.T) *guarded {
 	t.Helper()
 	g := &guarded{T: t, dir: t.TempDir()}
 	g.log = zerolog.New(&g.refusals)
-	cfg := broker.Config{Listen: "127.0.0.1:-1", StoreDir: filepath.Join(g.dir, "streams"), Shops: []string{"acme"}}
+	cfg := broker.Config{Listen: "127.0.0.1:-1", StoreDir: filepath.Join(g.dir, "streams"), Shops: []string{"acme"}, Connections: connected}
 	if _, err := broker.Write(g.dir, cfg, false); err != nil {
 		t.Fatal(err)
 	}
@@ -96,17 +104,23 @@ func (g *guarded) as(user string) *bus.Bus {
 }
 
 func (g *guarded) start(ctx context.Context, worker string) (*app.Stack, error) {
+	return g.startWith(ctx, worker, func(*app.Options) {})
+}
+
+func (g *guarded) startWith(ctx context.Context, worker string, change func(*app.Options)) (*app.Stack, error) {
 	t := sandbox.DemoTerminals()[0]
 	reseller := sandbox.DemoResellers()[0]
-	return app.Start(ctx, app.Options{
+	o := app.Options{
 		Targets: []string{"http", worker}, Log: g.log,
 		Settings: app.Settings{
-			NATS: g.url, Credentials: g.credentials(worker), Replicas: 1, Provider: g.provider, ProviderTimeout: 5 * time.Second, ClientID: "Doors AB",
-			ClientReference: "doors", PollInterval: 100 * time.Millisecond, ValidFor: time.Minute, HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0",
+			NATS: g.url, Credentials: g.credentials(worker), Replicas: 1, PollInterval: 100 * time.Millisecond, ValidFor: time.Minute, HTTPListen: "127.0.0.1:0", GatewayListen: "127.0.0.1:0",
+			ProviderFlags: app.ProviderFlags{Provider: g.provider, ProviderTimeout: 5 * time.Second, ClientID: "Doors AB", ClientReference: "doors"},
 			ShopList: app.ShopList{"acme": {Terminal: t.ID, Password: seqr.Secret(t.Password), Reseller: reseller.ID, ResellerUser: reseller.UserID,
 				ResellerPassword: seqr.Secret(reseller.Password)}},
 		},
-	})
+	}
+	change(&o)
+	return app.Start(ctx, o)
 }
 
 func (g *guarded) apply() {
@@ -115,7 +129,7 @@ func (g *guarded) apply() {
 	if err := b.EnsureStreams(g.Context()); err != nil {
 		g.Fatal(err)
 	}
-	if err := b.EnsureConsumers(g.Context(), app.Consumers()); err != nil {
+	if err := b.EnsureConsumers(g.Context(), app.ConsumersWith(connected)); err != nil {
 		g.Fatal(err)
 	}
 }
@@ -149,6 +163,111 @@ func TestForeignMessagesStopNoWorker(t *testing.T) {
 	}
 	if l, err := poller.Load(t.Context(), k); err != nil || l.Known() || l.Seq != 4 {
 		t.Errorf("loaded %+v, %v; want nothing, to be appended after 4", l, err)
+	}
+}
+
+// The gateway shows buyers and shops their orders: its user may read them, and hear what happens to their invoices.
+func TestGatewayReadsOrdersAndFollowsTheirInvoices(t *testing.T) {
+	g := newGuarded(t)
+	g.apply()
+	b, shop, k := g.as("gateway"), g.as("shop-acme"), events.OrderKeyOf("acme", "1")
+	stop, err := b.ForwardOrders("gateway", func(string, int) error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	hub, ended := orderview.NewHub(b, g.log), make(chan error)
+	go func() { ended <- hub.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	news, err := hub.SubscribeOrder(ctx, k)
+	if err != nil {
+		t.Fatalf("%v; refused: %v", err, g.refusals.all())
+	}
+	defer news.Close()
+	amount, _ := events.ParseAmount("10")
+	o := events.Order{OrderID: "1", Shop: "acme", Currency: "SEK", Total: amount, Rows: []events.Row{{Description: "Kaffe", Quantity: amount.Decimal(), Total: amount}}}
+	if err := shop.PublishOrder(ctx, "/test", "acme", "1", "a", events.Placed, o); err != nil {
+		t.Fatal(err)
+	}
+	if err := shop.PublishOrder(ctx, "/test", "acme", "1", "b", events.OrderCanceled, events.Cancellation{OrderID: "1", Shop: "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.as("canceler").Update(ctx, "canceler", o.Key(), func(i events.Invoice) (events.Invoice, error) {
+		return i.CanceledBeforeIssue(events.Cancellation{OrderID: "1", Shop: "acme"}, events.Fact{Why: "test"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-news.Changed():
+	case <-ctx.Done():
+		t.Errorf("it hears nothing; refused: %v", g.refusals.all())
+	}
+	if seen, err := orderview.Load(ctx, b, k, nil); err != nil || seen.Tries[0].Invoice.State != events.Canceled {
+		t.Errorf("it reads %+v, %v; refused: %v", seen, err, g.refusals.all())
+	}
+}
+
+// The notifier looks whether an order goes on by another invoice: its user may read the order and its invoices.
+func TestNotifierReadsOrders(t *testing.T) {
+	g := newGuarded(t)
+	g.apply()
+	amount, _ := events.ParseAmount("10")
+	o := events.Order{OrderID: "1", Shop: "acme", Currency: "SEK", Total: amount, Rows: []events.Row{{Description: "Kaffe", Quantity: amount.Decimal(), Total: amount}}}
+	if err := g.as("operator").PublishOrder(t.Context(), "/test", "acme", "1", "a", events.Placed, o); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if seen, err := orderview.Load(ctx, g.as("notifier"), events.OrderKeyOf("acme", "1"), nil); err != nil || len(seen.Tries) != 1 {
+		t.Errorf("it reads %+v, %v; refused: %v", seen, err, g.refusals.all())
+	}
+}
+
+// A connection that the broker does not know yet stops neither the notifier nor what it tells the others.
+func TestADestinationWithoutItsConsumerStopsNoOther(t *testing.T) {
+	g := newGuarded(t)
+	g.apply()
+	told := make(chan struct{}, 10)
+	erp := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { told <- struct{}{} }))
+	t.Cleanup(erp.Close)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hook := func(name string) connections.Webhook {
+		return connections.Webhook{Name: name, URL: erp.URL, Secrets: []string{secret}}
+	}
+	file := connections.File{Connections: map[string]connections.Connection{
+		"acme": {Webhooks: []connections.Webhook{hook("erp"), hook("crm")}}, "beta": {Webhooks: []connections.Webhook{hook("new")}}}}
+	s, err := g.startWith(t.Context(), "notifier", func(o *app.Options) { o.Connections = file })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := rig.RecordIssued(t.Context(), g.as("invoicer"), rig.Recorded{ID: "1", Reference: "ref-1"}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-told:
+	case <-time.After(rig.Patience):
+		t.Errorf("nothing is told: %v", g.refusals.all())
+	}
+	resp, err := http.Get(s.URLs.HTTP + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if said, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(said), notifier.ConsumerName("beta", "new")) {
+		t.Errorf("ready: %d %s", resp.StatusCode, said)
 	}
 }
 

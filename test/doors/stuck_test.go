@@ -28,7 +28,7 @@ func (f *fixture) bus(user string) *bus.Bus {
 	return b
 }
 
-// Whoever may look on is told by every worker, each from its own account and in its own name, why an order is stuck.
+// Every role that may look on is told by every worker, each from its own account and in its own name, why an order is stuck.
 func TestWorkersTellTheReaderWhyAnOrderIsStuck(t *testing.T) {
 	f := newFixture(t)
 	var workers []string
@@ -39,13 +39,12 @@ func TestWorkersTellTheReaderWhyAnOrderIsStuck(t *testing.T) {
 	}
 	for _, w := range workers {
 		b := f.bus(w)
-		stop, err := b.AnswerStuck(w, func(shop, id string) []bus.Stuck {
+		err := b.AnswerStuck(t.Context(), w, func(shop, id string) []bus.Stuck {
 			return []bus.Stuck{{Worker: "another", Reason: bus.ReasonError, Why: shop + "/" + id}}
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer stop()
 		if err := b.Conn().FlushTimeout(answerTimeout); err != nil {
 			t.Fatal(err)
 		}

@@ -64,7 +64,7 @@ func TestShopWithoutCredentialsIsParkedAndReplayedOnceItHasSome(t *testing.T) {
 	o.Shop = "nobody"
 	r.Place(o)
 	m := r.First("parked.invoicer.nobody.1001")
-	p, _, err := bus.DecodeParked(m)
+	p, _, err := events.DecodeParked(m)
 	if err != nil || !strings.Contains(p.Reason, `shop: no credentials for "nobody"`) {
 		t.Fatalf("%+v, %v", p, err)
 	}

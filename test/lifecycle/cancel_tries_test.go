@@ -14,7 +14,7 @@ import (
 )
 
 // A try whose id is no subject token and that was canceled before it was invoiced is never invoiced.
-func TestCancelBeforePlacedOfATryWithAnyID(t *testing.T) {
+func TestTryWithAnyIDIsCanceledBeforeItIsPlaced(t *testing.T) {
 	r := newSystem(t)
 	r.Place(try("10/01", "10/01 b", "10"))
 	r.Cancel("10/01")
@@ -34,7 +34,7 @@ func TestCancelBeforePlacedOfATryWithAnyID(t *testing.T) {
 }
 
 // One try that a person has to see leaves none of the others open, whatever the order of the tries.
-func TestTryThatCannotBeCanceledLeavesTheOthersToBeEnded(t *testing.T) {
+func TestTryThatCannotBeCanceledDoesNotStopTheOthers(t *testing.T) {
 	for _, refused := range []string{"1001", "1001-b"} {
 		t.Run(refused, func(t *testing.T) {
 			r := newSystem(t)

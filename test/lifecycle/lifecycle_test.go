@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -85,6 +86,27 @@ func TestCancelAfterPayingRefunds(t *testing.T) {
 	r.Idle()
 }
 
+// A cancellation that keeps what is paid ends an open invoice and refunds nothing, also when another refund has failed meanwhile.
+func TestCancelThatKeepsPaid(t *testing.T) {
+	r := start(t)
+	cancel := func(id string) {
+		r.Raw(events.OrderSubject(rig.Shop, id, events.OrderCanceled), []byte(`{"orderId":"`+id+`","shop":"`+rig.Shop+`","keepPaid":true}`))
+	}
+	r.Place(rig.Order("1001", "10"))
+	r.pay("1001")
+	r.Wait("1001", events.EventReceipted)
+	cancel("1001")
+	r.Return("1001", "too much", "11")
+	r.Wait("1001", events.EventRefundFailed)
+	r.Place(rig.Order("1002", "10"))
+	r.Wait("1002", events.EventIssued)
+	cancel("1002")
+	r.Wait("1002", events.EventCanceled)
+	r.Idle()
+	r.expectHistory("1001", events.EventIssued, events.EventPaid, events.EventReceipted, events.EventRefundFailed)
+	r.expectHistory("1002", events.EventIssued, events.EventCanceled)
+}
+
 func TestReturnedBeforePaid(t *testing.T) {
 	r := start(t)
 	r.Return("1001", "r1", "4")
@@ -152,4 +174,26 @@ func TestUnpaidOrderExpires(t *testing.T) {
 	r.Wait("1001", events.EventExpired)
 	r.Idle()
 	r.expectHistory("1001", events.EventIssued, events.EventOverdue, events.EventExpired)
+}
+
+// The broker's clock is an hour ahead of this machine's. Events are stamped by it, but how long a call took is not the difference of two clocks.
+func TestCallsAreTimedWhereTheClocksAreApart(t *testing.T) {
+	t.Parallel()
+	r := newSystem(t)
+	const apart = time.Hour
+	r.Bus = r.ConnectWith(bus.Config{Now: time.Now, Clock: func() time.Time { return time.Now().Add(-apart) }})
+	if skew, err := r.Bus.MeasureClock(t.Context()); err != nil || skew < apart/2 {
+		t.Fatalf("skew %s, %v", skew, err)
+	}
+	r.runAll(r.Client) // no audit: the broker's own stamps are not an hour ahead
+	r.payOrder("paid", "10.00")
+	r.Return("paid", "r1", "5.00")
+	r.Place(rig.Order("off", "10.00"))
+	issued := r.Wait("off", events.EventIssued)
+	r.Cancel("off")
+	for _, inv := range []events.Invoice{issued, r.Wait("paid", events.EventReceipted), r.Wait("paid", events.EventRefunded), r.Wait("off", events.EventCanceled)} {
+		if c := inv.Change.Call; c == nil || c.Millis < 0 || c.Millis > (apart/2).Milliseconds() {
+			t.Errorf("%s: %+v", inv.Change.Event, c)
+		}
+	}
 }

@@ -4,16 +4,19 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-// What seqrflow asks for itself and a person finds not to have happened is asked for again, each time under an id of its own.
-func TestOwnRefundThatDidNotHappenIsAskedForAgain(t *testing.T) {
+// A refund that a policy requested and a person has settled as not done is requested again, each time under another refundId.
+func TestPolicyRefundSettledAsNotDoneIsRequestedAgain(t *testing.T) {
 	for _, c := range []struct {
 		first   string
 		prepare func(system)
@@ -56,8 +59,8 @@ func TestOwnRefundThatDidNotHappenIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// What another refund held when the policy was to pay back is paid back when that refund comes to nothing.
-func TestWhatARefundHeldIsPaidBackByPolicy(t *testing.T) {
+// The amount that another refund reserved when the policy applied is paid back when that refund fails.
+func TestAmountReservedByAFailedRefundIsPaidBackByPolicy(t *testing.T) {
 	for name, prepare := range map[string]func(system){
 		"late": func(r system) { r.recordIssued("1", "1"); r.recordCanceled("1"); r.recordPaid("1") },
 		"second": func(r system) {
@@ -74,7 +77,7 @@ func TestWhatARefundHeldIsPaidBackByPolicy(t *testing.T) {
 			r.recordUnknown("1", "r1", "10")
 			p := &payer{}
 			r.runRefunder(p.hook(r.Client))
-			r.waitUntil(func() bool { // the refund that holds the amount is taken note of
+			r.waitUntil(func() bool { // the refunder has seen that the amount is reserved
 				c, err := r.JetStream().Consumer(t.Context(), events.InvoicesStream, "refunder-paid")
 				return err == nil && c.CachedInfo().NumPending == 0 && c.CachedInfo().NumAckPending == 0
 			})
@@ -87,8 +90,8 @@ func TestWhatARefundHeldIsPaidBackByPolicy(t *testing.T) {
 	}
 }
 
-// What the provider refuses is not asked for again by itself, except when another refund releases an amount.
-func TestRefusedOwnRefundIsAskedForOnceMoreWhenAnotherIsReleased(t *testing.T) {
+// A refund that the provider refused is not requested again, except when another refund fails and releases its amount.
+func TestRefusedPolicyRefundIsRequestedOnceMoreWhenAnotherFails(t *testing.T) {
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -107,7 +110,7 @@ func TestRefusedOwnRefundIsAskedForOnceMoreWhenAnotherIsReleased(t *testing.T) {
 
 // A sequence names a message only together with its stream: a cancellation that is paid back and the event that releases
 // another refund may have the same.
-func TestAttemptOfAMessageOfAnotherStreamIsLeftToIt(t *testing.T) {
+func TestRefundAttemptBelongsToTheMessageOfItsStream(t *testing.T) {
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -148,7 +151,7 @@ func TestAttemptOfAMessageOfAnotherStreamIsLeftToIt(t *testing.T) {
 }
 
 // A second payment waits until it is known whether the first is paid back.
-func TestSecondPaymentWaitsForWhatBecomesOfTheFirst(t *testing.T) {
+func TestSecondPaymentWaitsForTheOutcomeOfTheFirst(t *testing.T) {
 	for name, c := range map[string]struct {
 		happened bool
 		want     []string
@@ -213,6 +216,54 @@ func TestSecondPaymentIsKeptWhenTheFirstIsToBePaidBack(t *testing.T) {
 			r.WaitFor("0", events.EventRefunded, func(i events.Invoice) bool { return i.State == events.Refunded })
 			r.Idle()
 			p.expect(t, "10 of 0")
+		})
+	}
+}
+
+// lateShops has the credentials of the terminal "earlier" only once they are known.
+type lateShops struct {
+	rig.Shops
+	known *atomic.Bool
+}
+
+func (s lateShops) TerminalOf(shop, terminal string) (seqr.Principal, bool) {
+	if terminal == "earlier" && !s.known.Load() {
+		return seqr.Principal{}, false
+	}
+	return s.Terminal(shop)
+}
+
+// A first payment that is to be paid back, and whose refund the provider then refuses, stays paid: so the second payment waits until that
+// is known, also while nothing is recorded of the first one's refund.
+func TestSecondPaymentWaitsUntilTheFirstIsPaidBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		refused bool
+		want    string
+	}{"the first is paid back": {false, "10 of 0"}, "the provider refuses": {true, "10 of 1"}} {
+		t.Run(name, func(t *testing.T) {
+			r := newSystem(t)
+			r.Place(try("1", "0", "10"))
+			r.append("0", func(i events.Invoice) (events.Invoice, error) {
+				return i.IssuedAs(try("1", "0", "10"), events.ProviderInvoice{Terminal: "earlier", Reference: "ref-0", ValidFor: time.Hour}, r.fact())
+			})
+			r.recordCanceled("0")
+			r.recordPaid("0")
+			r.Place(try("1", "1", "10"))
+			r.recordIssued("1", "1")
+			r.recordPaid("1")
+			p := &payer{answer: func(_ int, q seqr.RefundPayment) error {
+				if c.refused && q.Invoice.ClientInvoiceID == "0" {
+					return code(seqr.ResellerNotAllowedToDoRefund)
+				}
+				return nil
+			}}
+			b := r.ConnectWith(bus.Config{Backoff: bus.Backoff{First: 5 * time.Millisecond, Most: 50 * time.Millisecond}})
+			shops := lateShops{known: new(atomic.Bool)}
+			r.Run(refunder.New(refunder.Config{Bus: b, Provider: p.hook(r.Client), Shops: shops, Log: r.Log}))
+			<-time.After(500 * time.Millisecond) // what must not happen has no signal: the second payment decided on
+			shops.known.Store(true)
+			r.Idle()
+			p.expect(t, c.want)
 		})
 	}
 }

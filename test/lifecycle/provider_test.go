@@ -74,6 +74,12 @@ func (p *payer) expectCalls(t *testing.T, n int) {
 	}
 }
 
+func (p *payer) called() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
 func refundError(sent seqr.SentState, code seqr.ResultCode, err error) error {
 	return &seqr.Error{Operation: "refundPayment", Sent: sent, Code: code, Err: err}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-func TestFullRefundWhoseAnswerIsLostIsProvedByTheNext(t *testing.T) {
+func TestFullRefundWithLostAnswerIsProvedByRepeatingIt(t *testing.T) {
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultDropAfter, Count: 1}}})
@@ -25,7 +25,7 @@ func TestFullRefundWhoseAnswerIsLostIsProvedByTheNext(t *testing.T) {
 	r.expectRefunds("10")
 }
 
-func TestPartialRefundWhoseAnswerIsLostStaysInDoubt(t *testing.T) {
+func TestPartialRefundWithLostAnswerStaysInDoubt(t *testing.T) {
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultDropAfter, Count: 1}}})
@@ -38,8 +38,8 @@ func TestPartialRefundWhoseAnswerIsLostStaysInDoubt(t *testing.T) {
 	r.expectRefunds("4")
 }
 
-// A canceled order is paid back in full, also what a refund in doubt held when the cancellation came.
-func TestCancelPaysBackWhatARefundInDoubtDidNot(t *testing.T) {
+// A canceled order is paid back in full, also the amount that a refund in doubt reserved when the cancellation came.
+func TestCancelRefundsWhatARefundInDoubtReleases(t *testing.T) {
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultDropBefore, Count: 1}}})
@@ -80,14 +80,14 @@ func TestRefundThatWasNeverSentIsSentAgain(t *testing.T) {
 	r.expectRefunds("4")
 }
 
-func TestDeathBetweenIntentAndCall(t *testing.T) {
+func TestProcessDiesBetweenRefundIntentAndCall(t *testing.T) {
 	for _, c := range []struct {
 		name, amount string
 		outcome      events.Name
 		paidBack     []string
 	}{
-		{"of a part is in doubt", "4", events.EventRefundUnknown, nil},
-		{"of everything is sent again", "", events.EventRefunded, []string{"10"}},
+		{"a partial refund is in doubt", "4", events.EventRefundUnknown, nil},
+		{"a full refund is sent again", "", events.EventRefunded, []string{"10"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newSystem(t)
@@ -102,7 +102,7 @@ func TestDeathBetweenIntentAndCall(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() { ended <- w.Run(ctx) }()
-			t.Cleanup(func() { cancel(); <-ended }) // how the dead one ends is of no interest
+			t.Cleanup(func() { cancel(); <-ended }) // the error of the process that died does not matter
 			r.payOrder("1001", "10")
 			r.Return("1001", "r1", c.amount)
 			<-died
@@ -115,8 +115,8 @@ func TestDeathBetweenIntentAndCall(t *testing.T) {
 	}
 }
 
-// An answer that came while the broker failed is not forgotten: a part that was paid back would be in doubt.
-func TestAnswerIsHeldWhileTheBrokerFails(t *testing.T) {
+// An answer that came while the broker failed is recorded later: else a partial refund that was paid would be in doubt.
+func TestRefundAnswerIsRecordedAfterTheBrokerFailed(t *testing.T) {
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	var left atomic.Int32
@@ -138,7 +138,7 @@ func TestAnswerIsHeldWhileTheBrokerFails(t *testing.T) {
 
 // The schedule of seed 43 found that a refund which the provider had certainly not made was put in doubt:
 // by another copy, which had taken up the same return before the answer was recorded.
-func TestAnswerOfOneCopyIsNotOverruledByAnother(t *testing.T) {
+func TestRefundAnswerOfOneCopyIsNotOverwrittenByAnother(t *testing.T) {
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	inCall, sayInCall := signal()
@@ -172,7 +172,7 @@ func TestAnswerOfOneCopyIsNotOverruledByAnother(t *testing.T) {
 
 // An attempt that is refused because another copy's was paid is no failure, though no other attempt was
 // known of when it was made.
-func TestRefusalBecauseAnotherCopyPaidBackIsNoFailure(t *testing.T) {
+func TestRefusalAfterAnotherCopyRefundedIsNoFailure(t *testing.T) {
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	inCall, sayInCall := signal()
@@ -198,7 +198,7 @@ func TestRefusalBecauseAnotherCopyPaidBackIsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- second.Run(ctx) }()
-	t.Cleanup(func() { cancel(); <-ended }) // how the dead one ends is of no interest
+	t.Cleanup(func() { cancel(); <-ended }) // the error of the process that died does not matter
 	<-paidBack                              // the return of the copy that is silent came to the second one
 	cancel()
 	if inv := r.Wait("1001", events.EventRefunded); inv.State != events.Refunded {

@@ -10,9 +10,9 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// That the broker was restored is known before each refund, also when it is said while the refunder runs, and while the
-// intent is on its way.
-func TestRestoreThatIsSaidWhileWorkersRunIsKnownBeforeEachRefund(t *testing.T) {
+// The refunder checks before each refund whether the broker was restored, also when the restore is marked while the refunder runs
+// or records its intent.
+func TestRestoreMarkedWhileWorkersRunIsCheckedBeforeEachRefund(t *testing.T) {
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -34,8 +34,8 @@ func TestRestoreThatIsSaidWhileWorkersRunIsKnownBeforeEachRefund(t *testing.T) {
 	p.expect(t, "3 of 1")
 }
 
-// What the provider has paid back is recorded although a restore has taken the intent away meanwhile.
-func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
+// A refund that the provider has made is recorded although a restore has removed its intent meanwhile.
+func TestRefundIsRecordedAfterARestoreRemovedItsIntent(t *testing.T) {
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -84,7 +84,7 @@ func TestPaidBackIsRecordedThoughItsIntentIsGone(t *testing.T) {
 }
 
 // A refund whose outcome no event could record is not asked for.
-func TestRefundWhoseOutcomeCannotBeRecordedIsNotAskedFor(t *testing.T) {
+func TestRefundWhoseOutcomeCannotBeRecordedIsNotRequested(t *testing.T) {
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")

@@ -20,7 +20,7 @@ import (
 )
 
 // When the broker is nearly full nothing new is asked of the provider, and what is open goes on.
-func TestFullBrokerBeginsNothingAndEndsWhatIsOpen(t *testing.T) {
+func TestNearlyFullBrokerStartsNoInvoiceAndFinishesOpenOnes(t *testing.T) {
 	r := start(t)
 	const open = 95
 	for i := range open {
@@ -84,7 +84,7 @@ func (replaced) TerminalOf(_, terminal string) (seqr.Principal, bool) {
 	return seqr.Terminal("new-terminal", "new-secret"), terminal == "new-terminal"
 }
 
-func TestInvoicesOfAReplacedTerminalGoOn(t *testing.T) {
+func TestInvoicesOfAReplacedTerminalAreStillHandled(t *testing.T) {
 	terminals := append(sandbox.DemoTerminals(), sandbox.Terminal{ID: "new-terminal", Password: "new-secret", Name: "New"})
 	r := newSystem(t, sandbox.Config{Terminals: terminals, Resellers: sandbox.DemoResellers()})
 	r.start(r.Client, poller.Name)
@@ -99,7 +99,7 @@ func TestInvoicesOfAReplacedTerminalGoOn(t *testing.T) {
 
 // INVOICES is full to the last message while buyers pay. After there is room everything goes on without a restart, no payment
 // is lost, and every gauge says so.
-func TestSystemGoesOnByItselfWhenThereIsRoomAgain(t *testing.T) {
+func TestWorkResumesWhenAFullStreamHasRoom(t *testing.T) {
 	r := newSystem(t)
 	reg := prometheus.NewRegistry()
 	r.Bus = r.ConnectWith(bus.Config{Metrics: reg, Backoff: bus.Backoff{First: 20 * time.Millisecond, Most: time.Second}})

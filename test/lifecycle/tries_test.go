@@ -1,16 +1,19 @@
 package lifecycle
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/internal/sandbox"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/services/refunder"
 )
 
-func TestCancelIsAboutEveryTryOfTheOrder(t *testing.T) {
+func TestCancelEndsEveryTryOfTheOrder(t *testing.T) {
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Place(try("1001", "1001-b", "10"))
@@ -95,7 +98,7 @@ func TestSecondPaymentIsKeptWhenTheFirstWasCanceled(t *testing.T) {
 	r.expectHistory("1001-b", events.EventIssued, events.EventPaid, events.EventReceipted)
 }
 
-func TestForeignPaidHidesNoSecondPayment(t *testing.T) {
+func TestForeignPaidEventHidesNoSecondPayment(t *testing.T) {
 	r := secondOfTwo(t)
 	r.writeForeign("1001", events.EventPaid)
 	r.runRefunder(r.Client)
@@ -104,7 +107,7 @@ func TestForeignPaidHidesNoSecondPayment(t *testing.T) {
 }
 
 // Only an event of the poller's says that the buyer's time is over.
-func TestForeignOverdueEndsNoInvoice(t *testing.T) {
+func TestForeignOverdueEventEndsNoInvoice(t *testing.T) {
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Wait("1001", events.EventIssued)
@@ -157,7 +160,7 @@ func TestAfterARestoreNothingIsPaidTwice(t *testing.T) {
 }
 
 // An outage costs a refund two events, however long it is.
-func TestOutageWritesFewEvents(t *testing.T) {
+func TestOutageAddsTwoEventsToARefund(t *testing.T) {
 	r := start(t)
 	r.payOrder("1001", "100")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94}}, "getPaymentStatus": {{Kind: sandbox.FaultResultCode, Code: 94}}})
@@ -177,4 +180,36 @@ func TestOutageWritesFewEvents(t *testing.T) {
 	if got := len(r.Sandbox.Ledger().Refunds); got != returns {
 		t.Errorf("%d refunds at the provider", got)
 	}
+}
+
+// A refund of a second payment that was begun is brought to an end, also by a refunder that now leaves second payments to a person: else
+// its amount would stay reserved, and every other refund of the invoice would wait for it.
+func TestRefundOfASecondPaymentThatWasBegunIsFinishedWhenTheSettingChanges(t *testing.T) {
+	r := newSystem(t)
+	r.Place(try("1", "0", "10"))
+	r.Place(try("1", "1", "10"))
+	r.recordIssued("1", "0")
+	r.recordPaid("0")
+	r.recordIssued("1", "1")
+	r.recordPaid("1")
+	died, sayDied := signal()
+	var b *bus.Bus
+	b, w := r.process(hooked{Client: r.Client, refund: func(context.Context, seqr.RefundPayment) (seqr.Refunded, error) {
+		b.Close()
+		sayDied()
+		return seqr.Refunded{}, notSent()
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended }) // the error of the process that died does not matter
+	<-died
+	cancel()
+	p := &payer{}
+	_, next := r.process(p.hook(r.Client))
+	next.KeepSecond = true
+	r.Run(next)
+	r.WaitFor("1", events.EventRefunded, func(i events.Invoice) bool { return i.State == events.Refunded })
+	r.Idle()
+	p.expect(t, "10 of 1")
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -81,21 +80,6 @@ func URL(brokers ...*Broker) string {
 		urls = append(urls, "nats://"+b.Addr)
 	}
 	return strings.Join(urls, ",")
-}
-
-// JetStream connects a client to the broker until the test ends, for what the bus has no question for.
-func JetStream(t testing.TB, url string) jetstream.JetStream {
-	t.Helper()
-	nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.Timeout(Patience))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
 }
 
 // Connect connects the test to the broker, and makes the streams if they are not there.

@@ -30,7 +30,7 @@ func Follow(t testing.TB, b *bus.Bus, each func(events.Invoice)) *Follower {
 	go func() {
 		defer close(ended)
 		err := b.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, All: true}}, nil, func(e bus.Entry) error {
-			inv, err := bus.DecodeInvoice(e.Body)
+			inv, err := events.DecodeInvoice(e.Body)
 			if err != nil {
 				return err
 			}

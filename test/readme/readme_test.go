@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,15 +57,17 @@ func build(t *testing.T) string {
 
 // running is a "seqrflow up" with its addresses, and the commands that it tells a newcomer to copy.
 type running struct {
-	bin, broker, provider, wallet string
-	samples                       []string
+	bin, broker, provider, wallet, gateway string
+	samples                                []string
+	stop                                   func()
 }
 
-// up is "seqrflow up" on free ports; it returns once everything is ready.
-func up(t *testing.T, bin string) running {
+// up is "seqrflow up" on free ports, in a folder that has connections.yaml; it returns once everything is ready.
+func up(t *testing.T, bin, folder string) running {
 	t.Helper()
 	cmd := exec.Command(bin, "up", "--nats-listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0",
-		"--gateway-listen", "127.0.0.1:0", "--data", t.TempDir())
+		"--gateway-listen", "127.0.0.1:0", "--data", filepath.Join(folder, "data"), "--connections-file", "connections.yaml")
+	cmd.Dir = folder
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
@@ -74,15 +77,16 @@ func up(t *testing.T, bin string) running {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	stop := sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("up ended with %v\n%s", err, log.String())
 		}
 	})
+	t.Cleanup(stop)
 	ready := make(chan running, 1)
 	go func() {
-		r := running{bin: bin}
+		r := running{bin: bin, stop: stop}
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			line := strings.TrimSpace(lines.Text())
 			switch f := strings.Fields(line); {
@@ -95,6 +99,8 @@ func up(t *testing.T, bin string) running {
 				r.broker = f[1]
 			case f[0] == "provider":
 				r.provider = f[1]
+			case f[0] == "gateway":
+				r.gateway = f[1]
 			case f[0] == "wallet":
 				r.wallet = strings.TrimSuffix(f[1], "/")
 			}
@@ -110,8 +116,12 @@ func up(t *testing.T, bin string) running {
 }
 
 func TestCommandsOfTheREADME(t *testing.T) {
+	needs(t, "sh", "curl")
 	bin := build(t)
-	stack := up(t, bin)
+	folder := t.TempDir()
+	writeFile(t, folder, "connections.yaml", "connections: {acme: {api_token_file: acme-token}}\n")
+	writeFile(t, folder, "acme-token", "a-token-of-the-shop-acme\n")
+	stack := up(t, bin, folder)
 	nc, err := nats.Connect(stack.broker)
 	if err != nil {
 		t.Fatal(err)
@@ -123,11 +133,15 @@ func TestCommandsOfTheREADME(t *testing.T) {
 	}
 	ran := map[string]bool{}
 	for _, line := range append(commands(t), stack.samples...) {
-		line = strings.Replace(line, bin+" ", program+" ", 1) // as it is printed to somebody who runs it from the source
+		line = strings.Replace(line, bin+" ", program+" ", 1) // as it is printed to a user who runs it from the source
 		ran[strings.Join(strings.Fields(line)[:2], " ")] = true
 		switch {
 		case strings.HasPrefix(line, "nats pub "), strings.HasPrefix(line, "nats --server "+stack.broker+" pub "):
 			publish(t, nc, js, strings.Replace(line, "--server "+stack.broker+" ", "", 1))
+		case strings.HasPrefix(line, "curl ") && strings.Contains(line, "/v1/"):
+			if out := stack.shell(t, folder, line); !strings.Contains(out, `"state":"ISSUED"`) {
+				t.Errorf("%s: %s", line, out)
+			}
 		case strings.HasPrefix(line, "curl "):
 			stack.curl(t, line)
 		case strings.HasPrefix(line, "nats sub "), strings.HasPrefix(line, "go test"), strings.HasPrefix(line, "docker compose"):
@@ -182,6 +196,37 @@ func (r running) curl(t *testing.T, line string) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("%s: %s", line, resp.Status)
+	}
+}
+
+// shell runs commands as they stand in a document, at this test's addresses, and gives what they print.
+func (r running) shell(t *testing.T, folder, commands string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := r.command(ctx, folder, commands)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Errorf("%s: %v\n%s%s", commands, err, out, errs.String())
+	}
+	return string(out)
+}
+
+// command is a shell that has this test's program and addresses.
+func (r running) command(ctx context.Context, folder, commands string) *exec.Cmd {
+	commands = strings.NewReplacer("http://127.0.0.1:8787", r.gateway, "http://127.0.0.1:8585", r.wallet).Replace(commands)
+	cmd := exec.CommandContext(ctx, "sh", "-ec", commands)
+	cmd.Dir, cmd.WaitDelay = folder, time.Second
+	cmd.Env = append(os.Environ(), "SEQRFLOW_NATS="+r.broker, "PATH="+filepath.Dir(r.bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return cmd
+}
+
+func writeFile(t *testing.T, folder, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

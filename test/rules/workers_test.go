@@ -11,6 +11,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/broker"
+	"github.com/seqrflow/seqrflow/internal/connections"
 )
 
 func read(t *testing.T, file string) string {
@@ -60,7 +61,7 @@ func TestWhatBelongsToAWorkerIsThere(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(read(t, "deploy/compose.yaml")), &compose); err != nil {
 		t.Fatal(err)
 	}
-	readme, roles := read(t, "README.md"), broker.Roles()
+	readme, roles := read(t, "README.md"), broker.Roles(connections.File{})
 	for _, p := range app.Processes() {
 		for _, what := range missing(p, compose.Services, readme, roles) {
 			t.Errorf("%s: %s", p.Name, what)

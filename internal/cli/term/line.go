@@ -1,6 +1,7 @@
 package term
 
 import (
+	"cmp"
 	"encoding/base32"
 	"fmt"
 	"strings"
@@ -48,25 +49,24 @@ func (l Lines) Date(t time.Time) string { return l.in(t).Format(dated) }
 // Day is the day of an instant.
 func (l Lines) Day(t time.Time) string { return l.in(t).Format(time.DateOnly) }
 
-func (l Lines) in(t time.Time) time.Time {
-	if l.Zone == nil {
-		return t.Local()
-	}
-	return t.In(l.Zone)
-}
+func (l Lines) in(t time.Time) time.Time { return t.In(cmp.Or(l.Zone, time.Local)) }
 
 // Event renders any event of any stream; what cannot be read is shown by its subject.
 func (l Lines) Event(e bus.Entry) string {
 	switch e.Stream {
 	case events.InvoicesStream:
-		if inv, err := bus.DecodeInvoice(e.Body); err == nil {
+		if inv, err := events.DecodeInvoice(e.Body); err == nil {
 			return l.Invoice(inv)
 		}
 	case events.OrdersStream:
 		return l.order(e)
 	case events.ParkedStream:
-		if p, event, err := bus.DecodeParked(e.Body); err == nil {
+		if p, event, err := events.DecodeParked(e.Body); err == nil {
 			return l.parked(e, p, event)
+		}
+	case events.DeliveriesStream:
+		if a, err := events.DecodeDelivery(e.Body); err == nil {
+			return l.delivery(a)
 		}
 	}
 	return l.line(e.Time, e.Subject, "?", "", "", "cannot be read", Red)
@@ -107,11 +107,7 @@ func Mood(s events.State, e events.Name) Colour {
 
 func (l Lines) order(e bus.Entry) string {
 	o := orderfile.Glance(e.Subject, e.Body)
-	amount := ""
-	if o.Amount != "" {
-		amount = strings.TrimSpace(o.Amount + " " + o.Currency)
-	}
-	return l.line(e.Time, o.Shop+"/"+o.Invoice, "order "+string(o.Name), "", amount, o.Reason, Plain)
+	return l.line(e.Time, o.Shop+"/"+o.Invoice, "order "+string(o.Name), "", o.Money(), o.Reason, Plain)
 }
 
 func (l Lines) parked(e bus.Entry, p events.Parked, event string) string {
@@ -128,6 +124,14 @@ func (l Lines) parked(e bus.Entry, p events.Parked, event string) string {
 	return l.line(e.Time, where, "parked", "", "", fmt.Sprintf("%s: %s", p.Worker, p.Reason), Red)
 }
 
+func (l Lines) delivery(a events.DeliveryAttempt) string {
+	mood := Dim
+	if a.Status == events.DeliveryRefused || a.Status == events.DeliveryGivenUp {
+		mood = Red
+	}
+	return l.line(a.At, a.Shop+"/"+a.InvoiceID, "told of "+string(a.Event), "", "", fmt.Sprintf("%s: %s", a.Destination, cmp.Or(a.Detail, string(a.Status))), mood)
+}
+
 // ID is what a subject's token stands for, where that can be told from it.
 func ID(token string) string {
 	coded, ok := strings.CutPrefix(token, "x-")
@@ -142,7 +146,7 @@ func ID(token string) string {
 }
 
 func (l Lines) line(at time.Time, where, event, state, amount, why string, c Colour) string {
-	cells := []string{l.Clock(at), Pad(Clip(Clean(where), whereWidth), whereWidth), Pad(Clean(event), 14), Pad(state, 9), PadLeft(amount, 13)}
+	cells := []string{l.Clock(at), Pad(Clip(Clean(where), whereWidth), whereWidth), Pad(Clean(event), 14), Pad(Clean(state), 9), PadLeft(Clean(amount), 13)}
 	why = Clean(why)
 	if l.Width > 0 {
 		why = Clip(why, max(1, l.Width-columns.StringWidth(strings.Join(cells, "  "))-2))

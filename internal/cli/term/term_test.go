@@ -113,6 +113,11 @@ func TestLines(t *testing.T) {
 				Body: []byte(`{"type":"seqrflow.parked.dismissed.v1","data":{"worker":"invoicer","dismisses":3,"by":"Ann","why":"a test","subject":"orders.acme.7.placed"}}`)}},
 			"09:08:07.006Z  acme/7                          dismissed                                 parked message 3, by Ann: a test",
 		},
+		"told": {
+			bus.Entry{Stream: events.DeliveriesStream, Time: at, Message: events.Message{Subject: "deliveries.acme.woocommerce.7",
+				Body: []byte(`{"data":{"shop":"acme","invoiceId":"7","destination":"woocommerce","event":"paid","status":"delivered","detail":"marked as paid","at":"2026-11-22T09:08:07.006Z"}}`)}},
+			"09:08:07.006Z  acme/7                          told of paid                              woocommerce: marked as paid",
+		},
 		"unreadable": {
 			bus.Entry{Stream: events.InvoicesStream, Time: at, Message: events.Message{Subject: "invoices.acme.1.paid",
 				Body: []byte("?")}},
@@ -124,6 +129,22 @@ func TestLines(t *testing.T) {
 				t.Errorf("got\n%q\nexpected\n%q", got, c.want)
 			}
 		})
+	}
+}
+
+// What a shop has published and what stands in a subject is text from outside, in whatever column it is shown.
+func TestNoColumnOfALineDrivesTheTerminal(t *testing.T) {
+	const escape = "\x1b[2J"
+	for name, e := range map[string]bus.Entry{
+		"an order's currency": {Stream: events.OrdersStream, Message: events.Message{Subject: "orders.acme.1.placed",
+			Body: []byte(`{"shop":"acme","orderId":"1","currency":"\u001b[2J","total":"1"}`)}},
+		"an order event's name": {Stream: events.OrdersStream, Message: events.Message{Subject: "orders.acme.1." + escape}},
+		"a foreign event's state": {Stream: events.InvoicesStream, Message: events.Message{Subject: "invoices.acme.1.paid",
+			Body: []byte(`{"data":{"shop":"acme","invoiceId":"1","state":"\u001b[2J","currency":"\u001b[2J","total":"1","change":{"event":"\u001b[2J"}}}`)}},
+	} {
+		if line := (term.Lines{}).Event(e); strings.ContainsRune(line, '\x1b') {
+			t.Errorf("%s: %q", name, line)
+		}
 	}
 }
 

@@ -9,9 +9,10 @@
 //	srv.Pay(reference)
 //	srv.Advance(25 * time.Second) // the shop asked too late: the payment is reversed
 //
-// [Run] checks a provider: a suite of what every provider must do, the real one and the sandbox alike (suite.go and its
-// other files). A [Target] (target.go) says which provider and who pays there; wallet.go is the buyer of a sandbox. The
-// test of this package runs the suite on a sandbox, or with flags on any other endpoint:
+// A [Wallet] is the buyer of a sandbox that runs elsewhere.
+//
+// The test of this package is a suite of what every provider must do, the real one and the sandbox alike (suite_test.go and
+// its other files). It runs on a sandbox, or with flags on any other endpoint:
 //
 //	go test ./pkg/seqr/seqrtest -v -args -endpoint https://… -terminal ID -terminal-password-file FILE
 //

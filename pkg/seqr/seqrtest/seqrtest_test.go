@@ -2,8 +2,8 @@ package seqrtest
 
 import (
 	"context"
-	"errors"
 	"flag"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -37,27 +37,46 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestProvider is the suite, aimed by the flags or at a sandbox of its own.
 func TestProvider(t *testing.T) {
 	if *given.endpoint == "" {
-		Run(t, Start(t).Target())
+		srv := Start(t)
+		checkProvider(t, target{
+			Config: seqr.Config{Endpoint: srv.Endpoint}, Terminal: srv.Terminal, Reseller: srv.Reseller, Currency: *given.currency,
+			Buyer: WalletAt(srv.URL), Wait: waitAt(srv.URL),
+		})
 		return
 	}
-	target := Target{
+	provider := target{
 		Config:   seqr.Config{Endpoint: *given.endpoint, AllowHTTP: *given.allowHTTP},
 		Currency: *given.currency,
 		Terminal: seqr.Terminal(*given.terminal, password(t, *given.terminalPassword)),
+		Buyer:    WalletAt(*given.wallet),
+		Wait:     waitInRealTime,
 	}
 	if *given.reseller != "" {
-		target.Reseller = seqr.ResellerUser(*given.reseller, *given.user, password(t, *given.resellerPassword))
-	}
-	if *given.wallet != "" {
-		target.Buyer = WalletAt(*given.wallet)
+		provider.Reseller = seqr.ResellerUser(*given.reseller, *given.user, password(t, *given.resellerPassword))
 	}
 	switch {
 	case *given.clock == "manual" && *given.wallet != "":
-		target.Wait = WaitAt(*given.wallet)
+		provider.Wait = waitAt(*given.wallet)
 	case *given.clock != "real":
 		t.Fatal("-clock: expected real, or manual together with -wallet")
 	}
-	Run(t, target)
+	checkProvider(t, provider)
+}
+
+func waitInRealTime(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// waitAt moves the manual clock of the sandbox at a URL.
+func waitAt(sandbox string) func(context.Context, time.Duration) error {
+	return func(ctx context.Context, d time.Duration) error {
+		return post(ctx, sandbox+"/clock/advance?d="+url.QueryEscape(d.String()))
+	}
 }
 
 func password(t *testing.T, file string) seqr.Secret {
@@ -121,7 +140,7 @@ func TestWalletSaysWhy(t *testing.T) {
 	if err := WalletAt(srv.URL+"/").Pay(t.Context(), "4711"); err == nil || !strings.Contains(err.Error(), "no invoice 4711") {
 		t.Errorf("%v", err)
 	}
-	if err := WaitAt(srv.URL)(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "manual clock") {
+	if err := waitAt(srv.URL)(t.Context(), time.Second); err == nil || !strings.Contains(err.Error(), "manual clock") {
 		t.Errorf("%v", err)
 	}
 }
@@ -133,17 +152,4 @@ func amount(t *testing.T, s string) decimal.Decimal {
 		t.Fatal(err)
 	}
 	return d
-}
-
-// TestRealWait ends when it is over, or when its context is.
-func TestRealWait(t *testing.T) {
-	wait := Target{}.withDefaults().Wait
-	if err := wait(t.Context(), time.Nanosecond); err != nil {
-		t.Error(err)
-	}
-	gone, leave := context.WithCancel(t.Context())
-	leave()
-	if err := wait(gone, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
-	}
 }

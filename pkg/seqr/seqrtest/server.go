@@ -109,14 +109,6 @@ func (s *Server) Client(config seqr.Config) *seqr.Client {
 	return c
 }
 
-// Target returns this provider as [Run] needs it.
-func (s *Server) Target() Target {
-	return Target{
-		Config: seqr.Config{Endpoint: s.Endpoint}, Terminal: s.Terminal, Reseller: s.Reseller,
-		Buyer: WalletAt(s.URL), Wait: WaitAt(s.URL),
-	}
-}
-
 func (s *Server) must(err error) {
 	s.t.Helper()
 	if err != nil {

@@ -7,38 +7,31 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
-// WalletAt returns the buyer of the sandbox at a URL. It is a [Scanner] too.
-func WalletAt(sandbox string) Buyer { return wallet(strings.TrimSuffix(sandbox, "/")) }
+// Wallet is the buyer of a sandbox that may be another process. Each method returns when the sandbox has recorded what the
+// buyer did.
+type Wallet string
 
-// WaitAt returns a Target.Wait that moves the manual clock of the sandbox at a URL.
-func WaitAt(sandbox string) func(context.Context, time.Duration) error {
-	base := strings.TrimSuffix(sandbox, "/")
-	return func(ctx context.Context, d time.Duration) error {
-		return post(ctx, base+"/clock/advance?d="+url.QueryEscape(d.String()))
-	}
-}
-
-type wallet string
+// WalletAt returns the buyer of the sandbox at a URL.
+func WalletAt(sandbox string) Wallet { return Wallet(strings.TrimSuffix(sandbox, "/")) }
 
 // Scan reads the invoice's code, and shows the loyalty card where the invoice asks for one.
-func (w wallet) Scan(ctx context.Context, invoiceReference string) error {
+func (w Wallet) Scan(ctx context.Context, invoiceReference string) error {
 	return w.act(ctx, invoiceReference, "scan")
 }
 
 // Pay enters the PIN.
-func (w wallet) Pay(ctx context.Context, invoiceReference string) error {
+func (w Wallet) Pay(ctx context.Context, invoiceReference string) error {
 	return w.act(ctx, invoiceReference, "pay")
 }
 
 // Decline presses cancel.
-func (w wallet) Decline(ctx context.Context, invoiceReference string) error {
+func (w Wallet) Decline(ctx context.Context, invoiceReference string) error {
 	return w.act(ctx, invoiceReference, "decline")
 }
 
-func (w wallet) act(ctx context.Context, invoiceReference, what string) error {
+func (w Wallet) act(ctx context.Context, invoiceReference, what string) error {
 	return post(ctx, string(w)+"/wallet/"+url.PathEscape(invoiceReference)+"/"+what)
 }
 

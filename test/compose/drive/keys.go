@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/seqrflow/seqrflow/internal/bus"
 )
 
 // user is one of the broker's users, with the files that "setup" has handed out.
@@ -25,12 +28,25 @@ func (u user) key() string {
 	return filepath.Join(u.dir, "user.nk")
 }
 
-func (u user) connect(opts ...nats.Option) (*nats.Conn, error) {
+func (u user) options() ([]nats.Option, error) {
 	key, err := nats.NkeyOptionFromSeed(u.key())
+	return []nats.Option{key, nats.RootCAs(u.ca())}, err
+}
+
+func (u user) connect() (*nats.Conn, error) {
+	opts, err := u.options()
 	if err != nil {
 		return nil, err
 	}
-	return nats.Connect(u.url, append(opts, key, nats.RootCAs(u.ca()))...)
+	return nats.Connect(u.url, opts...)
+}
+
+func (u user) bus(ctx context.Context) (*bus.Bus, error) {
+	opts, err := u.options()
+	if err != nil {
+		return nil, err
+	}
+	return bus.Connect(ctx, bus.Config{URL: u.url, Name: "compose test", Options: opts, Log: zerolog.Nop()})
 }
 
 // user fetches the keys of a user to this machine, as docs/operations.md says.
@@ -78,9 +94,12 @@ func (s stack) reload(ctx context.Context) error {
 	if _, err := s.compose(ctx, "exec", "-T", "nats", "nats-server", "--signal", "reload=1"); err != nil {
 		return err
 	}
-	return poll(ctx, "the broker's "+done, func() (bool, error) {
+	return until(ctx, func() (missing string, err error) {
 		n, err := count()
-		return n > before, err
+		if n <= before {
+			missing = "the broker has not logged: " + done
+		}
+		return missing, err
 	})
 }
 

@@ -27,6 +27,17 @@ var (
 func orderID(n int) string { return fmt.Sprintf("c-%02d", n) }
 func total(n int) string   { return strconv.Itoa(100*n) + ".50" }
 
+// refundedOf is how much of the order the shop has wanted to be refunded.
+func refundedOf(n int) string {
+	switch n {
+	case returned:
+		return returnedAmount
+	case regretted:
+		return total(n)
+	}
+	return "0.00"
+}
+
 // shop speaks to the broker as a person does, with the program's own commands.
 type shop struct {
 	program string
@@ -65,7 +76,7 @@ func (s shop) giveBack(ctx context.Context, n int, amount string) error {
 	return s.run(ctx, "", "order", "return", "--shop", shopID, "--order", orderID(n), "--refund", "r-1", "--amount", amount)
 }
 
-// look asks for one life and for the dead letters, as an operator would.
+// look shows one invoice and what is parked, as an operator would.
 func (s shop) look(ctx context.Context) error {
 	if err := s.run(ctx, "", "show", shopID+"/"+orderID(returned)); err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cenkalti/backoff/v4"
 )
 
 // stack is the project under test.
@@ -51,10 +53,6 @@ type container struct {
 	Mounts []struct{ Name string }
 }
 
-func (c container) String() string {
-	return fmt.Sprintf("%s (%s %s)", c.Name, c.State.Status, c.State.Health.Status)
-}
-
 func (s stack) containers(ctx context.Context, services ...string) (all []container, err error) {
 	ids, err := s.compose(ctx, append([]string{"ps", "-q", "-a"}, services...)...)
 	if err != nil || ids == "" {
@@ -69,34 +67,29 @@ func (s stack) containers(ctx context.Context, services ...string) (all []contai
 
 // healthy returns when every container that has a health check passes it.
 func (s stack) healthy(ctx context.Context, services ...string) error {
-	return poll(ctx, "health", func() (bool, error) {
+	return until(ctx, func() (missing string, err error) {
 		all, err := s.containers(ctx, services...)
-		return !slices.ContainsFunc(all, func(c container) bool { return c.State.Health.Status != "healthy" && c.State.Health.Status != "" }), err
+		for _, c := range all {
+			if c.State.Health.Status != "healthy" && c.State.Health.Status != "" {
+				missing += fmt.Sprintf("%s is %s and %s; ", c.Name, c.State.Status, c.State.Health.Status)
+			}
+		}
+		return missing, err
 	})
 }
 
-// poll asks until the answer is yes.
-func poll(ctx context.Context, what string, ask func() (bool, error)) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		if done, err := ask(); err != nil || done {
-			return err
+// until asks until nothing is missing, or ctx ends.
+func until(ctx context.Context, ask func() (missing string, err error)) error {
+	return backoff.Retry(func() error {
+		missing, err := ask()
+		switch {
+		case err != nil:
+			return backoff.Permanent(err)
+		case missing != "":
+			return errors.New(missing)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("gave up waiting for %s", what)
-		}
-	}
-}
-
-// restartBroker returns when the workers have found it again.
-func (s stack) restartBroker(ctx context.Context) error {
-	if _, err := s.compose(ctx, "restart", "nats"); err != nil {
-		return err
-	}
-	return s.healthy(ctx)
+		return nil
+	}, backoff.WithContext(backoff.NewConstantBackOff(every), ctx))
 }
 
 // replacePoller starts a second poller and kills the one that was there.
@@ -123,7 +116,7 @@ func (s stack) scalePoller(ctx context.Context, copies int) ([]container, error)
 	}
 	pollers, err := s.containers(ctx, "poller")
 	if err == nil && len(pollers) != copies {
-		err = fmt.Errorf("asked for %s, got %v", scale, pollers)
+		err = fmt.Errorf("asked for %s, got %d", scale, len(pollers))
 	}
 	return pollers, err
 }

@@ -18,7 +18,7 @@ const (
 	MaxDepth = 64
 
 	alwaysDecoded = 1 << 20 // bytes; a document of up to this size is read whatever the time
-	checkEvery    = 1 << 20 // bytes of work between two looks at the context
+	checkEvery    = 1 << 20 // bytes of work, after which the context is looked at once the piece at hand is done
 )
 
 // event is what the scanner stopped at.
@@ -68,10 +68,10 @@ func newScanner(ctx context.Context, data []byte) (*Scanner, error) {
 		ctx = context.Background()
 	}
 	s := &Scanner{data: data, ctx: ctx, left: checkEvery}
-	if err := s.checkText(); err != nil {
+	if err := errors.Join(checkCharacters(data), s.spend(len(data))); err != nil {
 		return nil, err
 	}
-	if IsDeclaration(data) {
+	if isDeclaration(data) {
 		end := bytes.Index(data, []byte("?>"))
 		if end < 0 {
 			return nil, errors.New("an XML declaration without an end")
@@ -81,8 +81,8 @@ func newScanner(ctx context.Context, data []byte) (*Scanner, error) {
 	return s, nil
 }
 
-// IsDeclaration tells whether data begins with an XML declaration.
-func IsDeclaration(data []byte) bool {
+// isDeclaration tells whether data begins with an XML declaration.
+func isDeclaration(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("<?xml")) && len(data) > 5 && isSpace(data[5])
 }
 
@@ -95,34 +95,16 @@ func (s *Scanner) spend(n int) error {
 	return s.ctx.Err()
 }
 
-// checkText looks at the context after each block.
-func (s *Scanner) checkText() error {
-	for rest := s.data; len(rest) > 0; {
-		n := min(len(rest), checkEvery)
-		for end := n; n < len(rest) && n > end-utf8.UTFMax && !utf8.RuneStart(rest[n]); {
-			n-- // no character is divided
-		}
-		if err := checkCharacters(rest[:n]); err != nil {
-			return err
-		}
-		if err := s.spend(n); err != nil {
-			return err
-		}
-		rest = rest[n:]
-	}
-	return nil
-}
-
-func checkCharacters(block []byte) error {
-	if !utf8.Valid(block) {
+func checkCharacters(data []byte) error {
+	if !utf8.Valid(data) {
 		return errors.New("not valid UTF-8")
 	}
-	for _, c := range block {
+	for _, c := range data {
 		if c < 0x20 && c != '\n' && c != '\r' && c != '\t' {
 			return fmt.Errorf("the control character %#x", c)
 		}
 	}
-	if bytes.Contains(block, []byte("\uFFFE")) || bytes.Contains(block, []byte("\uFFFF")) {
+	if bytes.Contains(data, []byte("\uFFFE")) || bytes.Contains(data, []byte("\uFFFF")) {
 		return errors.New("a character that XML does not allow")
 	}
 	return nil
@@ -224,7 +206,7 @@ func (s *Scanner) comment() error {
 
 func (s *Scanner) instruction() error {
 	rest := s.data[s.pos:]
-	if IsDeclaration(rest) {
+	if isDeclaration(rest) {
 		return errors.New("an XML declaration that is not at the start")
 	}
 	n := bytes.Index(rest[2:], []byte("?>"))

@@ -2,8 +2,9 @@
 //
 // soap.go knows both envelopes: an [Encoder] writes a request, element by element in the order of its caller, and
 // [ReadAnswer] opens an answer. values.go reads what is inside <return>: first what the answers to all operations have;
-// every other element is read by the operation, with the methods of [Scanner]. Below that, scan.go divides a document
-// into starts, ends and texts, and tag.go reads names, attributes and namespaces.
+// every other element is read by the operation, with the methods of [Scanner]. Reports are read with the same methods, by
+// [ReadDocument]. Below that, scan.go divides a document into starts, ends and texts, and tag.go reads names, attributes
+// and namespaces.
 //
 // # Why it is not encoding/xml
 //
@@ -181,9 +182,8 @@ func (f *Fault) Error() string { return f.Code + ": " + f.Text }
 func ReadAnswer(ctx context.Context, document []byte, operation string, read func(s *Scanner, name []byte) error) (Answer, error) {
 	var a Answer
 	complete := false
-	s, err := newScanner(ctx, document)
-	if err == nil {
-		err = s.envelope(func() error {
+	err := ReadDocument(ctx, document, func(s *Scanner, _ []byte) error {
+		return s.envelope(func() (err error) {
 			switch {
 			case s.is(EnvelopeNamespace, "Fault"):
 				return s.fault()
@@ -193,7 +193,7 @@ func ReadAnswer(ctx context.Context, document []byte, operation string, read fun
 			complete, err = s.answer(&a, read)
 			return err
 		})
-	}
+	})
 	var fault *Fault
 	switch {
 	case errors.As(err, &fault):
@@ -209,16 +209,33 @@ func ReadAnswer(ctx context.Context, document []byte, operation string, read fun
 	return a, nil
 }
 
-// envelope calls visit at the first element of the body, and checks that the document ends after the envelope.
-func (s *Scanner) envelope(visit func() error) error {
+// ReadDocument calls read at the root element of an XML document in UTF-8, and checks that the document ends after it.
+// The work on a document of more than one mebibyte ends when ctx is over.
+func ReadDocument(ctx context.Context, document []byte, read func(s *Scanner, root []byte) error) error {
+	s, err := newScanner(ctx, document)
+	if err != nil {
+		return err
+	}
 	if _, err := s.next(); err != nil {
 		return err
 	}
+	if err := read(s, s.local); err != nil {
+		return err
+	}
+	if err := s.leave(0); err != nil {
+		return err
+	}
+	_, err = s.next()
+	return err
+}
+
+// envelope calls visit at the first element of the body.
+func (s *Scanner) envelope(visit func() error) error {
 	if !s.is(EnvelopeNamespace, "Envelope") {
 		return errors.New("it is no SOAP 1.1 envelope")
 	}
 	bodies := 0
-	err := s.elements(func() error {
+	err := s.Elements(func([]byte) error {
 		if !s.is(EnvelopeNamespace, "Body") {
 			return nil
 		}
@@ -226,7 +243,7 @@ func (s *Scanner) envelope(visit func() error) error {
 			return errors.New("a second body")
 		}
 		visited := false
-		return s.elements(func() error {
+		return s.Elements(func([]byte) error {
 			if visited {
 				return nil
 			}
@@ -234,12 +251,8 @@ func (s *Scanner) envelope(visit func() error) error {
 			return visit()
 		})
 	})
-	if err != nil {
-		return err
+	if err == nil && bodies == 0 {
+		err = errors.New("no body")
 	}
-	if bodies == 0 {
-		return errors.New("no body")
-	}
-	_, err = s.next()
 	return err
 }

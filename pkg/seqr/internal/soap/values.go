@@ -68,8 +68,8 @@ func decisiveBit(name []byte) uint {
 
 func (s *Scanner) fault() error {
 	var f Fault
-	err := s.elements(func() (err error) {
-		switch string(s.local) {
+	err := s.Elements(func(name []byte) (err error) {
+		switch string(name) {
 		case "faultcode":
 			f.Code, err = s.Text()
 		case "faultstring":
@@ -87,16 +87,16 @@ func (s *Scanner) fault() error {
 // current one. visit may read the element with one of the methods below, or leave it. Elements that are nil or in a
 // foreign namespace are skipped. name is valid until visit returns.
 func (s *Scanner) Children(visit func(name []byte) error) error {
-	return s.elements(func() error {
+	return s.Elements(func(name []byte) error {
 		if s.isNil || len(s.space) > 0 && string(s.space) != ServiceNamespace {
 			return nil
 		}
-		return visit(s.local)
+		return visit(name)
 	})
 }
 
-// elements is Children without a look at namespaces and xsi:nil.
-func (s *Scanner) elements(visit func() error) error {
+// Elements is Children without a look at namespaces and xsi:nil.
+func (s *Scanner) Elements(visit func(name []byte) error) error {
 	inside := len(s.open)
 	for {
 		switch ev, err := s.next(); {
@@ -105,7 +105,7 @@ func (s *Scanner) elements(visit func() error) error {
 		case ev == eventEnd:
 			return nil
 		case ev == eventStart:
-			if err := visit(); err != nil {
+			if err := visit(s.local); err != nil {
 				return err
 			}
 			if err := s.leave(inside); err != nil {
@@ -178,20 +178,15 @@ func (s *Scanner) Int() (int, error) {
 	return int(n), nil
 }
 
-// Decimal reads a number as ParseDecimal does.
+const maxDecimalDigits = 19 // as many as a decimal.Decimal holds without rounding
+
+// Decimal reads an xs:decimal, also with an exponent, which some stacks write. It refuses a number of more than 19
+// digits, since that would be rounded.
 func (s *Scanner) Decimal() (decimal.Decimal, error) {
 	token, err := s.Token()
 	if err != nil {
 		return decimal.Decimal{}, err
 	}
-	return ParseDecimal(token)
-}
-
-const maxDecimalDigits = 19 // as many as a decimal.Decimal holds without rounding
-
-// ParseDecimal reads an xs:decimal, also with an exponent, which some stacks write. It refuses a number of more than 19
-// digits, since that would be rounded.
-func ParseDecimal(token string) (decimal.Decimal, error) {
 	digits := 0
 	for _, c := range token {
 		if c >= '0' && c <= '9' {
@@ -226,12 +221,7 @@ func (s *Scanner) Base64() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := make([]byte, 0, len(text))
-	for _, c := range text {
-		if !isSpace(c) {
-			data = append(data, c)
-		}
-	}
+	data := slices.DeleteFunc(slices.Clone(text), isSpace)
 	n, err := base64.StdEncoding.Decode(data, data) // in place: what is written never passes what is read
 	if err != nil {
 		return nil, errors.New("malformed base64")
