@@ -39,7 +39,7 @@ func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
 			func(inv events.Invoice) (events.Invoice, error) {
 				return inv.Refunding(events.Refund{RefundID: "r", Amount: amount}, fact)
 			},
-			func(inv events.Invoice) (events.Invoice, error) { return inv.RefundNotSent("r", fact) },
+			func(inv events.Invoice) (events.Invoice, error) { return inv.RefundNotSent("r", 1, fact) },
 		)
 	}
 	out := good(t, "refunds", "list", "--nats", broker.URL())

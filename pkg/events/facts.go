@@ -117,8 +117,12 @@ func (inv Invoice) reserve(r Refund, f Fact) (Refund, error) {
 	return r, nil
 }
 
-// RefundNotSent records that the last attempt is proved not to have happened.
-func (inv Invoice) RefundNotSent(id string, f Fact) (Invoice, error) {
+// RefundNotSent records that this attempt, counted from 1, is proved not to have happened. It says nothing about a later one, and is
+// not allowed once there is one.
+func (inv Invoice) RefundNotSent(id string, attempt int, f Fact) (Invoice, error) {
+	if r, _ := inv.Refund(id); r.Attempts != attempt {
+		return inv, fmt.Errorf("attempt %d of refund %q is not the last of %d: %w", attempt, id, r.Attempts, ErrNotAllowed)
+	}
 	return inv.moveRefund(id, RefundWaiting, EventRefunding, f)
 }
 

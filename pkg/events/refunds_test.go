@@ -27,7 +27,7 @@ func paidOf10(t *testing.T, status events.RefundStatus) events.Invoice {
 		return inv.Refunding(events.Refund{RefundID: "r", Amount: amountOf(t, "4")}, fact("intent"))
 	}
 	steps[events.RefundSending] = []func() (events.Invoice, error){asked}
-	steps[events.RefundWaiting] = []func() (events.Invoice, error){asked, func() (events.Invoice, error) { return inv.RefundNotSent("r", fact("busy")) }}
+	steps[events.RefundWaiting] = []func() (events.Invoice, error){asked, func() (events.Invoice, error) { return inv.RefundNotSent("r", 1, fact("busy")) }}
 	steps[events.RefundUnknown] = []func() (events.Invoice, error){asked, func() (events.Invoice, error) { return inv.RefundInDoubt("r", fact("no answer")) }}
 	steps[events.RefundDone] = []func() (events.Invoice, error){asked, func() (events.Invoice, error) { return inv.RefundedAs("r", "ers", fact("0")) }}
 	steps[events.RefundFailed] = []func() (events.Invoice, error){func() (events.Invoice, error) {
@@ -131,7 +131,7 @@ func refundStep(what string, inv events.Invoice, r events.Refund, f events.Fact)
 	case "refunding":
 		return inv.Refunding(r, f)
 	case "not sent":
-		return inv.RefundNotSent(r.RefundID, f)
+		return inv.RefundNotSent(r.RefundID, r.Attempts, f)
 	case "refunded":
 		return inv.RefundedAs(r.RefundID, "ers", f)
 	case "refused":

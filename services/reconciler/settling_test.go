@@ -45,7 +45,7 @@ func TestRowOfAnotherRefundSettlesNoDoubt(t *testing.T) {
 		},
 		"without an answer so far": func(w *world) []step { return []step{w.asked("r")} },
 		"waiting for its next attempt": func(w *world) []step {
-			return []step{w.asked("r"), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent("r", w.fact("busy")) }}
+			return []step{w.asked("r"), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent("r", 1, w.fact("busy")) }}
 		},
 		"under way beside one that ended since": func(w *world) []step {
 			return []step{w.asked("r"), w.asked("other"), func(i events.Invoice) (events.Invoice, error) {

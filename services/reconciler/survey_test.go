@@ -96,7 +96,7 @@ func TestSurveyFindsMoneyThatNeedsAPerson(t *testing.T) {
 	expect("after it is settled", 0, "map[]", "MISMATCHED")
 	rig.AppendEvents(t, r.Bus, key("2"), func(inv events.Invoice) (events.Invoice, error) {
 		return inv.Refunding(events.Refund{RefundID: "r1", Amount: rig.Amount("5")}, fact)
-	}, func(inv events.Invoice) (events.Invoice, error) { return inv.RefundNotSent("r1", fact) })
+	}, func(inv events.Invoice) (events.Invoice, error) { return inv.RefundNotSent("r1", 1, fact) })
 	expect("after a refund that waits", 1, "map[]", "MISMATCHED")
 	rig.AppendEvents(t, r.Bus, key("2"), func(inv events.Invoice) (events.Invoice, error) {
 		return inv.Refunding(events.Refund{RefundID: "r2", Amount: rig.Amount("1")}, fact)

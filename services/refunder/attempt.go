@@ -222,18 +222,7 @@ func (w *Worker) stopBeforeCall(ctx context.Context, q request) (o bus.Outcome, 
 // withdrawIntent records that this copy did not act on its intent.
 func (w *Worker) withdrawIntent(ctx context.Context, q request, o bus.Outcome, why string) bus.Outcome {
 	fact := events.Fact{At: w.Bus.Now(), Why: why}
-	return w.appendOutcome(ctx, q, o, func(i events.Invoice) (events.Invoice, error) {
-		if q.changedIn(i) {
-			return i, bus.ErrNothing // another copy has taken it up
-		}
-		return i.RefundNotSent(q.RefundID, fact)
-	})
-}
-
-// changedIn says whether the refund was attempted again, or has an outcome, since the request was decided.
-func (q request) changedIn(i events.Invoice) bool {
-	now, _ := i.Refund(q.RefundID)
-	return now.Status != q.r.Status || now.Attempts != q.r.Attempts
+	return w.appendOutcome(ctx, q, o, func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(q.RefundID, q.r.Attempts, fact) })
 }
 
 // intent is the fact that is recorded before the call.

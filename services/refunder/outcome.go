@@ -38,7 +38,7 @@ func (w *Worker) recordAnswer(ctx context.Context, a answer) bus.Outcome {
 	}
 	// Certainly not done: a person mends the settings, or the provider is waited for.
 	fact.Why = "not done: " + a.call.Description
-	return w.appendOutcome(ctx, a.request, calls.OutcomeOf(a.err), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(a.RefundID, fact) })
+	return w.appendOutcome(ctx, a.request, calls.OutcomeOf(a.err), func(i events.Invoice) (events.Invoice, error) { return i.RefundNotSent(a.RefundID, a.r.Attempts, fact) })
 }
 
 // refused records that this attempt was not paid. Another may have been, also one that another copy has
@@ -90,6 +90,12 @@ func (w *Worker) resolve(ctx context.Context, q request) bus.Outcome {
 		return bus.SnoozeFor(soon, errors.New("the answer was recorded meanwhile"))
 	}
 	return o
+}
+
+// changedIn says whether the refund was attempted again, or has an outcome, since the request was decided.
+func (q request) changedIn(i events.Invoice) bool {
+	now, _ := i.Refund(q.RefundID)
+	return now.Status != q.r.Status || now.Attempts != q.r.Attempts
 }
 
 // isOfAllThatIsLeft says that the provider would refuse to pay the refund a second time, because nothing would be left.

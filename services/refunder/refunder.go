@@ -195,7 +195,7 @@ func (w *Worker) handleRefunding(ctx context.Context, d bus.Delivery, intended e
 	switch {
 	case !q.r.UnderWay(), q.r.Attempts != attempt.Attempts && !mine:
 		return bus.Done
-	case !mine && w.Bus.Now().Sub(d.Time) < unattendedAfter:
+	case !mine && w.Bus.Now().Sub(intended.Change.At) < unattendedAfter:
 		return bus.Wait("the message that asks for the refund is handled")
 	}
 	if !mine {

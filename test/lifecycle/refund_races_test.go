@@ -208,3 +208,41 @@ func TestRefusalAfterAnotherCopyRefundedIsNoFailure(t *testing.T) {
 	r.Run(third)
 	r.expectRefunds("10")
 }
+
+// An attempt that is proved not to have happened says nothing of another copy's, which is at the provider meanwhile: seed 51.
+func TestAttemptThatWasNotSentLeavesALaterOneUnderWay(t *testing.T) {
+	r := newSystem(t)
+	r.start(r.Client, refunder.Name)
+	inFirst, sayInFirst := signal()
+	toFirst, firstAnswered := make(chan struct{}), make(chan struct{})
+	_, first := r.process(hooked{Client: r.Client, refund: func(context.Context, seqr.RefundPayment) (seqr.Refunded, error) {
+		sayInFirst()
+		<-toFirst
+		return seqr.Refunded{}, notSent()
+	}}, r.intercept(withoutProgress))
+	stop := r.Run(first)
+	r.payOrder("1001", "10")
+	r.Return("1001", "r1", "")
+	<-inFirst
+	go func() { stop(); close(firstAnswered) }()
+
+	inSecond, sayInSecond := signal()
+	toSecond := make(chan struct{})
+	_, second := r.process(hooked{Client: r.Client, refund: func(context.Context, seqr.RefundPayment) (seqr.Refunded, error) {
+		sayInSecond()
+		<-toSecond
+		return seqr.Refunded{}, code(seqr.ReceiverAccountDoesNotAllowRefunds)
+	}})
+	r.Run(second)
+	<-inSecond
+	close(toFirst)
+	<-firstAnswered
+	if inv, err := r.Bus.Load(t.Context(), events.KeyOf(rig.Shop, "1001")); err != nil || inv.Refunds[0].Status != events.RefundSending {
+		t.Errorf("the second attempt is under way, and the refund is %+v, %v", inv.Refunds, err)
+	}
+	close(toSecond)
+	r.Wait("1001", events.EventRefundUnknown)
+	r.Idle()
+	r.expectHistory("1001", events.EventIssued, events.EventPaid, events.EventReceipted,
+		events.EventRefunding, events.EventRefunding, events.EventRefundUnknown)
+}

@@ -123,3 +123,23 @@ func (r system) noMessageOf(consumer string) bool {
 	c, err := r.JetStream().Consumer(r.t.Context(), events.OrdersStream, consumer)
 	return err == nil && c.CachedInfo().NumPending == 0 && c.CachedInfo().NumAckPending == 0
 }
+
+// How long ago an attempt was is told by the clock that stamped it: an intent takes no refund up that is at the provider because this
+// machine's clock and the broker's differ.
+func TestRefundAtTheProviderIsNotTakenUpByItsIntent(t *testing.T) {
+	r := newSystem(t)
+	r.recordIssued("1", "1")
+	r.recordPaid("1")
+	p := &payer{answer: func(int, seqr.RefundPayment) error {
+		r.waitUntil(func() bool {
+			c, err := r.JetStream().Consumer(r.t.Context(), events.InvoicesStream, refunder.Name+"-unattended")
+			return err == nil && c.CachedInfo().NumRedelivered > 0
+		})
+		return nil
+	}}
+	r.runWithClock(p.hook(r.Client))()
+	r.Return("1", "r1", "")
+	r.Wait("1", events.EventRefunded)
+	r.Idle()
+	p.expectCalls(t, 1)
+}
