@@ -167,7 +167,7 @@ func TestAReasonIsWhole(t *testing.T) {
 	e := bus.Entry{Stream: events.ParkedStream, Time: time.Unix(0, 0), Message: events.Message{Subject: "parked.invoicer.acme.7",
 		Body: []byte(`{"type":"seqrflow.parked.parked.v1","data":{"worker":"invoicer","reason":"` + reason + `","subject":"orders.acme.` + events.Token(strings.Repeat("lång ", 10)) + `.placed"}}`)}}
 	line := term.Lines{Begun: time.Unix(0, 0)}.Event(e)
-	if want := "  0.00 s  acme/lång lång lång lång lång…  parked"; !strings.HasPrefix(line, want) || !strings.HasSuffix(line, "  invoicer: "+reason) {
+	if want := "  0.00 s  acme/x-ortuflazpqyjyjovaagyta…  parked"; !strings.HasPrefix(line, want) || !strings.HasSuffix(line, "  invoicer: "+reason) {
 		t.Errorf("%q", line)
 	}
 }
