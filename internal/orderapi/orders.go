@@ -172,7 +172,7 @@ func (a *API) cancel(ctx context.Context, in *askInput) (*orderOutput, error) {
 	if err != nil {
 		return nil, wrong(err)
 	}
-	wish := wish{name: events.OrderCanceled, data: c, known: func(_ orderview.Order, history []bus.Entry) (bool, error) { return wasCanceled(c, history), nil }}
+	wish := wish{name: events.OrderCanceled, invoice: c.InvoiceID, data: c, known: func(_ orderview.Order, history []bus.Entry) (bool, error) { return wasCanceled(c, history), nil }}
 	return a.ask(ctx, in.OrderPath, wait, wish, func(o orderview.Order) bool { return !o.Current().Invoice.State.Open() && o.Current().Known() })
 }
 
@@ -202,7 +202,7 @@ func (a *API) giveBack(ctx context.Context, in *askInput) (*orderOutput, error) 
 	if r, err = a.nameTry(ctx, r); err != nil {
 		return nil, err
 	}
-	wish := wish{name: events.Returned, data: r, known: func(o orderview.Order, history []bus.Entry) (bool, error) { return wasReturned(r, o, history) }}
+	wish := wish{name: events.Returned, invoice: r.InvoiceID, data: r, known: func(o orderview.Order, history []bus.Entry) (bool, error) { return wasReturned(r, o, history) }}
 	return a.ask(ctx, in.OrderPath, wait, wish, func(o orderview.Order) bool { return settled(o, r.RefundID) })
 }
 
@@ -250,8 +250,9 @@ func settled(o orderview.Order, refund string) bool {
 
 // wish is a cancellation or a return.
 type wish struct {
-	name events.OrderName
-	data any
+	name    events.OrderName
+	invoice string // the invoiceId that it names
+	data    any
 	// known says whether the order's history has it.
 	known func(o orderview.Order, history []bus.Entry) (bool, error)
 }
@@ -267,6 +268,9 @@ func (a *API) ask(ctx context.Context, in OrderPath, wait time.Duration, w wish,
 	o, err := a.load(ctx, shop, in.Order)
 	if err != nil {
 		return nil, err
+	}
+	if w.invoice != "" && !slices.ContainsFunc(o.Tries, func(t orderview.Try) bool { return t.InvoiceID == w.invoice }) {
+		return nil, wrong(events.Problem{Path: "invoiceId", Expected: fmt.Sprintf("expected that of an invoice of this order, got %q", w.invoice)})
 	}
 	added, err := a.publishOnce(ctx, shop, in.Order, w.name, w.data, func(_ context.Context, history []bus.Entry) (bool, error) { return w.known(o, history) })
 	if err != nil {

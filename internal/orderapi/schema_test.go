@@ -227,8 +227,10 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		for _, body := range []string{"CancelBody", "ReturnBody"} {
 			o := g.object(schemas[body].(object))
 			consistent(o, "amount")
-			if _, ok := o["orderId"]; ok {
-				o["orderId"] = id
+			for _, name := range []string{"orderId", "invoiceId"} {
+				if _, ok := o[name]; ok {
+					o[name] = id
+				}
 			}
 			if body == "CancelBody" {
 				send(path+"/cancel", o)

@@ -80,6 +80,8 @@ func (r reader) text(key string, required bool, maxRunes int) string {
 		return ""
 	}
 	switch n := utf8.RuneCountInString(s); {
+	case !utf8.Valid(r.fields[key]):
+		r.note(key, "expected UTF-8") // what is not would be replaced, so that two ids could become the same
 	case n == 0 && required:
 		r.note(key, "expected a string that is not empty")
 	case n > maxRunes:
