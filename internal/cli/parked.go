@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,24 @@ func parkedBy(ctx context.Context, read func(context.Context) ([]bus.ParkedMessa
 		}
 	}
 	return out, err
+}
+
+// parkedSeqs are the messages that the command line names, in its order.
+type parkedSeqs []uint64
+
+// each gives the parked messages, each once: named twice, it is not replayed twice.
+func (s parkedSeqs) each(ctx context.Context, b *bus.Bus) (out []parked, err error) {
+	for i, seq := range s {
+		if slices.Contains(s[:i], seq) {
+			continue
+		}
+		p, err := parkedAt(ctx, b, seq)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // parkedAt gives one parked message by its sequence.
