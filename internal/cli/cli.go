@@ -281,6 +281,7 @@ func parser(r *root, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, erro
 			{Key: "begin", Title: "Run it:"},
 			{Key: "orders", Title: "Feed it and watch it:"},
 			{Key: "operate", Title: "Operate it:"},
+			{Key: "order", Title: "An order without a file:"},
 		}),
 		kong.Configuration(settingsFile))
 	if err != nil {

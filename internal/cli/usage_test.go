@@ -55,9 +55,12 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		{"up --config " + tabbed, "line 2 is indented with a tab"},
 		{"order place --shp acme", `did you mean "--shop"?`},
 		{"order place --shop acme", "an order needs --order, --currency, --row"},
-		{"order place - --total 5", "a file or an order's flags, not both"},
-		{"order place - --title x", "a file or an order's flags, not both"},
-		{"order place - --invoice 1-2", "a file or an order's flags, not both"},
+		{"order place - --total 5", "a file or an order's flags, not both: the orders of - say it themselves, without --total"},
+		{"order place - --title x --invoice 1-2", "without --title, --invoice"},
+		{"order place - --valid-for 5m", "without --valid-for"},
+		{"order place - --shop acme --order 1", "without --shop, --order"},
+		{"order place - --no-check --shop acme --order 1 --currency SEK", "without --currency"},
+		{"order place - --no-check --shop acme", "without --shop"},
 		{"order place --shop a --order 1 --currency SEK --row Coffee;1", "--row 1: expected description;quantity;total"},
 		{"order place --shop a --order 1 --currency SEK --row Coffee;1;1e2", "--row 1: total: expected a plain decimal"},
 		{"order cancel --shop a", "--order"},
@@ -148,6 +151,23 @@ func TestInvalidOrdersAreNamedAndNotPublished(t *testing.T) {
 		if code, _, stderr := run(t, stdin, "order", "place", "-"); code != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%q: exit code %d, stderr %q", stdin, code, stderr)
 		}
+	}
+}
+
+// What the settings file gives for the workers is no order's flag; a flag that would be ignored is refused.
+func TestAFilesOrdersSayEverythingThemselves(t *testing.T) {
+	t.Parallel()
+	settings := filepath.Join(t.TempDir(), "seqrflow.yaml")
+	if err := os.WriteFile(settings, []byte("valid-for: 5m\nshop: beta\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	order := `{"shop":"acme","orderId":"1","currency":"SEK","total":"10","rows":[{"description":"a","quantity":"1","total":"10"}]}`
+	nats := "nats://" + unusedAddress(t)
+	if code, _, stderr := run(t, order, "order", "place", "-", "--config", settings, "--nats", nats); code != 1 || !strings.Contains(stderr, "no broker at") {
+		t.Errorf("settings beside a file: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := run(t, order, "order", "place", "-", "--no-check", "--shop", "beta", "--order", "2", "--nats", nats); code != 2 || !strings.Contains(stderr, "leave out --shop and --order") {
+		t.Errorf("a shop beside a file that can be read: exit code %d, %s", code, stderr)
 	}
 }
 
