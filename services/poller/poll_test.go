@@ -3,6 +3,7 @@ package poller_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,6 +63,36 @@ func TestOtherResultCodesAreAskedAgain(t *testing.T) {
 	if h := r.History("1"); !slices.Equal(h, []events.Name{events.EventIssued, events.EventPaid}) || r.Parked() != 0 {
 		t.Errorf("%v, %d parked", h, r.Parked())
 	}
+}
+
+// Of a provider that says it is busy, the poller tells that it answered.
+func TestBusyProviderIsToldFromASilentOne(t *testing.T) {
+	t.Parallel()
+	r := rig.New(t, sandbox.Config{})
+	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
+	p := always("", coded(seqr.SystemBusy))
+	r.Run(poller.New(config(r, p)))
+	toldReason := func(want string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+		defer cancel()
+		missing := rig.Until(ctx, func(ctx context.Context) string {
+			asking, stop := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer stop()
+			told, err := r.Bus.AskStuck(asking, rig.Shop, "1")
+			if err != nil || len(told) != 1 || told[0].Reason != want {
+				return fmt.Sprintf("expected %s, told %+v, %v", want, told, err)
+			}
+			return ""
+		})
+		if missing != "" {
+			t.Error(missing)
+		}
+	}
+	p.await(t, "ref", 1)
+	toldReason(bus.ReasonBusy)
+	p.become(always("", &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.MaybeSent, Err: errors.New("reset")}).answer)
+	toldReason(bus.ReasonUnanswered)
 }
 
 // An invoice that the provider keeps denying is parked, and polled again when a person sends it back.
