@@ -17,10 +17,10 @@ func TestManyForeignShopsMessagesAreRememberedWithinABound(t *testing.T) {
 			t.Fatalf("message %d was seen %s ago", seq, d)
 		}
 	}
-	now = now.Add(servedElsewhere)
+	now = now.Add((askAfter + askFor))
 	forgotten := 0
 	for seq := range uint64(mostUnserved) {
-		if _, d := s.Leave(seq, now); d < servedElsewhere {
+		if _, d := s.Leave(seq, now); d < (askAfter + askFor) {
 			forgotten++
 		}
 	}
