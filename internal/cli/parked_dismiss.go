@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -22,13 +20,6 @@ func (parkedDismissCmd) Help() string {
 Example:
 
     seqrflow parked dismiss 12 13 --by 'Ann, support' --reason 'test orders of the new shop'`
-}
-
-func (d parkedDismissCmd) Validate() error {
-	if strings.TrimSpace(d.By) == "" || strings.TrimSpace(d.Reason) == "" {
-		return errors.New("--by and --reason: expected a name and a reason")
-	}
-	return nil
 }
 
 func (d parkedDismissCmd) Run(c *console, b *bus.Bus) error {

@@ -38,7 +38,7 @@ func (r parkedReplayCmd) Validate() error {
 	case r.All && r.Again:
 		return errors.New("--again goes with sequence numbers")
 	}
-	return nil
+	return checkWorker(r.Worker)
 }
 
 func (r parkedReplayCmd) Run(c *console, b *bus.Bus) error {

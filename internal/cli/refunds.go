@@ -76,7 +76,7 @@ func reported(ctx context.Context, b *bus.Bus, refunds []openRefund, unreadable 
 
 type refundsListCmd struct {
 	brokerFlags
-	Shop string `help:"Only this shop's."`
+	Shop string `placeholder:"ID" help:"Only this shop's."`
 	JSON bool   `name:"json" help:"One JSON object per line."`
 }
 
@@ -153,7 +153,11 @@ func (r refundsResolveCmd) Run(c *console, b *bus.Bus) error {
 		return err
 	}
 	inv, err := b.Update(c.ctx, "operator", r.Invoice.Key, func(i events.Invoice) (events.Invoice, error) {
-		if known, ok := i.Refund(r.Refund); ok && known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()) {
+		known, ok := i.Refund(r.Refund)
+		switch {
+		case !ok:
+			return i, fmt.Errorf("nothing was recorded: there is no refund %q of this invoice (see: seqrflow refunds list)", r.Refund)
+		case known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()):
 			return i, fmt.Errorf("refund %q is being sent; only after %s without an outcome may it be settled by hand", r.Refund, reconciler.StuckAfter)
 		}
 		return i.RefundSettled(r.Refund, r.Happened, r.ErsReference, events.Fact{At: b.Now(), Why: why, By: "operator"})
