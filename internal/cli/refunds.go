@@ -154,10 +154,10 @@ func (r refundsResolveCmd) Run(c *console, b *bus.Bus) error {
 	}
 	inv, err := b.Update(c.ctx, "operator", r.Invoice.Key, func(i events.Invoice) (events.Invoice, error) {
 		known, ok := i.Refund(r.Refund)
-		switch {
-		case !ok:
-			return i, fmt.Errorf("nothing was recorded: there is no refund %q of this invoice (see: seqrflow refunds list)", r.Refund)
-		case known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()):
+		if !ok {
+			return i, fmt.Errorf("there is no refund %q of this invoice; see: seqrflow refunds list", r.Refund)
+		}
+		if known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()) {
 			return i, fmt.Errorf("refund %q is being sent; only after %s without an outcome may it be settled by hand", r.Refund, reconciler.StuckAfter)
 		}
 		return i.RefundSettled(r.Refund, r.Happened, r.ErsReference, events.Fact{At: b.Now(), Why: why, By: "operator"})
