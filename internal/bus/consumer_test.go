@@ -54,6 +54,7 @@ func TestWhatWaitsForASlowHandlerIsNotHandledTwice(t *testing.T) {
 
 // The broker answers 10012 while it still removes the consumer that it is asked to make: the worker goes on trying.
 func TestErrorsThatPassByThemselvesEndNoWorker(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		code int
 		want bool

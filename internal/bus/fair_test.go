@@ -42,6 +42,7 @@ func shopOf(d bus.Delivery) string {
 
 // A shop whose terminal gives no answer, or that floods the stream, keeps no other shop waiting.
 func TestOneShopKeepsNoOtherWaiting(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		messages int
 		subject  func(int) string

@@ -16,6 +16,7 @@ import (
 
 // A broker that refuses a worker's user after a reload, and takes it again after the next, finds the worker still trying.
 func TestConnectionOutlivesARefusalOfItsUser(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "nats.conf")
 	password := func(p string) {
 		t.Helper()

@@ -127,6 +127,7 @@ func asked(t *testing.T, b *bus.Bus, id string, fits func([]bus.Stuck) bool) []b
 
 // Whatever a delivery is not finished for, the worker tells it, counts it, and logs it once, not with each attempt.
 func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
+	t.Parallel()
 	b, s, log, reg := measuredBus(t)
 	other, err := bus.Connect(t.Context(), bus.Config{Name: "asks", Options: []nats.Option{s.InProcess()}, Log: zerolog.Nop()})
 	if err != nil {
@@ -194,6 +195,7 @@ func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
 
 // In an outage a message that was never tried has its answer too, and what is remembered and logged does not grow.
 func TestOutageIsToldForMessagesThatWereNotTried(t *testing.T) {
+	t.Parallel()
 	b, _, log, reg := measuredBus(t)
 	const messages = 3000
 	publishMany(t, b, messages, func(i int) string { return fmt.Sprintf("orders.acme.%d.placed", i) }, []byte(`{}`))

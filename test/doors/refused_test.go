@@ -89,6 +89,7 @@ func (f *fixture) universe(k broker.Kind) []string {
 }
 
 func TestEverythingElseIsRefusedToEachUser(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	streams, poller, gateway := f.probe(broker.StreamsAccount), f.probe("POLLER"), f.probe("GATEWAY")
 	toPublish, toSubscribe := f.universe(broker.Publish), append(f.universe(broker.Subscribe), ">", "invoices.>", "orders.>", "$JS.>", "$SYS.>", "_R_.>")
@@ -148,6 +149,7 @@ func everything(t *testing.T, nc *nats.Conn) *nats.Subscription {
 
 // A stolen key in words of our own, so that a mistake in the table does not hide itself.
 func TestStolenPollerCanNotOrderRefundOrWriteOthersEvents(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var refused violations
 	nc := f.connect("poller", refused.handler())
@@ -176,6 +178,7 @@ func TestStolenPollerCanNotOrderRefundOrWriteOthersEvents(t *testing.T) {
 
 // Who makes consumers could have the broker copy messages into another stream, though only under their own subjects.
 func TestWhoMayMakeConsumers(t *testing.T) {
+	t.Parallel()
 	var got []string
 	for _, r := range append(broker.Roles(connected), broker.ShopRole("acme")) {
 		if may := r.May(); may(broker.Publish, "$JS.API.CONSUMER.CREATE.PERIODS.own") || may(broker.Publish, "$JS.API.CONSUMER.CREATE.PARKED.own") {
