@@ -205,7 +205,7 @@ func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
 		}
 	}
 	for range 2 {
-		m, err := parked.NextMsg(30 * time.Second)
+		m, err := parked.NextMsg(rig.Patience)
 		if err != nil {
 			t.Fatal(err)
 		}

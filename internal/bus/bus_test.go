@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a test waits for a signal before it fails. Nothing ever takes that long, also on a slow machine.
+const patience = 2 * time.Minute
+
 func newBus(t testing.TB) *bus.Bus { return newBusWith(t, 0) }
 
 // newBusWith gives a bus whose consumers wait so long for an acknowledgement; 0 is the default.

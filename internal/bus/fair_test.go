@@ -72,7 +72,7 @@ func TestOneShopKeepsNoOtherWaiting(t *testing.T) {
 			}
 			select {
 			case <-healthy:
-			case <-time.After(30 * time.Second):
+			case <-time.After(patience):
 				t.Fatalf("the other shop's order was not handled while %d handlers wait for an answer", others.Load())
 			}
 			if name == "many messages of one key" && others.Load() > 1 {

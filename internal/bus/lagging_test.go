@@ -118,7 +118,7 @@ func TestMessageThatTheLeaderHasNotStoredYetIsHandledLater(t *testing.T) {
 		case <-asked:
 		case <-handled:
 			t.Fatal("the message was handled before the leader had it")
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the message does not come again")
 		}
 	}
@@ -225,7 +225,7 @@ func TestFollowMissesNothingThatTheLeaderHasNotStoredYet(t *testing.T) {
 		}
 	}
 	lags.Store(3) // when it is looked what is there, when that is scanned, and when the consumer is made
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var got []uint64
 	err := b.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, All: true}}, nil, func(e bus.Entry) error {

@@ -158,7 +158,7 @@ func TestStartNamesWhatItLacks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			err := c.start(ctx, b)
 			if ctx.Err() != nil || err == nil {

@@ -40,7 +40,7 @@ func (l *lines) Write(b []byte) (int, error) {
 // wait for a line with that part.
 func (l *lines) wait(t *testing.T, part string) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	for {
 		l.mu.Lock()
 		if strings.Contains(l.b.String(), part) {
@@ -112,7 +112,7 @@ func samples(t *testing.T, reg *prometheus.Registry, name string) map[string]flo
 // asked asks until the workers tell something that fits.
 func asked(t *testing.T, b *bus.Bus, id string, fits func([]bus.Stuck) bool) []bus.Stuck {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		told, err := b.AskStuck(ctx, "acme", id)
 		cancel()

@@ -7,6 +7,9 @@ import (
 )
 
 func TestTheDemoFits100ColumnsAndPaysASecondTry(t *testing.T) {
+	if testing.Short() {
+		t.Skip("in the short form: a demo has to end within half a minute; internal/demo runs the same under the race detector")
+	}
 	t.Parallel()
 	out := good(t, "demo")
 	for line := range strings.Lines(out) {

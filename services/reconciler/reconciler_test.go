@@ -186,7 +186,7 @@ func TestPaymentThatIsRecordedAfterTheMarkIsEarly(t *testing.T) {
 
 func (w *world) parked(k events.PeriodKey) events.Parked {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), rig.Patience)
 	defer cancel()
 	var parked *reconciler.ParkedError
 	if p, err := reconciler.Await(ctx, w.bus, k); !errors.As(err, &parked) {
@@ -212,7 +212,7 @@ func TestEventThatIsNoPeriodIsParked(t *testing.T) {
 			if err := w.bus.PublishRaw(t.Context(), k.Subject("closing"), "", []byte(body)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := sub.NextMsg(30 * time.Second); err != nil {
+			if _, err := sub.NextMsg(rig.Patience); err != nil {
 				t.Errorf("not parked: %v", err)
 			}
 			if n := len(w.sandbox.Ledger().Periods); n != 0 {

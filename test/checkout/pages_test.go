@@ -140,7 +140,7 @@ func declineAndTryAgain(t *testing.T, browser context.Context, d device) {
 func expire(t *testing.T, browser context.Context, d device) {
 	s := open(t)
 	o := order("1001")
-	o.ValidFor = events.Duration(4 * time.Second)
+	o.ValidFor = events.Duration(8 * time.Second) // the countdown is shown for the last 2
 	s.Place(o)
 	s.Wait("1001", events.EventIssued)
 	b := openTab(t, browser, d)

@@ -183,7 +183,7 @@ func TestGatewayReadsOrdersAndFollowsTheirInvoices(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	hub, ended := orderview.NewHub(b, g.log), make(chan error)
 	go func() { ended <- hub.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
@@ -225,7 +225,7 @@ func TestNotifierReadsOrders(t *testing.T) {
 	if err := g.as("operator").PublishOrder(t.Context(), "/test", "acme", "1", "a", events.Placed, o); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
 	if seen, err := orderview.Load(ctx, g.as("notifier"), events.OrderKeyOf("acme", "1"), nil); err != nil || len(seen.Tries) != 1 {
 		t.Errorf("it reads %+v, %v; refused: %v", seen, err, g.refusals.all())
@@ -308,7 +308,7 @@ func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
 	}
 	wait := func(id string, e events.Name) events.Invoice {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 		defer cancel()
 		var found events.Invoice
 		err := reader.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, Filters: []string{events.KeyOf("acme", id).Subject(e)}, All: true}}, nil, func(m bus.Entry) error {
@@ -339,7 +339,7 @@ func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
 	if _, err := reconciler.RequestClose(t.Context(), operator, "operator", "acme", "today", "end of day"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
 	if p, err := reconciler.Await(ctx, operator, events.PeriodKeyOf("acme", "today")); err != nil || p.State != events.PeriodReconciled {
 		t.Errorf("the period is %s: %v", p.State, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -40,7 +41,7 @@ func (v *violations) handler() nats.Option {
 
 // await all of the subjects, and give those that never came.
 func (v *violations) await(want []string) (missing []string) {
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(rig.Patience)
 	for {
 		v.mu.Lock()
 		missing = slices.DeleteFunc(slices.Clone(want), func(s string) bool { return slices.Contains(v.got, s) })
