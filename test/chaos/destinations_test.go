@@ -138,7 +138,7 @@ func (d draws) trouble(s *schedule, shop string) *trouble {
 
 const (
 	destinationName = "erp"
-	tellTimeout     = 400 * time.Millisecond // of one call to a destination
+	tellTimeout     = 400 * time.Millisecond // of one call to a destination, until everything works: a busy machine is slower
 )
 
 // connections are the settings of the schedule's destinations.
@@ -214,7 +214,7 @@ func (f faultyOutbound) Deliver(ctx context.Context, n commerce.Notice) commerce
 	if f.self.hasCrashed() {
 		return unheard
 	}
-	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
+	ctx, cancel := context.WithTimeout(ctx, f.self.sim.tellsWithin())
 	defer cancel()
 	defer context.AfterFunc(f.self.ctx, cancel)()
 	r := f.real.Deliver(ctx, n)
@@ -228,6 +228,16 @@ func (f faultyOutbound) Deliver(ctx context.Context, n commerce.Notice) commerce
 		f.self.sim.tracef("%s tells %s %s: %s", f.self, n.Invoice.InvoiceID, n.Name, r.Status)
 	}
 	return r
+}
+
+// tellsWithin is how long a call to a destination may take.
+func (sim *simulation) tellsWithin() time.Duration {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	if sim.noMoreInterruptions {
+		return sim.patience
+	}
+	return tellTimeout
 }
 
 // troubleDestination has something be wrong with a destination for a while.
