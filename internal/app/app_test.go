@@ -169,7 +169,7 @@ func TestBadShopsAreNamedAndTheirSecretsAreNot(t *testing.T) {
 		"other: 1":                                                                         "other: no such key; there are shops",
 		"shops: {}":                                                                        "names no shop",
 		`shops: {"": {terminal: t1, password: hunter2}}`:                                   `shops: expected the ids of shops as keys, got ""`,
-		"shops: {acme: {terminal: t1, password: hunter2, reseller: r}}":                    "shops.acme.reseller_user: missing\nshops.acme.reseller_password: missing (or give reseller_password_file)",
+		"shops: {acme: {terminal: t1, password: hunter2, reseller: r}}":                    "shops.acme.reseller_user: missing: expected the reseller's userId at the provider\nshops.acme.reseller_password: missing: expected the password",
 		"shops: {acme: {terminal: t1, password: hunter2, reseller_user: u, reseller_password: hunter2}}": "shops.acme.reseller: missing",
 		"shops: {acme: {terminal: t1, password: hunter2, earlier_terminals: [{terminal: t0}]}}":          "shops.acme.earlier_terminals[0].password: missing",
 		"shops: {acme: {terminal: t1, password: hunter2, reseller_password_file: /nowhere/at/all}}":      "shops.acme.reseller_password_file:",

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -150,7 +153,22 @@ func shopsOfSettings(body []byte, into *ShopList) error {
 	return strictyaml.DecodeNode("shops", &file.Shops, into)
 }
 
-var errMissing = errors.New("missing")
+// flagNames are what the fields of the client's configuration are called in settings.
+var flagNames = strings.NewReplacer("seqr: Endpoint", "--provider", "seqr: ClientReference", "--client-reference", "AllowHTTP", "--provider-http")
+
+// NewClient is [seqr.New]. Its error names the settings.
+func NewClient(cfg seqr.Config) (*seqr.Client, error) {
+	c, err := seqr.New(cfg)
+	if err != nil {
+		return nil, errors.New(flagNames.Replace(err.Error()))
+	}
+	return c, nil
+}
+
+var (
+	errNoTerminal = errors.New("missing: expected the terminal's id at the provider")
+	errNoPassword = errors.New("missing: expected the terminal's password, or password_file")
+)
 
 // resolve reads the secrets that are kept in files of their own, and checks every entry.
 func (l ShopList) resolve() error {
@@ -158,7 +176,8 @@ func (l ShopList) resolve() error {
 	if _, unnamed := l[""]; unnamed {
 		errs = append(errs, errors.New(`shops: expected the ids of shops as keys, got ""`))
 	}
-	for id, s := range l {
+	for _, id := range slices.Sorted(maps.Keys(l)) {
+		s := l[id]
 		wrong := func(is bool, key string, why error) {
 			if is {
 				errs = append(errs, fmt.Errorf("shops.%s.%s: %w", id, key, why))
@@ -169,17 +188,17 @@ func (l ShopList) resolve() error {
 		wrong(err != nil, "password_file", err)
 		s.ResellerPassword, err = secret(s.ResellerPassword, s.ResellerPasswordFile)
 		wrong(err != nil, "reseller_password_file", err)
-		wrong(s.Terminal == "", "terminal", errMissing)
-		wrong(s.Password == "" && s.PasswordFile == "", "password", fmt.Errorf("%w (or give password_file)", errMissing))
+		wrong(s.Terminal == "", "terminal", errNoTerminal)
+		wrong(s.Password == "" && s.PasswordFile == "", "password", errNoPassword)
 		byReseller := s.Reseller != "" || s.ResellerUser != "" || s.ResellerPassword != "" || s.ResellerPasswordFile != ""
-		wrong(byReseller && s.Reseller == "", "reseller", errMissing)
-		wrong(byReseller && s.ResellerUser == "", "reseller_user", errMissing)
-		wrong(byReseller && s.ResellerPassword == "" && s.ResellerPasswordFile == "", "reseller_password", fmt.Errorf("%w (or give reseller_password_file)", errMissing))
+		wrong(byReseller && s.Reseller == "", "reseller", errors.New("missing: expected the reseller's id at the provider, or none of reseller, reseller_user and its password"))
+		wrong(byReseller && s.ResellerUser == "", "reseller_user", errors.New("missing: expected the reseller's userId at the provider"))
+		wrong(byReseller && s.ResellerPassword == "" && s.ResellerPasswordFile == "", "reseller_password", errors.New("missing: expected the password of the reseller's user, or reseller_password_file"))
 		for i, e := range s.EarlierTerminals {
 			s.EarlierTerminals[i].Password, err = secret(e.Password, e.PasswordFile)
 			wrong(err != nil, fmt.Sprintf("earlier_terminals[%d].password_file", i), err)
-			wrong(e.Terminal == "", fmt.Sprintf("earlier_terminals[%d].terminal", i), errMissing)
-			wrong(e.Password == "" && e.PasswordFile == "", fmt.Sprintf("earlier_terminals[%d].password", i), fmt.Errorf("%w (or give password_file)", errMissing))
+			wrong(e.Terminal == "", fmt.Sprintf("earlier_terminals[%d].terminal", i), errNoTerminal)
+			wrong(e.Password == "" && e.PasswordFile == "", fmt.Sprintf("earlier_terminals[%d].password", i), errNoPassword)
 		}
 		l[id] = s
 	}

@@ -162,7 +162,7 @@ func startProvider(ctx context.Context, s *Stack) (func() error, error) {
 	cfg := s.opts.ClientConfig()
 	cfg.Endpoint, cfg.AllowHTTP, cfg.Recorder, cfg.Observe = s.URLs.Provider, cfg.AllowHTTP || s.Sandbox != nil, recorder, countCalls(s.Registry)
 	cfg.MaxConns = max(leastConns, 2*s.opts.PollConcurrency) // the windows of terminals are the bound, not this
-	c, err := seqr.New(cfg)
+	c, err := NewClient(cfg)
 	if err != nil {
 		closeRecorder()
 		return nil, err

@@ -13,23 +13,25 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// Config of the server that is written, and of the files around it; each field is a flag of "seqrflow broker config".
+// Config of the server that is written, and of the files around it; each field is a flag of "seqrflow broker config". What has JSON is
+// written to nats.conf for the next run ([Config.WithDefaults]).
 type Config struct {
-	Shops       []string         `kong:"-"` // subject tokens of the shops that connect to the broker themselves
-	Connections connections.File `kong:"-"` // how shops' systems are joined
-	ReplaceKeys []string         `name:"replace-key" placeholder:"USER" help:"Users that get a new key; the old one is refused once the server has read the new nats.conf."`
-	HandOut     string           `env:"SEQRFLOW_BROKER_HAND_OUT" type:"path" placeholder:"DIR" help:"Folder with a folder for each user that is to get its key there, as user.nk beside ca.pem; the folder nats gets what the server needs."`
-	Listen      string           `env:"SEQRFLOW_BROKER_LISTEN" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the broker takes connections (${default})."`
-	Monitor     string           `env:"SEQRFLOW_BROKER_MONITOR" placeholder:"ADDR" help:"Where the broker shows its health and figures over HTTP, without a password; off unless given."`
-	ServerName  string           `env:"SEQRFLOW_BROKER_SERVER_NAME" default:"seqrflow" placeholder:"NAME" help:"The broker's name (${default})."`
-	StoreDir    string           `env:"SEQRFLOW_BROKER_STORE_DIR" default:"/data" placeholder:"DIR" help:"Where the broker keeps the streams (${default})."`
+	Shops           []string         `kong:"-" json:"-"`          // subject tokens of the shops that connect to the broker themselves
+	Connections     connections.File `kong:"-" json:"-"`          // how shops' systems are joined
+	ConnectionsFile string           `kong:"-" json:",omitempty"` // where that was read from
+	ReplaceKeys     []string         `name:"replace-key" json:"-" placeholder:"USER" help:"Users that get a new key; the old one is refused once the server has read the new nats.conf."`
+	HandOut         string           `env:"SEQRFLOW_BROKER_HAND_OUT" json:",omitempty" type:"path" placeholder:"DIR" help:"Folder with a folder for each user that is to get its key there, as user.nk beside ca.pem; the folder nats gets what the server needs."`
+	Listen          string           `env:"SEQRFLOW_BROKER_LISTEN" placeholder:"ADDR" help:"Where the broker takes connections (127.0.0.1:4222)."`
+	Monitor         string           `env:"SEQRFLOW_BROKER_MONITOR" json:",omitempty" placeholder:"ADDR" help:"Where the broker shows its health and figures over HTTP, without a password; off unless given."`
+	ServerName      string           `env:"SEQRFLOW_BROKER_SERVER_NAME" placeholder:"NAME" help:"The broker's name (seqrflow)."`
+	StoreDir        string           `env:"SEQRFLOW_BROKER_STORE_DIR" placeholder:"DIR" help:"Where the broker keeps the streams (/data)."`
 
-	TLSSelfSigned bool     `name:"tls-self-signed" env:"SEQRFLOW_BROKER_TLS_SELF_SIGNED" help:"Make an authority and a certificate for the broker, valid for ten years, and make them anew in their last year. A certificate that --tls-from has put there stays."`
-	TLSNames      []string `name:"tls-name" env:"SEQRFLOW_BROKER_TLS_NAMES" default:"nats,localhost,127.0.0.1" placeholder:"NAME" help:"Names and addresses by which clients reach the broker: the certificate must be valid for each (${default})."`
-	TLSFrom       string   `name:"tls-from" type:"path" placeholder:"DIR" help:"Take the certificate of your own authority: server.pem, server.key and ca.pem in this folder."`
-	TLSCert       string   `name:"tls-cert" placeholder:"FILE" help:"The broker's certificate, at its path on the broker's machine, where you have put it."`
-	TLSKey        string   `name:"tls-key" placeholder:"FILE" help:"The certificate's key, likewise."`
-	TLSCA         string   `name:"tls-ca" placeholder:"FILE" help:"Authority, likewise: clients without a certificate that it has signed are refused."`
+	TLSSelfSigned bool     `name:"tls-self-signed" env:"SEQRFLOW_BROKER_TLS_SELF_SIGNED" json:",omitempty" help:"Make an authority and a certificate for the broker, valid for ten years, and make them anew in their last year. A certificate that --tls-from has put there stays."`
+	TLSNames      []string `name:"tls-name" env:"SEQRFLOW_BROKER_TLS_NAMES" placeholder:"NAME" help:"Names and addresses by which clients reach the broker: the certificate must be valid for each (nats,localhost,127.0.0.1)."`
+	TLSFrom       string   `name:"tls-from" json:"-" type:"path" placeholder:"DIR" help:"Take the certificate of your own authority: server.pem, server.key and ca.pem in this folder."`
+	TLSCert       string   `name:"tls-cert" json:",omitempty" placeholder:"FILE" help:"The broker's certificate, at its path on the broker's machine, where you have put it."`
+	TLSKey        string   `name:"tls-key" json:",omitempty" placeholder:"FILE" help:"The certificate's key, likewise."`
+	TLSCA         string   `name:"tls-ca" json:",omitempty" placeholder:"FILE" help:"Authority, likewise: clients without a certificate that it has signed are refused."`
 }
 
 // MaxPayload lets an over-long order reach the stream, so that it is parked with a reason.
@@ -42,8 +44,8 @@ const (
 	shopSubscriptions = 1000
 )
 
-// Validate reports everything that is wrong, by the names of the command's flags.
-func (c Config) Validate() error {
+// Check reports everything that is wrong, by the names of the command's flags.
+func (c Config) Check() error {
 	var errs []error
 	wrong := func(is bool, format string, args ...any) {
 		if is {
@@ -57,7 +59,7 @@ func (c Config) Validate() error {
 	wrong(c.TLSCA != "" && c.TLSCert == "", "--tls-ca: clients show certificates only where the server does: give --tls-cert and --tls-key too")
 	wrong(len(c.TLSNames) == 0 && c.makesTLS(), "--tls-name: missing")
 	for _, u := range c.ReplaceKeys {
-		wrong(!slices.Contains(c.Users(), u), "--replace-key: there is no user %q", u)
+		wrong(!slices.Contains(c.Users(), u), "--replace-key: there is no user %q; there are %s", u, strings.Join(c.Users(), ", "))
 	}
 	for _, s := range c.Shops {
 		wrong(!events.IsToken(s), "--shop: %q is no subject token", s)
@@ -108,18 +110,19 @@ func (r Role) Account() string {
 // firstLine tells a file that this command has written, and may write again, from one that it has not.
 const firstLine = "# Written by \"seqrflow broker config\", which writes it again: changes by hand are lost."
 
-// conf is the server's configuration; keys are the public keys of the users.
-func (c Config) conf(keys map[string]string) (string, error) {
+// conf is the server's configuration; settings is the line for the next run, keys are the public keys of the users.
+func (c Config) conf(settings string, keys map[string]string) (string, error) {
 	var b strings.Builder
 	err := confTemplate.Execute(&b, struct {
 		Config
-		FirstLine, MaxPayload string
-		Accounts              []*account
-	}{c, firstLine, MaxPayload, c.accounts(keys)})
+		FirstLine, Settings, MaxPayload string
+		Accounts                        []*account
+	}{c, firstLine, settings, MaxPayload, c.accounts(keys)})
 	return b.String(), err
 }
 
 var confTemplate = template.Must(template.New("nats.conf").Funcs(template.FuncMap{"q": strconv.Quote, "list": list}).Parse(`{{.FirstLine}}
+{{.Settings}}
 # The account SEQRFLOW has the streams and no user; every other has one user. What a user may do is its permissions; what its account imports is the same once
 # more, so that an answer of the broker goes no further than a request.
 

@@ -32,6 +32,9 @@ const (
 	Keep    = "keep"
 )
 
+// WrongSettings is an error of [Config.Check].
+type WrongSettings struct{ error }
+
 // Write fills the folder with the configuration, the keys of its users, and a note that says which file goes to
 // which process. Keys that are there stay as they are, and shops that have one stay in the configuration. With
 // dryRun it only says what it would do.
@@ -41,11 +44,15 @@ func Write(dir string, c Config, dryRun bool) ([]Change, error) {
 		return nil, err
 	}
 	c.Shops = append(slices.Clone(c.Shops), known...)
+	settings, err := c.settings()
+	if err != nil {
+		return nil, err
+	}
 	if c, err = c.withCertificatePaths(dir); err != nil {
 		return nil, err
 	}
-	if err := c.Validate(); err != nil {
-		return nil, err
+	if err := c.Check(); err != nil {
+		return nil, WrongSettings{err}
 	}
 	if err := checkAuthor(filepath.Join(dir, ConfFile)); err != nil {
 		return nil, err
@@ -58,7 +65,7 @@ func Write(dir string, c Config, dryRun bool) ([]Change, error) {
 	for _, k := range keys {
 		public[k.user] = k.public
 	}
-	conf, err := c.conf(public)
+	conf, err := c.conf(settings, public)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +192,7 @@ func (w *writer) do(name, action string, write func(file string) error) {
 func (c Config) readme() string {
 	var b strings.Builder
 	b.WriteString(`This folder was written by "seqrflow broker config". Run it again after an update of seqrflow, or to add a
-shop with --shop: it keeps the keys and rewrites nats.conf and this file.
+shop with --shop: it keeps the keys and every setting that is not given, and rewrites nats.conf and this file.
 
 nats.conf goes to the NATS server (nats-server -c nats.conf; after a change, nats-server --signal reload).
 It holds no secret. Each file keys/*.nk is a secret: give it to the one process that it is for, and to nobody else.

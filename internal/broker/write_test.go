@@ -222,14 +222,14 @@ func TestDryRunWritesNothing(t *testing.T) {
 	}
 }
 
-func TestValidateNamesEveryWrongFlag(t *testing.T) {
-	err := broker.Config{Listen: "4222", Monitor: "x:y", Shops: []string{"a.b"}, TLSCert: "c", TLSCA: ""}.Validate()
+func TestCheckNamesEveryWrongFlag(t *testing.T) {
+	err := broker.Config{Listen: "4222", Monitor: "x:y", Shops: []string{"a.b"}, TLSCert: "c", TLSCA: ""}.Check()
 	for _, want := range []string{"--listen", "--monitor", "--store-dir", "--tls-cert and --tls-key", "--shop"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nlacks %s", err, want)
 		}
 	}
-	if err := (broker.Config{Listen: "127.0.0.1:1", StoreDir: "/d", TLSCA: "ca"}).Validate(); err == nil || !strings.Contains(err.Error(), "--tls-ca") {
+	if err := (broker.Config{Listen: "127.0.0.1:1", StoreDir: "/d", TLSCA: "ca"}).Check(); err == nil || !strings.Contains(err.Error(), "--tls-ca") {
 		t.Error(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
+	"github.com/rs/zerolog"
 
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
@@ -166,7 +167,11 @@ func (b *Bus) append(ctx context.Context, worker string, k events.Key, expected 
 }
 
 func (b *Bus) logChange(worker string, k events.Key, c events.Change) {
-	line := b.log.Info().Str("worker", worker).Str("shop", k.Shop).Str("invoice", k.Invoice).
+	level := zerolog.InfoLevel
+	if c.Event == events.EventRefundUnknown || c.SecondsWithoutAnswer > 0 { // money may be lost: a person has to look
+		level = zerolog.WarnLevel
+	}
+	line := b.log.WithLevel(level).Str("worker", worker).Str("shop", k.Shop).Str("invoice", k.Invoice).
 		Str("event", string(c.Event)).Str("from", string(c.From)).Str("why", c.Why)
 	if c.RefundID != "" {
 		line = line.Str("refund", c.RefundID)

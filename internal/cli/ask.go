@@ -91,7 +91,7 @@ func (a askCmd) shops(c *console) (app.ShopList, error) {
 }
 
 func (a askCmd) ask(c *console, inv events.Invoice, as seqr.Principal) (answer, error) {
-	client, err := seqr.New(a.ClientConfig())
+	client, err := app.NewClient(a.ClientConfig())
 	if err != nil {
 		return answer{}, usageError{err}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
@@ -22,7 +23,7 @@ type brokerConfigCmd struct {
 }
 
 func (brokerConfigCmd) Help() string {
-	return `Each process and each shop gets a user whose rights are what it needs and no more. Keys that are in the folder are kept, so the command may be run again: after an update, or to add a shop. README.txt in the folder says which file goes where.
+	return `Each process and each shop gets a user whose rights are what it needs and no more. The command may be run again, after an update or to add a shop: keys that are in the folder are kept, and so is every setting below that is not given. To begin anew, move nats.conf away. README.txt in the folder says which file goes where.
 
 Examples:
 
@@ -40,6 +41,11 @@ func (r brokerConfigCmd) Run(c *console) (err error) {
 		}
 		r.Shops = append(r.Shops, events.Token(shop))
 	}
+	r.Config.ConnectionsFile = r.connectionsFlag.ConnectionsFile
+	if r.Config, err = r.WithDefaults(r.Out); err != nil {
+		return err
+	}
+	r.connectionsFlag.ConnectionsFile = r.Config.ConnectionsFile
 	if r.Connections, err = r.load(); err != nil {
 		return err
 	}
@@ -49,6 +55,9 @@ func (r brokerConfigCmd) Run(c *console) (err error) {
 			ch.File = filepath.Join(r.Out, ch.File)
 		}
 		c.say("%-8s %s", ch.Action, ch.File)
+	}
+	if wrong := new(broker.WrongSettings); errors.As(err, wrong) {
+		return usageError{err}
 	}
 	if err != nil {
 		return err

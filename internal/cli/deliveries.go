@@ -86,9 +86,10 @@ func (l deliveriesListCmd) Run(c *console, b *bus.Bus) error {
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(d delivery) bool {
-		return l.Shop != "" && events.Token(l.Shop) != events.Token(d.Shop) || l.Destination != "" && l.Destination != d.Destination
-	})
+	others := func(shop, destination string) bool {
+		return l.Shop != "" && events.Token(l.Shop) != events.Token(shop) || l.Destination != "" && l.Destination != destination
+	}
+	all = slices.DeleteFunc(all, func(d delivery) bool { return others(d.Shop, d.Destination) })
 	if !l.All {
 		all = unfinished(all)
 	}
@@ -97,10 +98,13 @@ func (l deliveriesListCmd) Run(c *console, b *bus.Bus) error {
 		if err != nil {
 			return err
 		}
+		waiting = slices.DeleteFunc(waiting, func(row []string) bool { return others(row[0], row[1]) })
 		if len(waiting) > 0 {
 			c.table([]string{"shop", "destination", "waiting", ""}, waiting, 2)
-			c.say("")
+		} else {
+			c.say("there is no such destination: no connection of the notifier's has one")
 		}
+		c.say("")
 	}
 	return c.deliveries(all, "no attempt that failed; --all shows the others").print(c, l.JSON)
 }

@@ -54,6 +54,9 @@ func TestDeliveriesCommands(t *testing.T) {
 		}
 	}
 	has(t, good(t, append([]string{"deliveries", "list"}, at...)...), "erp", "no attempt that failed")
+	for _, other := range [][]string{{"--shop", "acne"}, {"--destination", "epr"}} {
+		has(t, good(t, append(append([]string{"deliveries", "list"}, other...), at...)...), "there is no such destination")
+	}
 	good(t, append([]string{"order", "place", "--shop", "acme", "--order", "1", "--currency", "SEK", "--row", "Mug;1;100.00;25"}, at...)...)
 	says("refused", "deliveries", "show", "acme/1")
 	has(t, good(t, append([]string{"deliveries", "list", "--shop", "acme"}, at...)...), "acme/1", "erp", "issued", "refused", "410")

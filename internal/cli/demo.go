@@ -43,7 +43,7 @@ func (d demoCmd) Run(c *console) error {
 	}
 	if !d.JSON {
 		lines := c.lines
-		lines.Begun, lines.Width = time.Now(), demoWidth
+		lines.Begun = time.Now()
 		cfg.Event = func(e bus.Entry) { c.say("%s", lines.Event(e)) }
 		cfg.Issued = func(inv events.Invoice) {
 			c.say("\nThe first buyer who pays scans this code (%s):\n", term.Clean(inv.Shop+"/"+inv.InvoiceID))
@@ -57,9 +57,6 @@ func (d demoCmd) Run(c *console) error {
 	}
 	return c.report(r, d.JSON, r.Good(), func() { c.printResult(r) })
 }
-
-// demoWidth is the longest line, in characters: a first look is often at a narrow window.
-const demoWidth = 100
 
 func (c *console) printResult(r demo.Result) {
 	var rows [][]string

@@ -121,9 +121,9 @@ func shopFindings(shops app.ShopList, provider string) []finding {
 func (d doctorCmd) providerFindings(c *console, shops app.ShopList) []finding {
 	cfg := d.ClientConfig()
 	cfg.Timeout = patience
-	client, err := seqr.New(cfg)
+	client, err := app.NewClient(cfg)
 	if err != nil {
-		return []finding{{fail, "provider: " + err.Error(), "correct --provider (https, or http on this machine only) or the setting that is named"}}
+		return []finding{{fail, "provider: " + err.Error(), "correct the setting that is named"}}
 	}
 	defer client.CloseIdle()
 	begun := time.Now()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -115,9 +116,10 @@ func isHook(delivery string, urls []string) bool {
 	})
 }
 
-// seemsHook says whether a delivery URL seems to be meant for the gateway, at a wrong address or for another shop.
-func seemsHook(delivery, system string) bool {
-	return strings.Contains(delivery, "/hooks/") && strings.HasSuffix(strings.TrimSuffix(delivery, "/"), "/"+system)
+// seemsHook says whether a delivery URL seems to be meant for the gateway, with a mistake in its path, at a wrong address or for another shop.
+func seemsHook(delivery, to string) bool {
+	base, _, _ := strings.Cut(to, "/hooks/")
+	return base != "" && strings.HasPrefix(delivery, base+"/") || strings.Contains(delivery, "/hooks/") && path.Base(delivery) == path.Base(to)
 }
 
 // probeFinding sends the gateway a signed webhook that asks for nothing, by the way that the shop's system takes.

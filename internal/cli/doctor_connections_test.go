@@ -307,6 +307,7 @@ func TestDoctorLooksAtTheWebhooksOfWooCommerce(t *testing.T) {
 	for status, hooks := range map[string][]woocommerce.Webhook{
 		"webhook 3 (order.updated) is paused":         {{ID: 3, Status: "paused", Topic: "order.updated", DeliveryURL: j.wooHooks}},
 		"the shop has no webhook for order.updated":   {{ID: 4, Status: "active", Topic: "order.updated", DeliveryURL: "https://hooks.example/hooks/catch/1"}},
+		"webhook 6 (order.updated) goes to " + j.base: {{ID: 6, Status: "active", Topic: "order.updated", DeliveryURL: j.base + "/hook/acme/woocomerce"}},
 		"webhook 5 (order.updated) goes to https://x": {{ID: 5, Status: "active", Topic: "order.updated", DeliveryURL: "https://x.example/hooks/other/woocommerce/"}},
 	} {
 		if f := wooWebhookFinding("x", "order.updated", []string{j.wooHooks}, hooks); f.Level != fail || !strings.Contains(f.What, status) || f.Mend == "" {

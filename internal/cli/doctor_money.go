@@ -98,7 +98,7 @@ func writeFinding(ctx context.Context, b *bus.Bus) finding {
 	case bus.IsDenied(err):
 		return finding{warn, "no write was tried: this key may write nothing", "run doctor with the operator's key to have it tried"}
 	}
-	return finding{fail, "the broker refuses what is written: " + err.Error(), "free space at the broker or raise the limit; nothing is lost meanwhile, and nothing new is begun"}
+	return finding{fail, "the broker refuses what is written: " + err.Error(), "free space at the broker or raise the limit, and then restart a broker that goes on refusing: after a failed write it stores nothing more. Nothing is lost meanwhile, and nothing new is begun"}
 }
 
 // storageFinding tells how much of the account's storage is used.

@@ -103,7 +103,7 @@ func shopifyWebhookFindings(at string, urls []string, found shopify.Inspection) 
 			case s.Topic != topic:
 			case isHook(s.Address, urls):
 				there = true
-			case seemsHook(s.Address, "shopify"):
+			case seemsHook(s.Address, urls[0]):
 				elsewhere = s.Address
 			}
 		}

@@ -127,7 +127,7 @@ func wooWebhookFinding(at, topic string, urls []string, hooks []woocommerce.Webh
 		switch {
 		case h.Topic != topic:
 		case !isHook(h.DeliveryURL, urls):
-			if seemsHook(h.DeliveryURL, "woocommerce") {
+			if seemsHook(h.DeliveryURL, urls[0]) {
 				elsewhere = &h
 			}
 		case h.Active():

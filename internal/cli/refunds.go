@@ -146,7 +146,11 @@ func (r refundsResolveCmd) Run(c *console, b *bus.Bus) error {
 		return err
 	}
 	inv, err := b.Update(c.ctx, "operator", r.Invoice.Key, func(i events.Invoice) (events.Invoice, error) {
-		if known, ok := i.Refund(r.Refund); ok && known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()) {
+		known, ok := i.Refund(r.Refund)
+		if !ok {
+			return i, fmt.Errorf("there is no refund %q of this invoice; see: seqrflow refunds list", r.Refund)
+		}
+		if known.Status == events.RefundSending && !reconciler.Unsettled(i, known, b.Now()) {
 			return i, fmt.Errorf("refund %q is being sent; only after %s without an outcome may it be settled by hand", r.Refund, reconciler.StuckAfter)
 		}
 		return i.RefundSettled(r.Refund, r.Happened, r.ErsReference, events.Fact{At: b.Now(), Why: why, By: "operator"})

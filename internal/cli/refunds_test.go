@@ -52,7 +52,7 @@ func TestRefundInDoubtIsListedAndResolved(t *testing.T) {
 			t.Errorf("%v: exit code %d: %s", wrong, code, stderr)
 		}
 	}
-	if code, _, stderr := run(t, "", append([]string{"refunds", "resolve", "acme/1", "r9", "--happened", "--by", "Ann"}, at...)...); code != 1 || !strings.Contains(stderr, "r9") {
+	if code, _, stderr := run(t, "", append([]string{"refunds", "resolve", "acme/1", "r9", "--happened", "--by", "Ann"}, at...)...); code != 1 || !strings.Contains(stderr, `acme/1: there is no refund "r9" of this invoice; see: seqrflow refunds list`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	ledger := request(t, http.MethodGet, sandbox+"/ledger", "")

@@ -72,6 +72,8 @@ func (f fileResolver) Resolve(_ *kong.Context, at *kong.Path, flag *kong.Flag) (
 		if !flag.IsSlice() && !flag.IsMap() { // the mapper would quote the value, which may hold a secret
 			return nil, fmt.Errorf("settings file: %s: expected a single value", flag.Name)
 		}
+	case int, int64, uint64, float64: // as a text it is an error where a unit is missing, and not a number of nanoseconds
+		return fmt.Sprint(v), nil
 	}
 	return v, nil
 }
@@ -82,32 +84,37 @@ func inEnvironment(flag *kong.Flag) bool {
 
 // Validate finds keys that no command has, all at once, and says which may have been meant.
 func (f fileResolver) Validate(root *kong.Application) error {
-	var known []string // every flag by its name, and by its name after the path of its command
+	var known []string                // every flag by its name, and by its name after the path of its command
+	commands := map[string][]string{} // those below each command, by its path
 	var visit func(n *kong.Node, path string)
 	visit = func(n *kong.Node, path string) {
 		for _, flag := range n.Flags {
 			known = append(known, flag.Name, path+flag.Name)
 		}
+		commands[path] = nil
 		for _, child := range n.Children {
 			visit(child, path+child.Name+"-")
+			commands[path] = append(commands[path], child.Name)
 		}
 	}
 	visit(root.Node, "")
+	commands[""] = append([]string{shopsKey}, commands[""]...)
 	slices.Sort(known)
 	known = slices.Compact(known)
 	var wrong []string
 	for _, k := range f {
-		if _, section := k.value.(map[string]any); section || slices.Contains(known, k.section+k.name) {
-			continue
-		}
-		var names []string // of the command
-		for _, name := range known {
-			if name, ok := strings.CutPrefix(name, k.section); ok {
-				names = append(names, name)
+		names, above := commands[k.section]
+		_, command := commands[k.section+k.name+"-"]
+		switch _, keys := k.value.(map[string]any); {
+		case !above, command && (keys || k.value == nil), !keys && slices.Contains(known, k.section+k.name):
+			continue // what is wrong above is said once
+		case !keys:
+			names = nil
+			for _, name := range known {
+				if name, ok := strings.CutPrefix(name, k.section); ok {
+					names = append(names, name)
+				}
 			}
-		}
-		if len(names) == 0 {
-			names = known
 		}
 		wrong = append(wrong, strictyaml.UnknownKey(k.path, k.name, names).Error())
 	}

@@ -32,8 +32,7 @@ var visiting = map[string][]string{
 	"refunds resolve": {"acme/1", "r", "--happened", "--by", "Ann"}, "parked list": nil, "parked show": {"1"}, "parked replay": {"1"},
 	"deliveries list": nil, "deliveries show": {"acme/1"}, "deliveries resend": {"acme/1", "--destination", "erp"},
 	"parked dismiss": {"1", "--by", "Ann", "--reason", "x"}, "close": {"--shop", "acme", "--yes"}, "periods list": nil,
-	"broker apply": {"--dry-run"}, "broker restored": {"--yes"}, "health": nil,
-	"doctor": {"--provider", "http://127.0.0.1:1/"}, // whatever listens at the default address
+	"broker apply": {"--dry-run"}, "broker restored": {"--yes"}, "doctor": {"--provider", "http://127.0.0.1:1"}, "health": nil, // a sandbox that runs beside the tests changes nothing
 }
 
 // staying are long-running: they wait for a broker as long as it takes, and log it.

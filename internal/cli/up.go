@@ -204,11 +204,11 @@ const sampleOrder = `{"orderId":"2002","shop":"acme","currency":"SEK","total":"9
 // The kernel ends the claim with the process, however that ends.
 func claim(folder string) (release func() error, err error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, fmt.Errorf("%w: mend that, or choose another data folder with --data", err)
 	}
 	lock := flock.New(filepath.Join(folder, "lock"), flock.SetPermissions(0o600))
 	if locked, err := lock.TryLock(); err != nil {
-		return nil, fmt.Errorf("data folder: %w", err)
+		return nil, fmt.Errorf("%w: mend that, or choose another data folder with --data", err)
 	} else if !locked {
 		return nil, fmt.Errorf("the data folder %s is in use by another seqrflow: stop it, or choose another folder with --data", folder)
 	}

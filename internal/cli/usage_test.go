@@ -51,8 +51,7 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 	}
 	for _, c := range []struct{ args, want string }{
 		{"frobnicate", "seqrflow --help"},
-		{"up --config " + tabbed, "settings file: yaml: line"},
-		{"up --config " + tabbed, "line 2 is indented with a tab"},
+		{"up --config " + tabbed, "settings file: line 2 is indented with a tab"},
 		{"order place --shp acme", `did you mean "--shop"?`},
 		{"order place --shop acme", "an order needs --order, --currency, --row"},
 		{"order place - --total 5", "a file or an order's flags, not both"},
@@ -180,8 +179,24 @@ func TestSettingsFlagsBeforeEnvironmentBeforeFile(t *testing.T) {
 	}
 	has(t, stderr, "natz: no such key; did you mean nats?", "up.dta: no such key; did you mean data?", "run.gateway_listen: no such key; did you mean gateway-listen?",
 		"parked.list.wurker: no such key; did you mean worker?", "xyzzyxyzzy: no such key; there are ")
+	for text, want := range map[string]string{
+		"shop: {acme: {terminal: t, password_file: f}}":       "settings file: shop: no such key; did you mean shops?\n",
+		"order: {plaec: {shop: a}}":                           "settings file: order.plaec: no such key; did you mean place?\n",
+		"poll-interval: 1":                                    "--poll-interval: expected duration but got \"1\": time: missing unit",
+		"http-listen: 80":                                     "--http-listen: expected host:port, got \"80\"",
+		"provider: 127.0.0.1:8585":                            "--provider: expected an https URL",
+		"provider: 'http://u:a-secret@provider.example'":      "--provider: no user name or password may stand in the URL",
+		"provider: http://provider.example":                   "--provider: http sends passwords in clear; use https, or set --provider-http",
+		"client-reference: a23456789012345678901234567890123": "--client-reference: expected at most 32 characters, got 33",
+	} {
+		write(text + "\n")
+		_, stdout, stderr := run(t, "", "doctor", "--config", file)
+		if all := stdout + stderr; !strings.Contains(all, want) || strings.Contains(all, "a-secret") {
+			t.Errorf("%s: lacks %q:\n%s", text, want, all)
+		}
+	}
 	write("shops: [")
-	if code, _, stderr := run(t, "", "version", "--config", file); code != 2 || !strings.Contains(stderr, "yaml") {
+	if code, _, stderr := run(t, "", "version", "--config", file); code != 2 || !strings.Contains(stderr, "line 1 (shops): expected") {
 		t.Errorf("a file that is not YAML: %d %s", code, stderr)
 	}
 }

@@ -324,6 +324,8 @@ func (p Page) validate(ps *problems, path string) {
 		filled := strings.NewReplacer("{order}", "1", "{key}", "1").Replace(p.ReturnURL)
 		if other := braced.FindString(filled); other != "" {
 			ps.note(path+".return_url", "%q stands for nothing: there are {order} and {key}", other)
+		} else if i := strings.IndexAny(filled, "{}"); i >= 0 {
+			ps.note(path+".return_url", "%q is not closed or not opened: there are {order} and {key}", filled[i:i+1])
 		}
 		ps.endpoint(path+".return_url", filled)
 	}

@@ -60,6 +60,7 @@ func TestEachMistakeIsNamedWithItsPath(t *testing.T) {
 		{"webhook_secret_file: [new, old]", "webhook_secret_file: []", "connections.acme.woocommerce.webhook_secret_file: missing"},
 		{"#0a7d3c", "green", `connections.acme.page.colour: expected #rrggbb, got "green"`},
 		{"order-received/{order}", "order-received/%zz", "connections.acme.page.return_url: expected a URL"},
+		{"order-received/{order}", "order-received/{order", `connections.acme.page.return_url: "{" is not closed or not opened: there are {order} and {key}`},
 		{"framed_by: [https://shop.example]", "framed_by: [https://shop.example/x]", "connections.acme.page.framed_by[0]: expected an origin"},
 		{"fjell.myshopify.com", "https://fjell.myshopify.com", "connections.fjell & co.shopify.domain: expected a domain"},
 		{"2026-10", "2026-11", `connections.fjell & co.shopify.api_version: expected a version such as 2026-10, got "2026-11"`},

@@ -81,10 +81,10 @@ func options(cfg Config) (*server.Options, error) {
 	}
 	host, port, err := net.SplitHostPort(cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("embedded NATS: listen address %q: %w", cfg.Listen, err)
+		return nil, fmt.Errorf("--nats-listen: expected host:port, got %q", cfg.Listen)
 	}
 	if o.Port, err = strconv.Atoi(port); err != nil {
-		return nil, fmt.Errorf("embedded NATS: listen port %q is not a number", port)
+		return nil, fmt.Errorf("--nats-listen: expected host:port, got %q", cfg.Listen)
 	}
 	if o.Host = host; o.Port == 0 {
 		o.Port = server.RANDOM_PORT

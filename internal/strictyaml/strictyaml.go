@@ -21,7 +21,7 @@ import (
 func Decode(body []byte, into any) error {
 	var file yaml.Node
 	if err := yaml.Unmarshal(body, &file); err != nil {
-		return errors.Join(withoutValues(err), tabs(body))
+		return cmp.Or(misplaced(strings.Split(string(body), "\n")), withoutValues(err))
 	}
 	if len(file.Content) == 0 {
 		return nil
@@ -40,14 +40,38 @@ func DecodeNode(path string, n *yaml.Node, into any) error {
 	return nil
 }
 
-// tabs gives an error that names the first line that is indented with a tab, which YAML's own error does not say.
-func tabs(body []byte) error {
-	for i, line := range strings.Split(string(body), "\n") {
-		if text := strings.TrimLeft(line, " "); strings.HasPrefix(text, "\t") {
+// aKey is a line with a key, and glued one that has no blank after the colon. An address is no key.
+var (
+	aKey  = regexp.MustCompile(`^[ -]*([\w-]+):`)
+	glued = regexp.MustCompile(`^[ -]*[\w-]+:[^\s/]`)
+)
+
+// misplaced gives an error that names the line and the key where a file that is no YAML goes wrong. The parser's own error often names a
+// line before or after it, and speaks of YAML's grammar.
+func misplaced(lines []string) error {
+	at, want := -1, "key: value with a blank after the colon, as many blanks before the key as before the other keys of its group, and every bracket and quotation mark closed"
+	for i, line := range lines {
+		switch {
+		case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
 			return fmt.Errorf("line %d is indented with a tab: expected blanks", i+1)
+		case at < 0 && glued.MatchString(line):
+			at, want = i, "a blank after the colon"
 		}
 	}
-	return nil
+	for i := len(lines) - 1; i >= 0 && at < 0; i-- { // the line after the last one up to which the file can be read
+		text := strings.TrimSpace(lines[i])
+		if text != "" && text[0] != '#' && yaml.Unmarshal([]byte(strings.Join(lines[:i], "\n")), new(yaml.Node)) == nil {
+			at = i
+		}
+	}
+	if at < 0 {
+		return nil
+	}
+	key := ""
+	if found := aKey.FindStringSubmatch(lines[at]); found != nil {
+		key = " (" + found[1] + ")"
+	}
+	return fmt.Errorf("line %d%s: expected %s", at+1, key, want)
 }
 
 // quoted is a value that a YAML error quotes.

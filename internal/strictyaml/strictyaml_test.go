@@ -57,8 +57,8 @@ func TestKeysAreReadStrictly(t *testing.T) {
 		{"a value that begins with #", "entries:\n  a:\n    name: #hunter2\n", []string{"entries.a.name: expected quotes around a value that begins with #"}},
 		{"nothing, with a comment", "entries:\n  a:\n    name: # later\n", nil},
 		{"a key that is there twice", "entries: {a: {name: x, name: y}}", []string{`"name" already defined`}},
-		{"a tab", "entries:\n\ta:\n", []string{"yaml:", "line 2 is indented with a tab"}},
-		{"no YAML", "entries: [", []string{"yaml:"}},
+		{"a tab", "entries:\n\ta:\n", []string{"line 2 is indented with a tab"}},
+		{"no YAML", "entries: [", []string{"line 1 (entries): expected key: value"}},
 	} {
 		var f file
 		err := strictyaml.Decode([]byte(c.body), &f)
@@ -73,6 +73,30 @@ func TestKeysAreReadStrictly(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: shows a value: %v", c.name, err)
+		}
+	}
+}
+
+// The parser names a line where it gave up, often not the one with the mistake, and in words of its grammar.
+func TestAFileThatIsNoYAMLNamesTheKeyWhereItGoesWrong(t *testing.T) {
+	const good = "entries:\n  a:\n    # one\n    name: hunter2\n    port: 7\n    names: [x,\n      y]\n  b:\n    name: 'n'\n"
+	if err := strictyaml.Decode([]byte(good), &file{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ what, from, to, want string }{
+		{"no blank after a colon", "    name: hunter2", "    name:hunter2", "line 4 (name): expected a blank after the colon"},
+		{"no blank after a colon, in quotes", "    name: 'n'\n", "    name:'n'\n    port: 7\n", "line 9 (name): expected a blank after the colon"},
+		{"a blank too much before a key", "    port: 7", "     port: 7", "line 5 (port): expected"},
+		{"a blank too much before the first key", "    name: hunter2", "     name: hunter2", "line 5 (port): expected key: value"},
+		{"a blank too few", "  b:", " b:", "line 8 (b): expected"},
+		{"a quotation mark that is not closed", "name: 'n'", "name: 'n", "line 9 (name): expected"},
+		{"a list that is not closed", "y]", "y", "line 6 (names): expected"},
+		{"a key without a colon", "    port: 7", "    port 7", "line 5: expected"},
+	} {
+		body := strings.Replace(good, c.from, c.to, 1)
+		err := strictyaml.Decode([]byte(body), &file{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v; want %q", c.what, err, c.want)
 		}
 	}
 }

@@ -70,9 +70,7 @@ func (c Config) validateEndpoint() error {
 	}
 	u, err := url.Parse(c.Endpoint)
 	switch {
-	case err != nil:
-		return errors.New("seqr: Endpoint: not a URL")
-	case u.Scheme != "https" && u.Scheme != "http":
+	case err != nil, u.Scheme != "https" && u.Scheme != "http":
 		return errors.New("seqr: Endpoint: expected an https URL")
 	case u.Hostname() == "":
 		return errors.New("seqr: Endpoint: the URL names no host")

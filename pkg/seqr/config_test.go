@@ -40,7 +40,7 @@ func TestConfigEndpoints(t *testing.T) {
 		"https://:443/":                                      "host",
 		"https://till:hunter2@provider.example/":             "password",
 		"https://provider.example/#x":                        "fragment",
-		"https://hunter2@provider.example:x/":                "not a URL",
+		"https://hunter2@provider.example:x/":                "expected an https URL",
 	} {
 		_, err := seqr.New(seqr.Config{Endpoint: endpoint})
 		switch {

@@ -177,12 +177,12 @@ func (l *loop) dispatch(now instant) {
 func (l *loop) poll(w *watch, lease *bus.Lease) {
 	a := l.p.askStatus(w)
 	if a.isNothing() {
-		l.tasks <- func() { l.finishCall(w, a); l.finishPoll(w, lease, false) }
+		l.tasks <- func() { l.finishCall(w, a); w.unrecorded = nil; l.finishPoll(w, lease, false) }
 		return
 	}
 	l.tasks <- func() { l.finishCall(w, a) }
-	gone, _ := l.p.execute(w, lease, a.action)
-	l.tasks <- func() { l.finishPoll(w, lease, gone) }
+	gone, err := l.p.execute(w, lease, a.action)
+	l.tasks <- func() { w.unrecorded = err; l.finishPoll(w, lease, gone) }
 }
 
 // finishCall learns from an answer, or from the lack of one.
@@ -239,18 +239,19 @@ type watch struct {
 	failures   int       // calls in a row without a status
 
 	// Of the poll.
-	ctx       context.Context // names the invoice in the record of exchanges
-	as        seqr.Principal
-	reference string
-	version   int
-	loaded    bus.Loaded    // as it was when it came, for what has to be told of it where the stream has lost it
-	nameless  int           // answers in a row that say PAID without the payment's ersReference
-	unknown   int           // answers in a row that the provider knows no such invoice
-	dueAt     time.Time     // the buyer's time is over
-	overdue   bool          // that is recorded
-	nextTry   instant       // when recording that is tried again
-	unheard   time.Duration // how much longer than since answered it may be that no copy has asked
-	said      string        // what the last call came to
+	ctx        context.Context // names the invoice in the record of exchanges
+	as         seqr.Principal
+	reference  string
+	version    int
+	loaded     bus.Loaded    // as it was when it came, for what has to be told of it where the stream has lost it
+	nameless   int           // answers in a row that say PAID without the payment's ersReference
+	unknown    int           // answers in a row that the provider knows no such invoice
+	dueAt      time.Time     // the buyer's time is over
+	overdue    bool          // that is recorded
+	nextTry    instant       // when recording that is tried again
+	unheard    time.Duration // how much longer than since answered it may be that no copy has asked
+	said       string        // what the last call came to
+	unrecorded error         // why that is not recorded, or not acted on; nil where it is, or there is nothing to record
 }
 
 // isDue says that the invoice waits for its terminal.

@@ -162,22 +162,22 @@ func (p *Worker) reportFailure(w *watch, err error) {
 
 // execute does what an action says, with as many others at once as there is room for. When that fails, the next poll gets
 // the same answer and tries again; it is logged once a minute, whatever number of payments wait for a broker that takes
-// them. gone says that this copy does not hold the invoice any more, done that nothing failed.
-func (p *Worker) execute(w *watch, l *bus.Lease, a action) (gone, done bool) {
+// them. gone says that this copy does not hold the invoice any more.
+func (p *Worker) execute(w *watch, l *bus.Lease, a action) (gone bool, err error) {
 	wait, cancel := context.WithTimeout(w.ctx, recordTimeout)
 	defer cancel()
 	select {
 	case p.records <- struct{}{}:
 		defer func() { <-p.records }()
 	case <-wait.Done():
-		return false, false
+		return false, errors.New("others are recorded first")
 	}
-	gone, err := p.executeNow(w, l, a)
+	gone, err = p.executeNow(w, l, a)
 	if err != nil && p.sometimes.OK("record") {
 		p.Log.Error().Err(err).Str("worker", Name).Str("shop", w.key.Shop).Str("invoice", w.key.Invoice).
 			Msg("an answer is not recorded, and others may not be either; the next poll tries again")
 	}
-	return gone, err == nil
+	return gone, err
 }
 
 func (p *Worker) executeNow(w *watch, l *bus.Lease, a action) (gone bool, err error) {

@@ -281,6 +281,25 @@ func TestPollingOutlastsABrokerThatTakesNothing(t *testing.T) {
 	if n := said.count(`"level":"error"`); n != 1 {
 		t.Errorf("%d error lines", n)
 	}
+	for id, want := range map[string]bus.Stuck{
+		"paid0": {Reason: bus.ReasonBroker, Why: "the provider says PAID, and that is not recorded: "},
+		"open":  {Reason: bus.ReasonWaiting, Why: "the provider says ISSUED"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+		missing := rig.Until(ctx, func(ctx context.Context) string {
+			question, end := context.WithTimeout(ctx, 200*time.Millisecond) // the answers of that time
+			defer end()
+			told, err := r.Bus.AskStuck(question, rig.Shop, id)
+			if err != nil || len(told) != 1 || told[0].Reason != want.Reason || !strings.HasPrefix(told[0].Why, want.Why) {
+				return fmt.Sprintf("%v, told %+v", err, told)
+			}
+			return ""
+		})
+		cancel()
+		if missing != "" {
+			t.Errorf("%s: %s", id, missing)
+		}
+	}
 	recover()
 	for i := range paid {
 		r.Wait(fmt.Sprint("paid", i), events.EventPaid)

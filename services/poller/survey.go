@@ -2,6 +2,8 @@ package poller
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/watching"
 	"github.com/seqrflow/seqrflow/pkg/events"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 // survey looks at everything that is held, at each full second of the broker's clock: what is nearest to a reversal, whose
@@ -108,7 +111,9 @@ func (l *loop) recordOverdue(w *watch, clockIsRight func() bool, now instant) {
 	go func() {
 		gone, done := false, false
 		if clockIsRight() && !l.p.Bus.Now().Before(w.dueAt) {
-			gone, done = l.p.execute(w, lease, overdueAction(w.dueAt, l.p.Bus.Now()))
+			var err error
+			gone, err = l.p.execute(w, lease, overdueAction(w.dueAt, l.p.Bus.Now()))
+			done = err == nil
 		}
 		l.tasks <- func() {
 			w.overdue = w.overdue || done
@@ -149,6 +154,11 @@ func (l *loop) stuck(k events.Key) []bus.Stuck {
 	}
 	if w.unanswered {
 		s.Reason = bus.ReasonUnanswered
+	}
+	if provider := new(*seqr.Error); errors.As(w.unrecorded, provider) {
+		s.Reason, s.Why = bus.ReasonError, fmt.Sprintf("%s, and the payment is not committed: %s", w.said, w.unrecorded)
+	} else if w.unrecorded != nil {
+		s.Reason, s.Why = bus.ReasonBroker, fmt.Sprintf("%s, and that is not recorded: %s", w.said, w.unrecorded)
 	}
 	return []bus.Stuck{s}
 }

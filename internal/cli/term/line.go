@@ -18,7 +18,6 @@ type Lines struct {
 	Paint Paint
 	Zone  *time.Location // nil is the machine's own
 	Begun time.Time      // where it is set, lines have the seconds since then instead of the time of day
-	Width int            // longest line, in columns; 0 is any
 }
 
 const (
@@ -146,11 +145,9 @@ func ID(token string) string {
 }
 
 func (l Lines) line(at time.Time, where, event, state, amount, why string, c Colour) string {
-	cells := []string{l.Clock(at), Pad(Clip(Clean(where), whereWidth), whereWidth), Pad(Clean(event), 14), Pad(Clean(state), 9), PadLeft(Clean(amount), 13)}
-	why = Clean(why)
-	if l.Width > 0 {
-		why = Clip(why, max(1, l.Width-columns.StringWidth(strings.Join(cells, "  "))-2))
+	cells := []string{
+		l.Paint.In(Dim, l.Clock(at)), Pad(Clip(Clean(where), whereWidth), whereWidth), l.Paint.In(c, Pad(Clean(event), 14)), Pad(Clean(state), 9),
+		PadLeft(Clean(amount), 13), Clean(why),
 	}
-	cells[0], cells[2] = l.Paint.In(Dim, cells[0]), l.Paint.In(c, cells[2])
-	return strings.TrimRight(strings.Join(append(cells, why), "  "), " ")
+	return strings.TrimRight(strings.Join(cells, "  "), " ")
 }
