@@ -3,9 +3,6 @@ package cli_test
 import "testing"
 
 func TestTheDemoSaysWhyAndPaysASecondTry(t *testing.T) {
-	if testing.Short() {
-		t.Skip("in the short form: a demo has to end within half a minute; internal/demo runs the same under the race detector")
-	}
 	t.Parallel()
 	out := good(t, "demo")
 	has(t, out, "kafferosteriet/2046             expired         EXPIRED", "kafferosteriet/2046 again       receipted       RECEIPTED",
