@@ -58,7 +58,7 @@ func periodFindings(ctx context.Context, b *bus.Bus, s *reconciler.Survey) []fin
 	for _, terminal := range slices.Sorted(maps.Keys(s.Compared)) {
 		if p := s.Compared[terminal]; p.State == events.PeriodMismatched {
 			out = append(out, finding{fail, fmt.Sprintf("period %s/%s, the last of terminal %s, differs from the provider's report in %d lines", p.Shop, p.Period, terminal, p.Differences),
-				"the lines are in its event mismatched on PERIODS; each says what it may mean"})
+				fmt.Sprintf("each line says what it may mean; this prints them and closes nothing: seqrflow close --shop %s --period %s", shellWord(p.Shop), shellWord(p.Period))})
 		}
 	}
 	late, err := s.NotClosed(ctx, b)
@@ -86,7 +86,7 @@ func reversalFinding(all []reconciler.Reversal, now time.Time) finding {
 		return finding{ok, "no payment may have been reversed in the last 24 hours", ""}
 	}
 	return finding{fail, fmt.Sprintf("%d invoices were found canceled in the last 24 hours after 19 s or more without an answer: a payment may have been made and reversed; the last is %s, after %s",
-		n, last.Key, last.Without.Round(time.Second)), "see why nobody polled or the provider did not answer then: seqrflow show " + last.Key.String()}
+		n, last.Key, last.Without.Round(time.Second)), "a buyer who had paid has the money back and may pay a new invoice; see why nobody polled or the provider did not answer then: seqrflow show " + last.Key.String()}
 }
 
 // writeFinding tries whether the broker takes what is written.

@@ -84,7 +84,8 @@ func TestDoctorFailsWhenMoneyIsAtRisk(t *testing.T) {
 		"t1": {Shop: "acme", Period: "day 1", State: events.PeriodReconciled}, "t2": {Shop: "beta", Period: "day 2", State: events.PeriodMismatched, Comparison: events.Comparison{Differences: 3}},
 	}}
 	got := periodFindings(t.Context(), nil, periods)
-	if len(got) != 1 || got[0].Level != fail || !strings.Contains(got[0].What, "period beta/day 2, the last of terminal t2, differs from the provider's report in 3 lines") {
+	if len(got) != 1 || got[0].Level != fail || !strings.Contains(got[0].What, "period beta/day 2, the last of terminal t2, differs from the provider's report in 3 lines") ||
+		got[0].Mend != `each line says what it may mean; this prints them and closes nothing: seqrflow close --shop beta --period 'day 2'` {
 		t.Errorf("%+v", got)
 	}
 }

@@ -74,7 +74,11 @@ type owner struct {
 func explain(file string, err error, uid int, o owner) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist: create it, or correct the path (in a container: mount it there)", file)
+		where := ""
+		if folder, err := os.Getwd(); err == nil && !filepath.IsAbs(file) {
+			where = " in " + folder + ", where this process was started"
+		}
+		return fmt.Errorf("%s does not exist%s: create it, or correct the path (in a container: mount it there)", file, where)
 	case errors.Is(err, syscall.EISDIR):
 		return fmt.Errorf("%s is a folder, not a file: a container engine makes one where the file that it should mount is missing; remove it, create the file, and start again", file)
 	case !errors.Is(err, fs.ErrPermission):

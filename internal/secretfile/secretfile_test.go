@@ -35,6 +35,19 @@ func TestASecretThatCannotBeReadSaysWhichFileWhichUserAndHowToMendIt(t *testing.
 	}
 }
 
+// A service is often started in another folder than the person who wrote the settings thinks.
+func TestANameThatIsNoWholePathIsToldWithItsFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "secrets/acme does not exist in " + folder + ", where this process was started: create it, or correct the path"
+	if _, err := Text("secrets/acme"); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v; want %s", err, want)
+	}
+}
+
 func TestTextIsTheSecretWithoutTheLineEnd(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "password")
 	for body, want := range map[string]string{"secret\n": "secret", " s e \r\n": " s e ", "s": "s", "\ufeffsecret\r\n": "secret", "\ufeffpåssword": "påssword"} {
