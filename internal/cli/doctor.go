@@ -123,7 +123,7 @@ func (d doctorCmd) providerFindings(c *console, shops app.ShopList) []finding {
 	cfg.Timeout = patience
 	client, err := app.NewClient(cfg)
 	if err != nil {
-		return []finding{{fail, "provider: " + err.Error(), "correct the setting that is named"}}
+		return []finding{{fail, err.Error(), "correct the setting that is named"}}
 	}
 	defer client.CloseIdle()
 	begun := time.Now()

@@ -122,8 +122,11 @@ func TestCommandsOfTheREADME(t *testing.T) {
 	needs(t, "sh", "curl")
 	bin := build(t)
 	folder := t.TempDir()
-	writeFile(t, folder, "connections.yaml", "connections: {acme: {api_token_file: acme-token}}\n")
-	writeFile(t, folder, "acme-token", "a-token-of-the-shop-acme\n")
+	if err := os.Mkdir(filepath.Join(folder, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, folder, "connections.yaml", "connections: {acme: {api_token_file: secrets/acme-token}}\n")
+	writeFile(t, folder, "secrets/acme-token", "a-token-of-the-shop-acme\n")
 	stack := up(t, bin, folder)
 	nc, err := nats.Connect(stack.broker)
 	if err != nil {
