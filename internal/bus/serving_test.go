@@ -131,14 +131,14 @@ func TestWhatAPersonHasInHandIsNotLeftToOtherCopies(t *testing.T) {
 		t.Errorf("handled %s", d.Subject)
 		return bus.Done
 	})
-	patience := time.After(30 * time.Second)
+	tooLong := time.After(patience)
 	for {
 		select {
 		case m := <-said:
 			if strings.HasPrefix(string(m.Data), "+ACK") {
 				return
 			}
-		case <-patience:
+		case <-tooLong:
 			t.Fatal("the message is not acknowledged")
 		}
 	}

@@ -40,7 +40,7 @@ func (l *lines) Write(b []byte) (int, error) {
 // wait for a line with that part.
 func (l *lines) wait(t *testing.T, part string) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	for {
 		l.mu.Lock()
 		if strings.Contains(l.b.String(), part) {
@@ -112,7 +112,7 @@ func samples(t *testing.T, reg *prometheus.Registry, name string) map[string]flo
 // asked asks until the workers tell something that fits.
 func asked(t *testing.T, b *bus.Bus, id string, fits func([]bus.Stuck) bool) []bus.Stuck {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		told, err := b.AskStuck(ctx, "acme", id)
 		cancel()
@@ -127,6 +127,7 @@ func asked(t *testing.T, b *bus.Bus, id string, fits func([]bus.Stuck) bool) []b
 
 // Whatever a delivery is not finished for, the worker tells it, counts it, and logs it once, not with each attempt.
 func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
+	t.Parallel()
 	b, s, log, reg := measuredBus(t)
 	other, err := bus.Connect(t.Context(), bus.Config{Name: "asks", Options: []nats.Option{s.InProcess()}, Log: zerolog.Nop()})
 	if err != nil {
@@ -194,6 +195,7 @@ func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
 
 // In an outage a message that was never tried has its answer too, and what is remembered and logged does not grow.
 func TestOutageIsToldForMessagesThatWereNotTried(t *testing.T) {
+	t.Parallel()
 	for reason, outcome := range map[string]bus.Outcome{
 		bus.ReasonUnanswered: bus.Unanswered(errors.New("HTTP 500")),
 		bus.ReasonBusy:       bus.Busy(errors.New("SYSTEM_BUSY")),
@@ -203,6 +205,7 @@ func TestOutageIsToldForMessagesThatWereNotTried(t *testing.T) {
 }
 
 func tellsOfAnOutage(t *testing.T, reason string, outcome bus.Outcome) {
+	t.Parallel()
 	b, _, log, reg := measuredBus(t)
 	const messages = 3000
 	publishMany(t, b, messages, func(i int) string { return fmt.Sprintf("orders.acme.%d.placed", i) }, []byte(`{}`))

@@ -173,15 +173,11 @@ func TestOneOrderFromItsPlacingToTheClosingOfThePeriod(t *testing.T) {
 	ends(t, s)
 }
 
-// ends stops the stack as Ctrl-C does: in good order and within 5 s.
+// ends stops the stack as Ctrl-C does: in good order. When it is not drained within 4.5 s, the exit code is not 0.
 func ends(t *testing.T, s *started) {
 	t.Helper()
-	begun := time.Now()
 	if code := s.end(); code != 0 {
 		t.Errorf("it ends with exit code %d: %s", code, s.stderr.String())
-	}
-	if took := time.Since(begun); took > 5*time.Second {
-		t.Errorf("draining took %s", took)
 	}
 }
 

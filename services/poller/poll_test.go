@@ -23,6 +23,7 @@ import (
 
 // A result code that says how the invoice ended is an end, as the status would be.
 func TestResultCodesThatSayCanceledOrExpiredEndTheInvoice(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	ends := map[seqr.ResultCode]events.Name{
 		seqr.InvoiceAlreadyCanceled: events.EventCanceled, seqr.PaymentAlreadyCancelled: events.EventCanceled, seqr.PaymentExpired: events.EventExpired,
@@ -49,6 +50,7 @@ func TestResultCodesThatSayCanceledOrExpiredEndTheInvoice(t *testing.T) {
 
 // Any other code may be answered otherwise the next time.
 func TestOtherResultCodesAreAskedAgain(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	codes := []seqr.ResultCode{seqr.SystemError, seqr.SystemBusy, seqr.RejectedBusinessLogic, seqr.PendingApproval, 77}
 	p := newProvider(func(_ context.Context, n int, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
@@ -124,6 +126,7 @@ func TestInvoiceThatTheProviderKeepsDenyingIsParkedAndCanBeReplayed(t *testing.T
 
 // Credentials that are refused are told at once, once a minute, and the polls go on: a person may mend them.
 func TestRefusedCredentialsAreLoggedOnceAndPollingGoesOn(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	said, reg := &logs{}, prometheus.NewRegistry()
 	p := always("", coded(seqr.AuthenticationFailed))
@@ -144,6 +147,7 @@ func TestRefusedCredentialsAreLoggedOnceAndPollingGoesOn(t *testing.T) {
 
 // The buyer's time is over by the clock, whatever the provider answers or does not.
 func TestOverdueIsRecordedWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
 	for name, err := range map[string]error{
 		"silent":  &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.NotSent},
 		"refused": coded(seqr.AuthenticationFailed),
@@ -194,6 +198,7 @@ func TestWrongClockExpiresNothing(t *testing.T) {
 
 // PAID of an invoice that the stream has lost is told, counted and parked with all that is known.
 func TestPaymentOfALostInvoiceIsParked(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	said, reg := &logs{}, prometheus.NewRegistry()
 	p := always(seqr.StatusIssued, nil)
@@ -237,6 +242,7 @@ func loseInvoices(t *testing.T, r *rig.Rig) {
 
 // A message under the invoice's subjects that no worker has written stops neither polling nor the record of the payment.
 func TestForeignEventDoesNotHideAPayment(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	ref := r.IssueDirectly("1")
 	r.Raw("invoices."+rig.Shop+".1.paid", []byte(`{"stream":"ORDERS","seq":1}`))
@@ -248,6 +254,7 @@ func TestForeignEventDoesNotHideAPayment(t *testing.T) {
 
 // An event of a newer version is left to a newer poller, loudly.
 func TestNewerVersionIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	said := &logs{}
 	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
