@@ -36,6 +36,7 @@ func names(t *testing.T, targets ...string) []string {
 }
 
 func TestTargetsBringWhatTheyNeedInTheTablesOrder(t *testing.T) {
+	t.Parallel()
 	if got, want := names(t, "receipter", "poller"), []string{"bus", "provider", "poller", "receipter"}; !slices.Equal(got, want) {
 		t.Errorf("%v; want %v", got, want)
 	}
@@ -53,6 +54,7 @@ func settings() Settings {
 }
 
 func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
+	t.Parallel()
 	s := settings()
 	s.PollInterval, s.ValidFor, s.NotifyURL, s.HTTPListen = time.Minute, 0, "ftp://x", "8686"
 	err := s.Validate()
@@ -64,6 +66,7 @@ func TestAllWrongSettingsAreToldAtOnce(t *testing.T) {
 }
 
 func TestStackIsReadyAndStopsAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	s, err := Start(t.Context(), Options{Settings: settings(), Targets: []string{All}, NATSListen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +97,7 @@ func TestStackIsReadyAndStopsAndLeavesNothing(t *testing.T) {
 }
 
 func TestTakenPortIsToldWithItsFlag(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +111,7 @@ func TestTakenPortIsToldWithItsFlag(t *testing.T) {
 }
 
 func TestStartGivesUpWhenTheContextEnds(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	o := Options{Settings: settings(), Targets: []string{"invoicer"}, Log: zerolog.Nop()}
@@ -126,6 +131,7 @@ func write(t *testing.T, name, body string) string {
 }
 
 func TestShops(t *testing.T) {
+	t.Parallel()
 	secret := write(t, "secret", "from-a-file\n")
 	shops, err := LoadShops(write(t, "shops.yaml", `
 shops:
@@ -153,6 +159,7 @@ shops:
 }
 
 func TestBadShopsAreNamedAndTheirSecretsAreNot(t *testing.T) {
+	t.Parallel()
 	for body, want := range map[string]string{
 		"shops: {acme: {password: hunter2}}":                                               "shops.acme.terminal: missing",
 		"shops: {acme: {terminal: t1}}":                                                    "shops.acme.password: missing",
@@ -176,6 +183,7 @@ func TestBadShopsAreNamedAndTheirSecretsAreNot(t *testing.T) {
 
 // The closing of a shop that another process serves is left to that process: parked here, it would be nobody's.
 func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
+	t.Parallel()
 	o := Options{Settings: settings(), Targets: []string{"natsd", "reconciler"}, NATSListen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.Nop()}
 	o.Provider, o.ProviderHTTP, o.Shops = "http://127.0.0.1:1/", true, []string{"acme"}
 	s, err := Start(t.Context(), o)
@@ -197,7 +205,7 @@ func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
 		}
 	}
 	for range 2 {
-		m, err := parked.NextMsg(30 * time.Second)
+		m, err := parked.NextMsg(rig.Patience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,6 +216,7 @@ func TestReconcilerLeavesOtherShopsClosingsAlone(t *testing.T) {
 }
 
 func TestUnknownKeysOfAShopsFileAreNamedWithTheNearestKnownOne(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "shops.yaml")
 	body := "shosp: 1\nshops:\n  acme:\n    terminl: t\n    pasword_file: /x\n    reseller_usr: u\n    earlier_terminals: [{terminal: a, password-file: b}]\n"
 	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {

@@ -32,6 +32,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 // TestListenersCutSlowClientsOff: whatever a client leaves undone, its connection is closed on the test's
 // clock, and an answer is waited for as long as the listener's limit says.
 func TestListenersCutSlowClientsOff(t *testing.T) {
+	t.Parallel()
 	const whole = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	reads := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 	for name, c := range map[string]struct {

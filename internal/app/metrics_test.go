@@ -34,6 +34,7 @@ func described(reg *prometheus.Registry) map[string]string {
 // The table in docs/operations.md has exactly the metrics that there are, each help is a sentence, and a counter whose labels
 // are known beforehand is there from the start.
 func TestEveryMetricIsInTheOperatorsTable(t *testing.T) {
+	t.Parallel()
 	s, err := Start(t.Context(), Options{Settings: settings(), Targets: []string{All}, NATSListen: "127.0.0.1:0", SandboxListen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 // TestANotifierMakesTheStreamOfItsRecords, where the broker lets it, like every worker: an older version has none.
 func TestANotifierMakesTheStreamOfItsRecords(t *testing.T) {
+	t.Parallel()
 	broker, err := natsd.Start(t.Context(), natsd.Config{Listen: "127.0.0.1:0", Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 
 // TestARequestThatWaitsIsAnsweredWhenTheGatewayStops: a shop's system must not read it as a failure that the gateway is updated.
 func TestARequestThatWaitsIsAnsweredWhenTheGatewayStops(t *testing.T) {
+	t.Parallel()
 	const token = "a token of 20 letters or more"
 	o := Options{Settings: settings(), Targets: []string{"natsd", "gateway"}, NATSListen: "127.0.0.1:0", Data: t.TempDir(), Log: zerolog.Nop()}
 	o.Connections = connections.File{Connections: map[string]connections.Connection{rig.Shop: {APIToken: connections.SecretFiles{write(t, "token", token)}}}}
@@ -57,6 +58,7 @@ func TestARequestThatWaitsIsAnsweredWhenTheGatewayStops(t *testing.T) {
 
 // A process ends at its first failure, which is the only one that is waited for. What fails besides has to end all the same.
 func TestAComponentEndsAlsoWhenAnotherHasFailed(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &Stack{ctx: t.Context(), failed: make(chan error, 1)}
 		broken := errors.New("broken")

@@ -8,6 +8,7 @@ import (
 )
 
 func TestFairness(t *testing.T) {
+	t.Parallel()
 	in := bench.Folder{Data: t.TempDir()}
 	r, err := bench.Fairness{Folder: in, Silent: 3, Flood: 30, Large: 50_000, Orders: 10, Rate: 50}.Run(t.Context(), config(t))
 	if err != nil {
@@ -18,6 +19,7 @@ func TestFairness(t *testing.T) {
 }
 
 func TestOutage(t *testing.T) {
+	t.Parallel()
 	in := bench.Folder{Data: t.TempDir()}
 	r, err := bench.Outage{Folder: in, Waiting: 5, Seconds: 1}.Run(t.Context(), config(t))
 	if err != nil {
@@ -30,6 +32,7 @@ func TestOutage(t *testing.T) {
 }
 
 func TestStart(t *testing.T) {
+	t.Parallel()
 	in := bench.Folder{Data: t.TempDir()}
 	r, err := bench.Start{Folder: in, Ended: 20, Open: 10}.Run(t.Context(), config(t))
 	if err != nil {
@@ -44,6 +47,7 @@ func TestStart(t *testing.T) {
 }
 
 func TestSlowProviderIsPolledThroughManyCallsAtOnce(t *testing.T) {
+	t.Parallel()
 	in := bench.Folder{Data: t.TempDir()}
 	r, err := bench.Poll{Folder: in, Invoices: 10, Seconds: 2, Latency: 200 * time.Millisecond, AtOnce: 16, Settle: time.Millisecond}.Run(t.Context(), config(t))
 	if err != nil {

@@ -19,5 +19,8 @@ func TestMain(m *testing.M) {
 		stop()
 		os.Exit(code)
 	}
+	if err := os.Setenv(bench.AsProgram, "1"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }

@@ -5,11 +5,12 @@ import (
 	"testing"
 )
 
-// AsProgram makes the test binary the program itself, so that a measurement can start another process of it.
+// AsProgram is the variable that makes the test binary the program itself, so that a measurement can start another process of it. TestMain
+// sets it for the processes that tests start.
 const AsProgram = "SEQRFLOW_BENCH_TEST_AS_PROGRAM"
 
 func TestSandboxThatDoesNotStart(t *testing.T) {
-	t.Setenv(AsProgram, "1")
+	t.Parallel()
 	_, err := spawn(t.Context(), endpointLine, "version")
 	if err == nil || !strings.Contains(err.Error(), "without telling its endpoint") {
 		t.Errorf("got %v", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,9 @@ func (c Config) Check() error {
 	wrong((c.TLSCert == "") != (c.TLSKey == ""), "--tls-cert and --tls-key go together")
 	wrong(c.TLSCA != "" && c.TLSCert == "", "--tls-ca: clients show certificates only where the server does: give --tls-cert and --tls-key too")
 	wrong(len(c.TLSNames) == 0 && c.makesTLS(), "--tls-name: missing")
+	for _, name := range c.TLSNames {
+		wrong(!isHost(name), "--tls-name: expected a host's name or address, got %q", name)
+	}
 	for _, u := range c.ReplaceKeys {
 		wrong(!slices.Contains(c.Users(), u), "--replace-key: there is no user %q; there are %s", u, strings.Join(c.Users(), ", "))
 	}
@@ -65,6 +69,11 @@ func (c Config) Check() error {
 		wrong(!events.IsToken(s), "--shop: %q is no subject token", s)
 	}
 	return errors.Join(errs...)
+}
+
+func isHost(name string) bool {
+	_, err := netip.ParseAddr(name)
+	return err == nil || name != "" && strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.*") == ""
 }
 
 func isAddress(listen string) bool {

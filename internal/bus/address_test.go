@@ -7,6 +7,7 @@ import (
 )
 
 func TestAddressHasNoCredentials(t *testing.T) {
+	t.Parallel()
 	for raw, want := range map[string]string{
 		"nats://h:4222":                          "nats://h:4222",
 		"nats://u:secret@h:4222":                 "nats://h:4222",
@@ -23,6 +24,7 @@ func TestAddressHasNoCredentials(t *testing.T) {
 }
 
 func TestAddressThatIsNoURLFailsAtOnceWithoutQuotingIt(t *testing.T) {
+	t.Parallel()
 	begun := time.Now()
 	_, err := Connect(t.Context(), Config{URL: "nats://u:secret@h:port"})
 	if err == nil || strings.Contains(err.Error(), "secret") || time.Since(begun) > requestTimeout {

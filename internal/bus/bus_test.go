@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a test waits for a signal before it fails. Nothing ever takes that long, also on a slow machine.
+const patience = 2 * time.Minute
+
 func newBus(t testing.TB) *bus.Bus { return newBusWith(t, 0) }
 
 // newBusWith gives a bus whose consumers wait so long for an acknowledgement; 0 is the default.
@@ -55,6 +58,7 @@ func issue(shop, id string) bus.Decide {
 }
 
 func TestAppendedInvoiceIsLoadedAgain(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	k := events.KeyOf("acme", "order 1.2")
 	if l, err := b.Load(t.Context(), k); err != nil || l.Seq != 0 {
@@ -70,6 +74,7 @@ func TestAppendedInvoiceIsLoadedAgain(t *testing.T) {
 }
 
 func TestOnlyOneOfManyWritersRecordsTheEvent(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	k := events.KeyOf("acme", "1")
 	var wg sync.WaitGroup
@@ -106,6 +111,7 @@ func work(t *testing.T, b *bus.Bus, c bus.Consumer, h bus.Handler) {
 }
 
 func TestFailingDeliveryIsParkedAfterItsAttemptsAndReplayed(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	var mu sync.Mutex
 	mended, calls := false, 0
@@ -148,6 +154,7 @@ func TestFailingDeliveryIsParkedAfterItsAttemptsAndReplayed(t *testing.T) {
 }
 
 func TestSnoozedDeliveryComesAgainAndIsNeverParked(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	n, done := 0, make(chan struct{})
 	work(t, b, consumer("refunder"), func(context.Context, bus.Delivery) bus.Outcome {
@@ -171,6 +178,7 @@ func TestSnoozedDeliveryComesAgainAndIsNeverParked(t *testing.T) {
 }
 
 func TestStoppingGivesBackWhatIsNotStarted(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	for i := range 5 {
 		if err := b.PublishRaw(t.Context(), fmt.Sprintf("orders.acme.%d.placed", i), "", []byte(`{}`)); err != nil {
@@ -260,6 +268,7 @@ type counter struct {
 func (c *counter) next() int { c.mu.Lock(); defer c.mu.Unlock(); c.n++; return c.n }
 
 func TestWhatTheBrokerGaveUpOnIsParked(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	c := consumer("invoicer")
 	terminated := make(chan struct{})
@@ -297,6 +306,7 @@ func TestWhatTheBrokerGaveUpOnIsParked(t *testing.T) {
 }
 
 func TestParkedGaugeCountsWhatIsNotReplayed(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	work(t, b, consumer("invoicer"), func(context.Context, bus.Delivery) bus.Outcome { return bus.Park(errors.New("no")) })
 	next := stored(t, b, events.ParkedStream)

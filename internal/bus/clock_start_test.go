@@ -16,6 +16,7 @@ import (
 
 // The first message that a process handles is judged by the broker's clock like any other, however wrong the machine's own is.
 func TestFirstMessageIsHandledByTheBrokersClock(t *testing.T) {
+	t.Parallel()
 	s, err := natsd.Start(t.Context(), natsd.Config{Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 // Handlers that are slower than the broker's patience: what waits for them may not be handled by two copies.
 func TestWhatWaitsForASlowHandlerIsNotHandledTwice(t *testing.T) {
 	t.Parallel()
-	b := newBusWith(t, 2*time.Second)
-	const orders = 12
+	b := newBusWith(t, 4*time.Second)
+	const orders = 8
 	for i := range orders {
 		if err := b.PublishRaw(t.Context(), fmt.Sprintf("orders.acme.%d.placed", i), "", []byte(`{}`)); err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func TestWhatWaitsForASlowHandlerIsNotHandledTwice(t *testing.T) {
 			mu.Lock()
 			times[d.Seq]++
 			mu.Unlock()
-			<-time.After(2500 * time.Millisecond) // how long the provider takes
+			<-time.After(4500 * time.Millisecond) // how long the provider takes
 			handled <- struct{}{}
 			return bus.Done
 		})
@@ -54,6 +54,7 @@ func TestWhatWaitsForASlowHandlerIsNotHandledTwice(t *testing.T) {
 
 // The broker answers 10012 while it still removes the consumer that it is asked to make: the worker goes on trying.
 func TestErrorsThatPassByThemselvesEndNoWorker(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		code int
 		want bool

@@ -20,6 +20,7 @@ func place(t *testing.T, b *bus.Bus, orders ...int) {
 }
 
 func TestFollowBeginsWhereItIsTold(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		source bus.Source
 		want   string
@@ -49,6 +50,7 @@ func TestFollowBeginsWhereItIsTold(t *testing.T) {
 }
 
 func TestFollowEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := b.Follow(ctx, []bus.Source{{Stream: events.OrdersStream}, {Stream: events.ParkedStream}}, cancel, func(bus.Entry) error { return nil }); err != nil {
@@ -57,6 +59,7 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 }
 
 func TestEntryIsJSONWhateverItsBody(t *testing.T) {
+	t.Parallel()
 	for body, want := range map[string]string{
 		`{"a":1}`: `{"stream":"ORDERS","seq":7,"time":"0001-01-01T00:00:00Z","subject":"s","event":{"a":1}}`,
 		`{"a`:     `{"stream":"ORDERS","seq":7,"time":"0001-01-01T00:00:00Z","subject":"s","text":"{\"a"}`,
@@ -70,6 +73,7 @@ func TestEntryIsJSONWhateverItsBody(t *testing.T) {
 
 // A broker that restarts, or that has not heard of a follower for long, forgets its consumer.
 func TestFollowGoesOnWhenItsConsumerIsGone(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	place(t, b, 1)
 	got := ""

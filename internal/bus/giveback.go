@@ -17,8 +17,14 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
-// servedElsewhere is how long a copy that lacks credentials for a message gives it back for another copy.
-const servedElsewhere = 15 * time.Second
+const (
+	// askAfter is how long after a copy saw a message first it asks whether another copy has the credentials that it lacks: most
+	// messages have come to that copy by then.
+	askAfter = 2 * time.Second
+	// askFor is how long it asks before it parks the message: longer than a copy takes to notice that its broker has died, 15 s, and to
+	// connect to another one.
+	askFor = 18 * time.Second
+)
 
 // notServed gives a message back whose shop this copy does not serve.
 func (w *work) notServed(l *Lease, shop string, why error) {
@@ -30,11 +36,11 @@ func (w *work) notServed(l *Lease, shop string, why error) {
 	w.leave(l, shop, "", why)
 }
 
-// leave gives a message back for a copy that has the credentials that this one lacks: of the shop, or of one terminal of it. The
-// message is parked when this copy saw it first servedElsewhere ago, and no copy answers that it has them.
+// leave gives a message back for a copy that has the credentials that this one lacks: of the shop, or of one terminal of it. It asks
+// for that copy each time that the message comes, and parks the message when no copy has said for askFor that it has them.
 func (w *work) leave(l *Lease, shop, terminal string, why error) {
 	pause, seen := w.unservedPause(l.seq)
-	if seen < servedElsewhere || l.replay || w.serving.elsewhere(w.inHand, shop, terminal) {
+	if seen < askAfter || l.replay || w.serving.askedInVain(shop, terminal) < askFor || seen < askAfter+askFor || w.serving.elsewhere(w.inHand, shop, terminal) {
 		l.GiveBack(pause)
 		return
 	}
@@ -96,6 +102,7 @@ type serving struct {
 	mu    sync.Mutex
 	said  map[string]time.Time // when this copy said a text last
 	heard map[string]time.Time // when another copy said yes last, by what it has
+	asked map[string]time.Time // when this copy asked first and heard no yes since, by what it asked for
 }
 
 const (
@@ -114,7 +121,7 @@ const ServingPrefix = "serving."
 func ServingSubject(worker string) string { return ServingPrefix + events.Token(worker) }
 
 func newServing(b *Bus, c Consumer) *serving {
-	return &serving{bus: b, spec: c, said: map[string]time.Time{}, heard: map[string]time.Time{}}
+	return &serving{bus: b, spec: c, said: map[string]time.Time{}, heard: map[string]time.Time{}, asked: map[string]time.Time{}}
 }
 
 // listen answers, and hears answers, until ctx ends.
@@ -132,6 +139,7 @@ func (s *serving) hear(text string) {
 	case "yes":
 		s.mu.Lock()
 		s.heard[what] = time.Now()
+		delete(s.asked, what)
 		s.mu.Unlock()
 	case "ask":
 		if s.has(f[1], f[2]) {
@@ -162,19 +170,42 @@ func (s *serving) say(text string) {
 	}
 }
 
+func (s *serving) what(shop, terminal string) string {
+	return s.spec.Name + " " + shop + " " + cmp.Or(terminal, "-")
+}
+
+func (s *serving) justHeard(what string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.heard[what]) < heardFor
+}
+
+// askedInVain asks for another copy that has the credentials, unless one said so just now, and gives how long ago it began to and has
+// heard of none since. It does not wait for an answer.
+func (s *serving) askedInVain(shop, terminal string) time.Duration {
+	what := s.what(shop, terminal)
+	if s.justHeard(what) {
+		return 0
+	}
+	now := time.Now()
+	s.mu.Lock()
+	first, asking := s.asked[what]
+	if !asking {
+		first, s.asked[what] = now, now
+	}
+	s.mu.Unlock()
+	s.say("ask " + what)
+	return now.Sub(first)
+}
+
 // elsewhere says whether another copy has the credentials. It asks and waits for an answer, unless it heard one just now.
 func (s *serving) elsewhere(ctx context.Context, shop, terminal string) bool {
-	what := s.spec.Name + " " + shop + " " + cmp.Or(terminal, "-")
-	heard := func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return time.Since(s.heard[what]) < heardFor
-	}
-	if heard() {
+	what := s.what(shop, terminal)
+	if s.justHeard(what) {
 		return true
 	}
 	s.say("ask " + what)
-	return !pause(ctx, answerFor) || heard() // a copy that ends decides nothing
+	return !pause(ctx, answerFor) || s.justHeard(what) // a copy that ends decides nothing
 }
 
 const (

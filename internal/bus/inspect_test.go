@@ -9,6 +9,7 @@ import (
 )
 
 func TestDifferencesNamesEverySettingOfAStreamThatMatters(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*jetstream.StreamConfig){
 		"subjects":        func(c *jetstream.StreamConfig) { c.Subjects = []string{"orders.*"} },
 		"storage":         func(c *jetstream.StreamConfig) { c.Storage = jetstream.MemoryStorage },

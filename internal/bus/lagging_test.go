@@ -88,6 +88,7 @@ func newCluster(t *testing.T, asks, answers func([]byte) []byte) *bus.Bus {
 
 // A message that the consumer delivers before the leader of its stream has stored it is not gone: it is handled, once the leader has it.
 func TestMessageThatTheLeaderHasNotStoredYetIsHandledLater(t *testing.T) {
+	t.Parallel()
 	var lags atomic.Bool
 	asked := make(chan struct{}, 10)
 	b := newCluster(t, func(p []byte) []byte {
@@ -117,7 +118,7 @@ func TestMessageThatTheLeaderHasNotStoredYetIsHandledLater(t *testing.T) {
 		case <-asked:
 		case <-handled:
 			t.Fatal("the message was handled before the leader had it")
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the message does not come again")
 		}
 	}
@@ -134,6 +135,7 @@ func TestMessageThatTheLeaderHasNotStoredYetIsHandledLater(t *testing.T) {
 // A scan reads up to the last message that the leader of the stream had when it began, also when the broker that leads its consumer has
 // fewer messages for a while.
 func TestScanReadsWhatItsConsumerDoesNotHaveYet(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		answer *regexp.Regexp // whose number of messages that are left is none
 		since  time.Duration
@@ -174,6 +176,7 @@ func TestScanReadsWhatItsConsumerDoesNotHaveYet(t *testing.T) {
 // While a stream has no leader, and while a broker starts, a broker that is not its leader may tell of the stream what it has stored
 // itself. That the stream has less than was acknowledged is then no sign of a restored backup, which would put refunds in doubt.
 func TestBrokerThatDoesNotLeadAStreamIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	told := regexp.MustCompile(`"description":"[^"]*"(.*)"cluster":\{"leader":"[^"]*"\}`)
 	for name, cluster := range map[string]string{
 		"no leader":      `"cluster":{}`,
@@ -208,6 +211,7 @@ func TestBrokerThatDoesNotLeadAStreamIsNotBelieved(t *testing.T) {
 
 // A follower misses no message that its consumer's broker has stored and the leader of the stream has not: such a consumer begins after it.
 func TestFollowMissesNothingThatTheLeaderHasNotStoredYet(t *testing.T) {
+	t.Parallel()
 	var lags atomic.Int32
 	b := newCluster(t, func(p []byte) []byte { return p }, func(p []byte) []byte {
 		if bytes.Contains(p, []byte(`"last_seq":3,`)) && lags.Add(-1) >= 0 {
@@ -221,7 +225,7 @@ func TestFollowMissesNothingThatTheLeaderHasNotStoredYet(t *testing.T) {
 		}
 	}
 	lags.Store(3) // when it is looked what is there, when that is scanned, and when the consumer is made
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var got []uint64
 	err := b.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, All: true}}, nil, func(e bus.Entry) error {
@@ -238,6 +242,7 @@ func TestFollowMissesNothingThatTheLeaderHasNotStoredYet(t *testing.T) {
 // A publish that was not acknowledged in time is repeated, and a cluster may be storing the first one still. That is no failure: the event
 // is recorded, once.
 func TestPublishThatIsBeingStoredIsAwaited(t *testing.T) {
+	t.Parallel()
 	answers := []string{ // to the publish and to the first repetition
 		`{"error":{"code":503}}`, `{"error":{"code":409,"err_code":10158}}`,
 	}
@@ -263,6 +268,7 @@ func TestPublishThatIsBeingStoredIsAwaited(t *testing.T) {
 
 // The broker has stored a publish before it was repeated, and then cannot say at once what it has stored under that id. That is no failure.
 func TestPublishThatIsStoredAlreadyIsAwaited(t *testing.T) {
+	t.Parallel()
 	ack, get := regexp.MustCompile(`\{"stream":"INVOICES","seq":1\}`), []byte("GET.INVOICES")
 	var lost, failed atomic.Bool
 	b := newCluster(t, func(p []byte) []byte {

@@ -102,11 +102,11 @@ func leasing(t *testing.T, url string, c *cable) (*bus.Bus, chan *bus.Lease) {
 func next(t *testing.T, got chan *bus.Lease, n int) map[string]*bus.Lease {
 	t.Helper()
 	out := map[string]*bus.Lease{}
-	for patience := time.After(30 * time.Second); len(out) < n; {
+	for tooLong := time.After(patience); len(out) < n; {
 		select {
 		case l := <-got:
 			out[l.Subject] = l
-		case <-patience:
+		case <-tooLong:
 			t.Fatalf("%d leases; want %d", len(out), n)
 		}
 	}
@@ -140,11 +140,11 @@ func TestLeaseThatWasLostStaysLost(t *testing.T) {
 		}
 	}
 	cables[0].set(false)
-	if err := a.Conn().FlushTimeout(10 * time.Second); err != nil {
+	if err := a.Conn().FlushTimeout(patience); err != nil {
 		t.Fatal(err)
 	}
 	ofA[subjects[0]].Done(t.Context())
-	if err := a.Conn().FlushTimeout(10 * time.Second); err != nil {
+	if err := a.Conn().FlushTimeout(patience); err != nil {
 		t.Fatal(err)
 	}
 	cons, err := b.JetStream().Consumer(t.Context(), "ORDERS", "invoicer")
@@ -156,14 +156,14 @@ func TestLeaseThatWasLostStaysLost(t *testing.T) {
 	}
 	cables[1].set(true) // that one dies
 	_, gotC := leasing(t, s.URL(), cables[2])
-	patience := time.After(20 * time.Second)
+	tooLong := time.After(patience)
 	for have := map[string]bool{}; len(have) < 2; {
 		select {
 		case l := <-gotC:
 			have[l.Subject] = true
 		case l := <-gotA: // as a lease of its own, which is as well
 			have[l.Subject] = true
-		case <-patience:
+		case <-tooLong:
 			t.Fatalf("only %v came to a copy that lives", have)
 		}
 	}

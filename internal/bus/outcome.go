@@ -29,6 +29,7 @@ const (
 	retry   kind = ReasonError
 	snooze  kind = "snooze"
 	silent  kind = ReasonUnanswered
+	busy    kind = ReasonBusy
 	park    kind = "park"
 	dropped kind = "dropped" // the lease was lost
 
@@ -54,8 +55,8 @@ func SnoozeFor(d time.Duration, why error) Outcome {
 	return Outcome{kind: snooze, waits: true, err: why, after: d}
 }
 
-// Snooze is the outcome of a delivery for which the broker failed, or, with Asked, for which the provider is busy: it comes again as
-// with Wait.
+// Snooze is the outcome of a delivery for which the broker failed, or, with Asked, for which the provider's answer is not ready: it comes
+// again as with Wait.
 func Snooze(why error) Outcome { return Outcome{kind: snooze, err: why} }
 
 // Elsewhere is the outcome of a delivery that needs the credentials of a terminal which this copy lacks: another copy gets it, and it
@@ -68,6 +69,10 @@ func Elsewhere(terminal string, err error) Outcome {
 // row the terminal counts as silent: it is probed, and no delivery of it is tried until it answers.
 func Unanswered(err error) Outcome { return Outcome{kind: silent, err: err} }
 
+// Busy is the outcome of a delivery to which the provider answered that it cannot work now. All else is as with Unanswered: more calls
+// would not help the provider.
+func Busy(err error) Outcome { return Outcome{kind: busy, err: err} }
+
 // Asked gives the outcome with the note that the provider answered, whatever it said: more calls of its terminal may be under way at
 // once.
 func (o Outcome) Asked() Outcome {
@@ -77,7 +82,7 @@ func (o Outcome) Asked() Outcome {
 
 // ranks says which outcome a delivery has that asked for two things, the higher one: it comes again until neither waits, and is
 // parked only then.
-var ranks = map[kind]int{done: 0, park: 1, elsewhere: 2, retry: 3, snooze: 4, silent: 5, dropped: 6}
+var ranks = map[kind]int{done: 0, park: 1, elsewhere: 2, retry: 3, snooze: 4, busy: 5, silent: 6, dropped: 7}
 
 // And gives the outcome of a delivery that asked for two things, of which one ended as o and the other as p.
 func (o Outcome) And(p Outcome) Outcome {
@@ -105,7 +110,7 @@ func (o Outcome) Label() string {
 // answer gives what the outcome says about the terminal.
 func (o Outcome) answer() answer {
 	switch {
-	case o.kind == silent:
+	case o.kind == silent || o.kind == busy:
 		return unanswered
 	case o.asked:
 		return answered
@@ -124,7 +129,7 @@ func (o Outcome) IsDone() bool { return o.kind == done }
 
 // Waits says whether the delivery comes again, to this or another copy.
 func (o Outcome) Waits() bool {
-	return o.kind == snooze || o.kind == silent || o.kind == retry || o.kind == dropped
+	return o.kind == snooze || o.kind == silent || o.kind == busy || o.kind == retry || o.kind == dropped
 }
 
 // Recorded gives the outcome of a delivery whose last step was to record something: Done, or Snooze with the error.

@@ -33,6 +33,7 @@ func decide(t *testing.T, b *bus.Bus, k events.PeriodKey, steps ...bus.DecidePer
 }
 
 func TestPeriodIsLoadedAsItsLastEventHasIt(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	k := events.PeriodKeyOf("acme", "may 1")
 	if l, err := b.LoadPeriod(t.Context(), k); err != nil || l.Seq != 0 || l.State != "" {
@@ -46,6 +47,7 @@ func TestPeriodIsLoadedAsItsLastEventHasIt(t *testing.T) {
 }
 
 func TestUnreadablePeriodIsTold(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	for i, body := range []string{"not JSON", `{"data":"text"}`, `{}`} {
 		k := events.PeriodKeyOf("acme", fmt.Sprint(i))

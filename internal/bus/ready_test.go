@@ -59,6 +59,7 @@ func readiness(t *testing.T, b *bus.Bus, c bus.Consumer, want string) {
 
 // A process is ready only while its work can be done.
 func TestReadyOnlyWhileTheWorkCanBeDone(t *testing.T) {
+	t.Parallel()
 	s := serve(t, server.Options{JetStream: true})
 	b := connect(t, s, &lines{}, nil)
 	c := consumer("invoicer")
@@ -80,6 +81,7 @@ func TestReadyOnlyWhileTheWorkCanBeDone(t *testing.T) {
 // When the broker's storage is full this is told, and after there is room again it is told too, whether or not something
 // has to be written.
 func TestFullStorageIsToldUntilThereIsRoom(t *testing.T) {
+	t.Parallel()
 	s := serve(t, server.Options{JetStream: true})
 	reg := prometheus.NewRegistry()
 	b := connect(t, s, &lines{}, reg)
@@ -128,6 +130,7 @@ func TestFullStorageIsToldUntilThereIsRoom(t *testing.T) {
 
 // A start says what it waits for, and gives up with a reason that says how to mend it.
 func TestStartNamesWhatItLacks(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		options server.Options
 		start   func(context.Context, *bus.Bus) error
@@ -155,7 +158,7 @@ func TestStartNamesWhatItLacks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			err := c.start(ctx, b)
 			if ctx.Err() != nil || err == nil {
@@ -177,6 +180,7 @@ func tooMany(ctx context.Context, b *bus.Bus) error { return b.EnsureStreams(ctx
 
 // What is asked and not answered is told while it is waited for.
 func TestSilentBrokerIsToldWhileItIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	s, log := serve(t, server.Options{}), &lines{}
 	silent, err := nats.Connect("", nats.InProcessServer(s))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 // TestEventIsAppendedOnlyByTheActorsOfItsTransition: the poller may record that an open invoice was canceled, and not that one was
 // before there was an invoice; that is the canceler's.
 func TestEventIsAppendedOnlyByTheActorsOfItsTransition(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	cancelUnseen := func(i events.Invoice) (events.Invoice, error) {
 		return i.CanceledBeforeIssue(events.Cancellation{Shop: "acme", OrderID: "1"}, fact("off"))

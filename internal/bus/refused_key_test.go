@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -16,6 +15,7 @@ import (
 
 // A broker that refuses a worker's user after a reload, and takes it again after the next, finds the worker still trying.
 func TestConnectionOutlivesARefusalOfItsUser(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "nats.conf")
 	password := func(p string) {
 		t.Helper()
@@ -35,7 +35,7 @@ func TestConnectionOutlivesARefusalOfItsUser(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(patience) {
 		t.Fatal("the broker does not start")
 	}
 	refusals := make(chan error, 64)

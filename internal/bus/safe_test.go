@@ -17,6 +17,7 @@ import (
 
 // JetStream sends its acknowledgement to whatever subject a publisher names, also one of INVOICES.
 func TestForeignMessageAmongAnInvoicesEventsIsPassedOver(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	k := events.KeyOf("acme", "1001")
 	if _, err := b.Update(t.Context(), "invoicer", k, issue("acme", "1001")); err != nil {
@@ -55,6 +56,7 @@ func TestForeignMessageAmongAnInvoicesEventsIsPassedOver(t *testing.T) {
 }
 
 func TestMessageIDThatIsTakenHidesNoMessage(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	if err := b.PublishRaw(t.Context(), "periods.evil.1.closing", "stolen", []byte(`{"x":1}`)); err != nil {
 		t.Fatal(err)
@@ -69,6 +71,7 @@ func TestMessageIDThatIsTakenHidesNoMessage(t *testing.T) {
 
 // What one shop writes as a message id takes no order of another shop out of the stream.
 func TestOrdersMessageIDsAreForgottenAtOnce(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	publish := func(subject string) bool {
 		m := &nats.Msg{Subject: subject, Data: []byte(`{}`), Header: nats.Header{nats.MsgIdHdr: {"1001"}}}
@@ -80,13 +83,14 @@ func TestOrdersMessageIDsAreForgottenAtOnce(t *testing.T) {
 	}
 	publish("orders.a.1001.placed")
 	for begun := time.Now(); publish("orders.b.1001.placed"); {
-		if time.Since(begun) > 5*time.Second {
-			t.Fatal("the order is a duplicate to the broker after 5 s")
+		if time.Since(begun) > 30*time.Second { // the broker's own setting is 2 minutes
+			t.Fatal("the order is a duplicate to the broker after 30 s")
 		}
 	}
 }
 
 func TestOperatorsLimitsSurviveAStart(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	s, err := b.JetStream().Stream(t.Context(), events.OrdersStream)
 	if err != nil {
@@ -114,6 +118,7 @@ func TestOperatorsLimitsSurviveAStart(t *testing.T) {
 
 // A consumer that is made on a stream with history takes nothing that is old, and nothing that a person has settled.
 func TestNewConsumerRepeatsNoHistory(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	parkAndRemoveConsumer(t, b)
 	handled := make(chan string, 8)
@@ -121,7 +126,7 @@ func TestNewConsumerRepeatsNoHistory(t *testing.T) {
 	var cons jetstream.Consumer
 	for begun := time.Now(); cons == nil; {
 		var err error
-		if cons, err = b.JetStream().Consumer(t.Context(), events.OrdersStream, "refunder"); err != nil && time.Since(begun) > 10*time.Second {
+		if cons, err = b.JetStream().Consumer(t.Context(), events.OrdersStream, "refunder"); err != nil && time.Since(begun) > patience {
 			t.Fatal(err)
 		}
 	}
@@ -163,6 +168,7 @@ func parkAndRemoveConsumer(t *testing.T, b *bus.Bus) {
 }
 
 func TestRoomIsKeptForWhatIsOpen(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	if err := b.Room(t.Context(), 1000); err != nil {
 		t.Fatalf("on an empty broker: %v", err)
@@ -197,6 +203,7 @@ func TestRoomIsKeptForWhatIsOpen(t *testing.T) {
 }
 
 func TestIndexOfOpenInvoices(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	k := events.KeyOf("acme", "1")
 	if e, mine, err := b.IndexOpen(t.Context(), k, 7); err != nil || !mine || e.Order != 7 {
@@ -215,6 +222,7 @@ func TestIndexOfOpenInvoices(t *testing.T) {
 
 // Invoices that are older than the index are put on it when it is made.
 func TestIndexIsBuiltFromHistory(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	for i := range 20 {
 		id := fmt.Sprint(i)
@@ -245,6 +253,7 @@ func TestIndexIsBuiltFromHistory(t *testing.T) {
 }
 
 func TestRestoreIsNoticedAndMarked(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	if at, err := b.RestoredAt(t.Context()); err != nil || !at.IsZero() {
 		t.Fatalf("a broker that was never restored: %s, %v", at, err)
@@ -260,6 +269,7 @@ func TestRestoreIsNoticedAndMarked(t *testing.T) {
 }
 
 func TestMessagesOfAnOrderAreFoundHoweverMany(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	for n := range 4 {
 		all, err := b.OrderMessages(t.Context(), "acme", "1", events.Placed)
@@ -280,6 +290,7 @@ func TestMessagesOfAnOrderAreFoundHoweverMany(t *testing.T) {
 }
 
 func TestStreamThatWentBackCountsAsRestored(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	if _, err := b.Update(t.Context(), "invoicer", events.KeyOf("acme", "1"), issue("acme", "1")); err != nil {
 		t.Fatal(err)
@@ -297,6 +308,7 @@ func TestStreamThatWentBackCountsAsRestored(t *testing.T) {
 
 // A restored stream that others have written on since has as many messages as this process has seen, but not the same.
 func TestRestoredStreamThatWasWrittenOnIsNoticed(t *testing.T) {
+	t.Parallel()
 	for name, more := range map[string]int{"as far as before": 2, "further": 5} {
 		t.Run(name, func(t *testing.T) {
 			writer, b, _ := copies(t, 0)
@@ -331,6 +343,7 @@ func TestRestoredStreamThatWasWrittenOnIsNoticed(t *testing.T) {
 
 // A limit counts to the message, however small it is, and the size of each event is looked at, also right after another.
 func TestSmallLimitsAndEachSizeCount(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	limit := func(messages int64, size int32) {
 		s, err := b.JetStream().Stream(t.Context(), events.InvoicesStream)

@@ -12,6 +12,7 @@ import (
 
 // What one invoice has is found by the links between its events; events that no worker wrote have none, and break the chain.
 func TestScanOfOneInvoiceFindsWhatNoLinkLeadsTo(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	k := events.KeyOf("acme", "1")
 	foreign := func(event string) {
@@ -56,6 +57,7 @@ func TestScanOfOneInvoiceFindsWhatNoLinkLeadsTo(t *testing.T) {
 }
 
 func TestOpenParkedIsWhatWasNotReplayed(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	for n := range 3 {
 		if err := b.PublishRaw(t.Context(), fmt.Sprintf("parked.refunder.acme.%d", n), "", []byte("unreadable")); err != nil {

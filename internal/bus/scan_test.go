@@ -29,6 +29,7 @@ func scanned(t *testing.T, b *bus.Bus, s bus.Scan) (seqs []uint64, bytes int) {
 }
 
 func TestScanGivesWhatTheFiltersMatchInOrder(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	if seqs, _ := scanned(t, b, bus.Scan{}); len(seqs) != 0 {
 		t.Fatalf("an empty stream gave %v", seqs)
@@ -61,6 +62,7 @@ func TestScanGivesWhatTheFiltersMatchInOrder(t *testing.T) {
 }
 
 func TestScanEndsAtWhatWasThereWhenItBegan(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	publish := func(n int) {
 		if err := b.PublishRaw(t.Context(), fmt.Sprintf("invoices.acme.%d.paid", n), "", []byte("x")); err != nil {
@@ -82,6 +84,7 @@ func TestScanEndsAtWhatWasThereWhenItBegan(t *testing.T) {
 }
 
 func TestScanStopsAtAnErrorAndLeavesNoConsumer(t *testing.T) {
+	t.Parallel()
 	b := newBus(t)
 	for n := range 3 {
 		if err := b.PublishRaw(t.Context(), fmt.Sprintf("invoices.acme.%d.paid", n), "", []byte("x")); err != nil {

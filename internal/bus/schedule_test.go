@@ -10,6 +10,7 @@ import (
 
 // Whatever comes in whatever order: one delivery of a key at a time, no more of a terminal than its window, nothing lost.
 func TestScheduleKeepsItsBounds(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSchedule(4)
 		now := time.Unix(0, 0)
@@ -69,6 +70,7 @@ func TestScheduleKeepsItsBounds(t *testing.T) {
 }
 
 func TestShopsOfOneTerminalTakeTurns(t *testing.T) {
+	t.Parallel()
 	s := newSchedule(1)
 	for i := range 100 {
 		s.add(&job{shop: "large", key: fmt.Sprint("large", i)}, "t")
@@ -89,6 +91,7 @@ func TestShopsOfOneTerminalTakeTurns(t *testing.T) {
 }
 
 func TestSilentTerminalIsProbedAndNotTried(t *testing.T) {
+	t.Parallel()
 	s := newSchedule(32)
 	now := time.Unix(0, 0)
 	for i := range 50 {
@@ -146,6 +149,7 @@ func TestSilentTerminalIsProbedAndNotTried(t *testing.T) {
 
 // Of a shop with too much queued the newest are kept, and the newest and the oldest are handled in turn.
 func TestNewestOfABacklogIsNotLast(t *testing.T) {
+	t.Parallel()
 	s := newSchedule(1)
 	back := 0
 	for i := range 2 * mostQueued {

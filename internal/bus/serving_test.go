@@ -71,6 +71,52 @@ func TestMessageWaitsForTheCopyWithTheCredentials(t *testing.T) {
 	}
 }
 
+// The copy with the credentials does not answer for as long as it takes to notice that its broker has died. The message is not parked.
+func TestMessageWaitsForACopyWhoseBrokerDied(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	const noticed = 15 * time.Second
+	publish := func(subject string) {
+		if err := b.PublishRaw(t.Context(), subject, "", []byte(`{}`)); err != nil {
+			t.Error(err)
+		}
+	}
+	var first time.Time
+	answered := make(chan struct{}, 1000)
+	err := b.Subscribe(t.Context(), bus.ServingSubject("invoicer"), func(subject string, text []byte) {
+		what, asked := strings.CutPrefix(string(text), "ask ")
+		switch {
+		case !asked || !strings.Contains(what, " acme "):
+		case first.IsZero():
+			first = time.Now()
+			publish("orders.nobodys.1.placed") // when it is parked, the time for the other has passed
+		case time.Since(first) > noticed:
+			if err := b.Publish(subject, []byte("yes "+what)); err != nil {
+				t.Error(err)
+			}
+			answered <- struct{}{}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := consumer("invoicer")
+	c.Serves = func(string) (string, error) { return "", errors.New("no credentials") }
+	work(t, b, c, func(_ context.Context, d bus.Delivery) bus.Outcome {
+		t.Errorf("handled %s", d.Subject)
+		return bus.Done
+	})
+	parked, stop := subscribe(t, b, "parked.>")
+	defer stop()
+	publish("orders.acme.1.placed")
+	if m := <-parked; m.Subject != "parked.invoicer.nobodys.1" {
+		t.Errorf("parked on %s, after %d answers", m.Subject, len(answered))
+	}
+	if len(answered) == 0 {
+		t.Error("the copy was never asked once it had noticed")
+	}
+}
+
 // A message that was parked before the consumer was made anew, so that a person has it in hand, is acknowledged also where no copy has the
 // credentials that it needs.
 func TestWhatAPersonHasInHandIsNotLeftToOtherCopies(t *testing.T) {
@@ -85,14 +131,14 @@ func TestWhatAPersonHasInHandIsNotLeftToOtherCopies(t *testing.T) {
 		t.Errorf("handled %s", d.Subject)
 		return bus.Done
 	})
-	patience := time.After(30 * time.Second)
+	tooLong := time.After(patience)
 	for {
 		select {
 		case m := <-said:
 			if strings.HasPrefix(string(m.Data), "+ACK") {
 				return
 			}
-		case <-patience:
+		case <-tooLong:
 			t.Fatal("the message is not acknowledged")
 		}
 	}

@@ -40,7 +40,7 @@ func (l *lines) Write(b []byte) (int, error) {
 // wait for a line with that part.
 func (l *lines) wait(t *testing.T, part string) {
 	t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(patience)
 	for {
 		l.mu.Lock()
 		if strings.Contains(l.b.String(), part) {
@@ -112,7 +112,7 @@ func samples(t *testing.T, reg *prometheus.Registry, name string) map[string]flo
 // asked asks until the workers tell something that fits.
 func asked(t *testing.T, b *bus.Bus, id string, fits func([]bus.Stuck) bool) []bus.Stuck {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		told, err := b.AskStuck(ctx, "acme", id)
 		cancel()
@@ -127,6 +127,7 @@ func asked(t *testing.T, b *bus.Bus, id string, fits func([]bus.Stuck) bool) []b
 
 // Whatever a delivery is not finished for, the worker tells it, counts it, and logs it once, not with each attempt.
 func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
+	t.Parallel()
 	b, s, log, reg := measuredBus(t)
 	other, err := bus.Connect(t.Context(), bus.Config{Name: "asks", Options: []nats.Option{s.InProcess()}, Log: zerolog.Nop()})
 	if err != nil {
@@ -136,7 +137,7 @@ func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
 	outcomes := map[string]func() bus.Outcome{
 		bus.ReasonWaiting: func() bus.Outcome { return bus.Wait("the invoice is not paid yet") },
 		bus.ReasonBroker:  func() bus.Outcome { return bus.Snooze(errors.New("no room")) },
-		bus.ReasonBusy:    func() bus.Outcome { return bus.Snooze(errors.New("SYSTEM_BUSY")).Asked() },
+		bus.ReasonBusy:    func() bus.Outcome { return bus.Snooze(errors.New("REPORT_NOT_READY")).Asked() },
 		bus.ReasonError:   func() bus.Outcome { return bus.Retry(errors.New("SOAP fault")).Asked() },
 	}
 	var finished atomic.Bool
@@ -194,6 +195,17 @@ func TestWorkerTellsWhyAMessageIsStuck(t *testing.T) {
 
 // In an outage a message that was never tried has its answer too, and what is remembered and logged does not grow.
 func TestOutageIsToldForMessagesThatWereNotTried(t *testing.T) {
+	t.Parallel()
+	for reason, outcome := range map[string]bus.Outcome{
+		bus.ReasonUnanswered: bus.Unanswered(errors.New("HTTP 500")),
+		bus.ReasonBusy:       bus.Busy(errors.New("SYSTEM_BUSY")),
+	} {
+		t.Run(reason, func(t *testing.T) { tellsOfAnOutage(t, reason, outcome) })
+	}
+}
+
+func tellsOfAnOutage(t *testing.T, reason string, outcome bus.Outcome) {
+	t.Parallel()
 	b, _, log, reg := measuredBus(t)
 	const messages = 3000
 	publishMany(t, b, messages, func(i int) string { return fmt.Sprintf("orders.acme.%d.placed", i) }, []byte(`{}`))
@@ -207,7 +219,7 @@ func TestOutageIsToldForMessagesThatWereNotTried(t *testing.T) {
 		a, _ := d.Address()
 		tried.Store(a.ID, true)
 		attempts.Add(1)
-		return bus.Unanswered(errors.New("HTTP 500"))
+		return outcome
 	})
 	id := ""
 	asked(t, b, "no-such-order", func(told []bus.Stuck) bool { return len(told) == 1 }) // the terminal is silent
@@ -217,13 +229,13 @@ func TestOutageIsToldForMessagesThatWereNotTried(t *testing.T) {
 		}
 	}
 	told := asked(t, b, id, func(told []bus.Stuck) bool { return len(told) == 1 })
-	if s := told[0]; s.Terminal != "terminal-1" || s.Attempts != 0 || s.Reason != bus.ReasonUnanswered || !strings.Contains(s.Why, "HTTP 500") {
+	if s := told[0]; s.Terminal != "terminal-1" || s.Attempts != 0 || s.Reason != reason || s.Why != outcome.Err().Error() {
 		t.Errorf("%+v", s)
 	}
-	if n := log.with(`"outcome":"unanswered"`); n != 1 {
+	if n := log.with(`"outcome":"` + reason + `"`); n != 1 {
 		t.Errorf("%d lines about %d attempts", n, attempts.Load())
 	}
-	if n := samples(t, reg, "seqrflow_stuck_messages")["unanswered invoicer"]; n < 1 || n > 8 {
+	if n := samples(t, reg, "seqrflow_stuck_messages")[reason+" invoicer"]; n < 1 || n > 8 {
 		t.Errorf("%v messages count as tried", n)
 	}
 }

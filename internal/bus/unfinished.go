@@ -62,11 +62,12 @@ func (u *unfinished) note(d Delivery, terminal string, o Outcome, now time.Time)
 	}
 	known.Attempts++
 	known.Reason, known.Why, known.Last, known.seen = o.Label(), why, now, now
-	if known.Reason == ReasonUnanswered {
+	if o.answer() == unanswered {
 		if u.silent[terminal] == nil {
-			u.silent[terminal] = &attempted{Stuck: Stuck{Since: now, Terminal: terminal, Reason: ReasonUnanswered}}
+			u.silent[terminal] = &attempted{Stuck: Stuck{Since: now, Terminal: terminal}}
 		}
-		u.silent[terminal].Why, u.silent[terminal].Last = why, now
+		s := u.silent[terminal]
+		s.Reason, s.Why, s.Last = known.Reason, why, now
 	}
 	return known.Stuck
 }

@@ -10,6 +10,7 @@ import (
 // However many messages there are that a copy does not serve, those that it knows are remembered: they wait no longer for
 // another copy, and are not given up together.
 func TestManyForeignShopsMessagesAreRememberedWithinABound(t *testing.T) {
+	t.Parallel()
 	s := NewUnserved(time.Minute)
 	now := time.Unix(1000, 0)
 	for seq := range uint64(mostUnserved + 1000) {
@@ -17,10 +18,10 @@ func TestManyForeignShopsMessagesAreRememberedWithinABound(t *testing.T) {
 			t.Fatalf("message %d was seen %s ago", seq, d)
 		}
 	}
-	now = now.Add(servedElsewhere)
+	now = now.Add((askAfter + askFor))
 	forgotten := 0
 	for seq := range uint64(mostUnserved) {
-		if _, d := s.Leave(seq, now); d < servedElsewhere {
+		if _, d := s.Leave(seq, now); d < (askAfter + askFor) {
 			forgotten++
 		}
 	}
@@ -47,6 +48,7 @@ func dealt(copies []*Unserved, seq uint64, random *rand.Rand, at time.Time) (tim
 
 // One of ten copies serves the shop: its messages come to it soon, after a number of hand-overs that is the broker's chance.
 func TestMessageComesSoonToTheOneCopyThatServesIt(t *testing.T) {
+	t.Parallel()
 	random, copies := rand.New(rand.NewPCG(1, 2)), make([]*Unserved, 10)
 	for i := range copies {
 		copies[i] = NewUnserved(30 * time.Second)
@@ -67,6 +69,7 @@ func TestMessageComesSoonToTheOneCopyThatServesIt(t *testing.T) {
 
 // When no copy serves the shop its messages cost little: few hand-overs of one, and no more a second than a bound of many.
 func TestMessagesThatNoCopyServesCostLittle(t *testing.T) {
+	t.Parallel()
 	s := NewUnserved(30 * time.Second)
 	begin := time.Unix(1000, 0)
 	times, last := 0, begin.Add(time.Hour)

@@ -221,7 +221,7 @@ func (w *work) settle(l *Lease, o Outcome, terminal string) {
 		w.leave(l, token(keyOf(l.Subject), 1), o.terminal, o.err)
 	case retry:
 		l.GiveBack(w.spec.Backoff.After(attempts))
-	case snooze, silent:
+	case snooze, silent, busy:
 		if o.after == 0 {
 			o.after = w.spec.Backoff.atAge(w.bus.now().Sub(l.Time))
 		}

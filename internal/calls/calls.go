@@ -43,6 +43,8 @@ func OutcomeOf(err error) bus.Outcome {
 	switch {
 	case err == nil:
 		return bus.Done.Asked()
+	case seqr.IsBusy(err):
+		return bus.Busy(err)
 	case seqr.IsUnanswered(err):
 		return bus.Unanswered(err)
 	case seqr.IsRefused(err):

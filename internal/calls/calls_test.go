@@ -30,7 +30,7 @@ func TestOutcomeOfRepeatableCalls(t *testing.T) {
 		{"no answer: the provider is waited for", lost, "unanswered"},
 		{"a SOAP fault: a bounded number of attempts", fault, "error"},
 		{"SYSTEM_ERROR: a bounded number of attempts", answered(seqr.SystemError), "error"},
-		{"SYSTEM_BUSY", answered(seqr.SystemBusy), "unanswered"},
+		{"SYSTEM_BUSY: it is an answer", answered(seqr.SystemBusy), "busy"},
 		{"REPORT_NOT_READY", answeredTo("executeReport", seqr.ReportNotReady), "busy"},
 		{"a code that cancelInvoice is not known to give: a bounded number of attempts", answered(123), "error"},
 		{"refused", answered(seqr.InvalidInvoiceReference), "park"},

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -55,6 +56,18 @@ type root struct {
 	Health     healthCmd     `cmd:"" group:"operate" help:"Say whether a worker or a broker is ready, for container health checks."`
 	Bench      benchCmd      `cmd:"" group:"operate" help:"Measure it on this machine: orders a second, punctuality, memory."`
 	Version    versionCmd    `cmd:"" group:"operate" help:"Say which version this is."`
+}
+
+// Validate refuses an id, or another text that has to be given, that the command line gives as "": a script's variable that is not set
+// would choose every shop.
+func (root) Validate(k *kong.Context) error {
+	for _, at := range k.Path {
+		f := at.Flag
+		if f != nil && !at.Resolved && (f.Required || f.PlaceHolder == "ID") && f.Target.Kind() == reflect.String && strings.TrimSpace(f.Target.String()) == "" {
+			return fmt.Errorf("--%s: expected a text, got \"\"", f.Name)
+		}
+	}
+	return nil
 }
 
 const about = `Turns shop orders into SEQR invoices, watches them until the buyer has paid, sends the receipt, and cancels or refunds when the shop says so.
@@ -281,6 +294,7 @@ func parser(r *root, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, erro
 			{Key: "begin", Title: "Run it:"},
 			{Key: "orders", Title: "Feed it and watch it:"},
 			{Key: "operate", Title: "Operate it:"},
+			{Key: "order", Title: "An order without a file:"},
 		}),
 		kong.Configuration(settingsFile))
 	if err != nil {

@@ -40,6 +40,13 @@ Examples:
     seqrflow close --shop acme --period 2026-11-22 --yes --json`
 }
 
+func (x closeCmd) Validate() error {
+	if x.Timeout <= 0 {
+		return fmt.Errorf("--timeout: expected more than 0, got %s", x.Timeout)
+	}
+	return nil
+}
+
 func (x closeCmd) Run(c *console, b *bus.Bus) error {
 	if x.Period == "" {
 		x.Period = time.Now().Format("2006-01-02-150405")

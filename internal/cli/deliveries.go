@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,7 +61,7 @@ func (c *console) deliveries(all []delivery, none string) list[delivery] {
 type deliveriesListCmd struct {
 	brokerFlags
 	connectionsFlag
-	Shop        string        `help:"Only this shop's."`
+	Shop        string        `placeholder:"ID" help:"Only this shop's."`
 	Destination string        `placeholder:"NAME" help:"Only this destination's."`
 	All         bool          `help:"Every attempt, also of what was delivered or skipped."`
 	Since       time.Duration `default:"24h" help:"How far back (${default})."`
@@ -75,6 +74,23 @@ func (deliveriesListCmd) Help() string {
 Example:
 
     seqrflow deliveries list --shop acme --since 1h --all`
+}
+
+func (l deliveriesListCmd) Validate() error {
+	if l.Since <= 0 {
+		return fmt.Errorf("--since: expected a time span such as 1h, got %s", l.Since)
+	}
+	if l.Destination != "" {
+		return checkDestination(l.Destination)
+	}
+	return nil
+}
+
+func checkDestination(name string) error {
+	if !events.IsToken(name) {
+		return fmt.Errorf("--destination: expected the name of a destination, such as woocommerce, got %q", name)
+	}
+	return nil
 }
 
 func (l deliveriesListCmd) Run(c *console, b *bus.Bus) error {
@@ -192,13 +208,10 @@ Examples:
 func (r deliveriesResendCmd) Validate() error {
 	for _, e := range r.Event {
 		if !slices.Contains(events.Names(), events.Name(e)) {
-			return fmt.Errorf("--event: there is no event %q", e)
+			return fmt.Errorf("--event: there is no event %q; there are %s", e, connections.EventNames())
 		}
 	}
-	if !events.IsToken(r.Destination) {
-		return errors.New("--destination: expected the name of a destination, such as woocommerce")
-	}
-	return nil
+	return checkDestination(r.Destination)
 }
 
 func (r deliveriesResendCmd) Run(c *console, b *bus.Bus) error {

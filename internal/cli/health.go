@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -23,6 +25,13 @@ Examples:
     seqrflow health
     seqrflow health --url http://127.0.0.1:8686/healthz
     seqrflow health --nats nats://nats:4222 --wait 60s`
+}
+
+func (h healthCmd) Validate() error {
+	if u, err := url.Parse(h.URL); h.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return errors.New("--url: expected an http or https URL such as http://127.0.0.1:8686/readyz")
+	}
+	return nil
 }
 
 const (

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/internal/orderfile"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -15,8 +17,12 @@ import (
 
 type placeCmd struct {
 	publishing
-	File string `arg:"" optional:"" help:"File with one order or many, one JSON object after another; - is standard input."`
+	File        string `arg:"" optional:"" help:"File with one order or many, one JSON object after another; - is standard input."`
+	placedOrder `group:"order"`
+}
 
+// placedOrder is an order that flags give. With a file they are refused, all but those that say where what can't be read is published.
+type placedOrder struct {
 	Shop      string   `placeholder:"ID" help:"The shop."`
 	Order     string   `placeholder:"ID" help:"The shop's own id of the order."`
 	Invoice   string   `placeholder:"ID" help:"Names a second try at paying the same order."`
@@ -43,6 +49,20 @@ Examples:
       "rows":[{"description":"Coffee","quantity":1,"total":"99.00"}]}' | seqrflow order place -`
 }
 
+func (p placeCmd) Validate(k *kong.Context) error {
+	var given []string // by the command line: the settings file may give --valid-for for the workers
+	where := p.NoCheck && p.Shop != "" && p.Order != ""
+	for _, at := range k.Path {
+		if f := at.Flag; f != nil && !at.Resolved && f.Group != nil && f.Group.Key == "order" && !(where && (f.Name == "shop" || f.Name == "order")) {
+			given = append(given, "--"+f.Name)
+		}
+	}
+	if p.File != "" && len(given) > 0 {
+		return fmt.Errorf("give a file or an order's flags, not both: the orders of %s say it themselves, without %s", p.File, strings.Join(given, ", "))
+	}
+	return nil
+}
+
 func (p placeCmd) Run(c *console) error {
 	if p.File == "" {
 		data, err := p.fields()
@@ -59,10 +79,6 @@ func (p placeCmd) Run(c *console) error {
 }
 
 func (p placeCmd) fromFile(c *console) ([]orderfile.Event, error) {
-	// Of --valid-for it is not known: the settings file may give it for the workers.
-	if len(p.Rows) > 0 || cmp.Or(p.Total, p.Currency, p.Invoice, p.Title, p.BackURL, p.CashierID) != "" {
-		return nil, wrongUsage("give a file or an order's flags, not both")
-	}
 	body, err := input(c, p.File)
 	if err != nil {
 		return nil, err
@@ -77,6 +93,8 @@ func (p placeCmd) fromFile(c *console) ([]orderfile.Event, error) {
 		return nil, fmt.Errorf("%s: %w", p.File, err)
 	case len(evs) == 0:
 		return nil, fmt.Errorf("%s: there is no order in it", p.File)
+	case p.NoCheck && p.Order != "":
+		return nil, wrongUsage("%s can be read, and its orders say where they go: leave out --shop and --order", p.File)
 	}
 	return evs, nil
 }

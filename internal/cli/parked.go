@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
 	"github.com/seqrflow/seqrflow/pkg/events"
@@ -59,6 +62,37 @@ func parkedBy(ctx context.Context, read func(context.Context) ([]bus.ParkedMessa
 	return out, err
 }
 
+// parkedSeq is the sequence of a parked message.
+type parkedSeq uint64
+
+// UnmarshalText reads the number that "parked list" shows.
+func (s *parkedSeq) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil || n == 0 {
+		return fmt.Errorf("expected the number of a parked message, as \"seqrflow parked list\" shows it, got %q", text)
+	}
+	*s = parkedSeq(n)
+	return nil
+}
+
+// parkedSeqs are the messages that the command line names, in its order.
+type parkedSeqs []parkedSeq
+
+// each gives the parked messages, each once: named twice, it is not replayed twice.
+func (s parkedSeqs) each(ctx context.Context, b *bus.Bus) (out []parked, err error) {
+	for i, seq := range s {
+		if slices.Contains(s[:i], seq) {
+			continue
+		}
+		p, err := parkedAt(ctx, b, uint64(seq))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
 // parkedAt gives one parked message by its sequence.
 func parkedAt(ctx context.Context, b *bus.Bus, seq uint64) (parked, error) {
 	m, err := b.ParkedAt(ctx, seq)
@@ -73,6 +107,20 @@ type parkedListCmd struct {
 	Worker string `placeholder:"NAME" help:"Only what this worker parked."`
 	Open   bool   `help:"Only what waits for a person: neither replayed nor dismissed."`
 	JSON   bool   `name:"json" help:"One JSON object per line."`
+}
+
+func (l parkedListCmd) Validate() error { return checkWorker(l.Worker) }
+
+// checkWorker refuses a worker that there is not; none is any.
+func checkWorker(name string) error {
+	var names []string
+	for _, p := range app.Processes() {
+		names = append(names, p.Name)
+	}
+	if name != "" && !slices.Contains(names, name) {
+		return fmt.Errorf("--worker: there is no worker %q; there are %s", name, strings.Join(names, ", "))
+	}
+	return nil
 }
 
 func (l parkedListCmd) Run(c *console, b *bus.Bus) error {
@@ -119,12 +167,12 @@ func (p parked) MarshalJSON() ([]byte, error) {
 
 type parkedShowCmd struct {
 	brokerFlags
-	Seq  uint64 `arg:"" placeholder:"SEQ" help:"As parked list shows it."`
-	JSON bool   `name:"json" help:"As JSON."`
+	Seq  parkedSeq `arg:"" placeholder:"SEQ" help:"As parked list shows it."`
+	JSON bool      `name:"json" help:"As JSON."`
 }
 
 func (s parkedShowCmd) Run(c *console, b *bus.Bus) error {
-	p, err := parkedAt(c.ctx, b, s.Seq)
+	p, err := parkedAt(c.ctx, b, uint64(s.Seq))
 	if err != nil {
 		return err
 	}

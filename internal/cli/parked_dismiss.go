@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
 	"github.com/seqrflow/seqrflow/internal/cli/term"
@@ -11,9 +9,9 @@ import (
 
 type parkedDismissCmd struct {
 	brokerFlags
-	Seq    []uint64 `arg:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
-	By     string   `required:"" placeholder:"NAME" help:"The name of the person who has decided."`
-	Reason string   `required:"" placeholder:"TEXT" help:"Why nothing has to be done about it any more."`
+	Seq    parkedSeqs `arg:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
+	By     string     `required:"" placeholder:"NAME" help:"The name of the person who has decided."`
+	Reason string     `required:"" placeholder:"TEXT" help:"Why nothing has to be done about it any more."`
 }
 
 func (parkedDismissCmd) Help() string {
@@ -24,24 +22,15 @@ Example:
     seqrflow parked dismiss 12 13 --by 'Ann, support' --reason 'test orders of the new shop'`
 }
 
-func (d parkedDismissCmd) Validate() error {
-	if strings.TrimSpace(d.By) == "" || strings.TrimSpace(d.Reason) == "" {
-		return errors.New("--by and --reason: expected a name and a reason")
-	}
-	return nil
-}
-
 func (d parkedDismissCmd) Run(c *console, b *bus.Bus) error {
-	var chosen []parked
-	for _, seq := range d.Seq {
-		p, err := parkedAt(c.ctx, b, seq)
-		if err != nil {
-			return err
-		}
+	chosen, err := d.Seq.each(c.ctx, b)
+	if err != nil {
+		return err
+	}
+	for _, p := range chosen {
 		if !p.Open() {
-			return fmt.Errorf("nothing was dismissed: parked message %d was %s", seq, term.Clean(p.decision(c.lines)))
+			return fmt.Errorf("nothing was dismissed: parked message %d was %s", p.Seq, term.Clean(p.decision(c.lines)))
 		}
-		chosen = append(chosen, p)
 	}
 	for _, p := range chosen {
 		if err := b.Dismiss(c.ctx, p.ParkedMessage, d.By, d.Reason); err != nil {

@@ -13,11 +13,11 @@ import (
 
 type parkedReplayCmd struct {
 	brokerFlags
-	Seq    []uint64 `arg:"" optional:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
-	All    bool     `help:"All that wait for a person: neither replayed nor dismissed."`
-	Worker string   `placeholder:"NAME" help:"With --all: only what this worker parked."`
-	Again  bool     `help:"Also what was replayed or dismissed before."`
-	DryRun bool     `name:"dry-run" help:"Only say what would happen."`
+	Seq    parkedSeqs `arg:"" optional:"" placeholder:"SEQ" help:"Which, as parked list shows them."`
+	All    bool       `help:"All that wait for a person: neither replayed nor dismissed."`
+	Worker string     `placeholder:"NAME" help:"With --all: only what this worker parked."`
+	Again  bool       `help:"Also what was replayed or dismissed before."`
+	DryRun bool       `name:"dry-run" help:"Only say what would happen."`
 }
 
 func (parkedReplayCmd) Help() string {
@@ -38,7 +38,7 @@ func (r parkedReplayCmd) Validate() error {
 	case r.All && r.Again:
 		return errors.New("--again goes with sequence numbers")
 	}
-	return nil
+	return checkWorker(r.Worker)
 }
 
 func (r parkedReplayCmd) Run(c *console, b *bus.Bus) error {
@@ -71,17 +71,13 @@ func (r parkedReplayCmd) choose(c *console, b *bus.Bus) (out []parked, err error
 	if r.All {
 		return parkedBy(c.ctx, b.OpenParked, r.Worker)
 	}
-	for _, seq := range r.Seq {
-		p, err := parkedAt(c.ctx, b, seq)
-		if err != nil {
-			return nil, err
-		}
+	out, err = r.Seq.each(c.ctx, b)
+	for _, p := range out {
 		if !p.Open() && !r.Again {
-			return nil, fmt.Errorf("nothing was replayed: parked message %d was %s; to give it to the %s once more, add --again", seq, term.Clean(p.decision(c.lines)), p.Worker)
+			return nil, fmt.Errorf("nothing was replayed: parked message %d was %s; to give it to the %s once more, add --again", p.Seq, term.Clean(p.decision(c.lines)), p.Worker)
 		}
-		out = append(out, p)
 	}
-	return out, nil
+	return out, err
 }
 
 // forecast says what the worker would meet: whether the message can be read now, and how its invoice stands.

@@ -47,18 +47,19 @@ func refundsInDoubt(ctx context.Context, b *bus.Bus, shop string) ([]openRefund,
 			out = append(out, openRefund{inv.Shop, inv.InvoiceID, inv.Currency, inv.ErsReference, r.Refund, []string{}})
 		}
 	}
-	return out, reported(ctx, b, out)
+	return out, nil
 }
 
-// reported adds what the comparisons of closed periods say of each refund.
-func reported(ctx context.Context, b *bus.Bus, refunds []openRefund) error {
+// reported adds what the comparisons of closed periods say of each refund, and calls unreadable for each comparison that cannot be read.
+func reported(ctx context.Context, b *bus.Bus, refunds []openRefund, unreadable func(bus.Entry, error)) error {
 	if len(refunds) == 0 {
 		return nil
 	}
 	_, err := b.Scan(ctx, bus.Scan{Stream: events.PeriodsStream, Filters: []string{"periods.*.*." + string(events.EventMismatched)}}, func(m bus.Entry) error {
 		p, err := events.DecodePeriod(m.Body)
 		if err != nil {
-			return err
+			unreadable(m, err)
+			return nil
 		}
 		for i, r := range refunds {
 			for _, l := range p.Lines {
@@ -75,12 +76,18 @@ func reported(ctx context.Context, b *bus.Bus, refunds []openRefund) error {
 
 type refundsListCmd struct {
 	brokerFlags
-	Shop string `help:"Only this shop's."`
+	Shop string `placeholder:"ID" help:"Only this shop's."`
 	JSON bool   `name:"json" help:"One JSON object per line."`
 }
 
 func (l refundsListCmd) Run(c *console, b *bus.Bus) error {
 	all, err := refundsInDoubt(c.ctx, b, l.Shop)
+	if err != nil {
+		return err
+	}
+	err = reported(c.ctx, b, all, func(m bus.Entry, err error) {
+		fmt.Fprintf(c.err, "message %d of %s, %s, cannot be read, and what it says of these refunds is not shown: %s\n", m.Seq, events.PeriodsStream, term.Clean(m.Subject), term.Clean(err.Error()))
+	})
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,23 @@ func TestRefundThatIsStuckInSendingIsListed(t *testing.T) {
 		t.Errorf("a refund that is being sent is listed:\n%s", out)
 	}
 	has(t, out, "acme/waits-a", "waiting")
+
+	// A comparison that cannot be read is named, and keeps nothing else from being listed.
+	for subject, body := range map[string]string{
+		"periods.acme.bad.mismatched":  `{"data":{"lines":7}}`,
+		"periods.acme.good.mismatched": `{"data":{"shop":"acme","period":"good","lines":[{"kind":"refund_differs","shop":"acme","invoiceId":"stuck","refundId":"r","text":"the report has it"}]}}`,
+	} {
+		if err := b.PublishRaw(t.Context(), subject, "", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, asJSON := range []string{"--json=false", "--json"} {
+		code, out, stderr := run(t, "", "refunds", "list", asJSON, "--nats", broker.URL())
+		if code != 0 || strings.Count(stderr, "periods.acme.bad.mismatched, cannot be read") != 1 {
+			t.Errorf("exit code %d, %s", code, stderr)
+		}
+		has(t, out, "stuck", "waits-a", "period good: the report has it")
+	}
 	has(t, good(t, "refunds", "resolve", "acme/waits-a", "r", "--did-not-happen", "--by", "Ann", "--nats", broker.URL()), "refund_failed")
 	has(t, good(t, "refunds", "resolve", "acme/waits-b", "r", "--happened", "--by", "Ann", "--nats", broker.URL()), "REFUNDED")
 	code, _, stderr := run(t, "", "refunds", "resolve", "acme/now", "r", "--did-not-happen", "--by", "Ann", "--nats", broker.URL())

@@ -173,15 +173,11 @@ func TestOneOrderFromItsPlacingToTheClosingOfThePeriod(t *testing.T) {
 	ends(t, s)
 }
 
-// ends stops the stack as Ctrl-C does: in good order and within 5 s.
+// ends stops the stack as Ctrl-C does: in good order. When it is not drained within 4.5 s, the exit code is not 0.
 func ends(t *testing.T, s *started) {
 	t.Helper()
-	begun := time.Now()
 	if code := s.end(); code != 0 {
 		t.Errorf("it ends with exit code %d: %s", code, s.stderr.String())
-	}
-	if took := time.Since(begun); took > 5*time.Second {
-		t.Errorf("draining took %s", took)
 	}
 }
 
@@ -216,7 +212,9 @@ func TestWhatCannotBeReadIsParkedShownAndReplayed(t *testing.T) {
 	if n := strings.Count(good(t, "parked", "list", "--nats", nats, "--json"), `"status":"parked"`); n != 2 {
 		t.Errorf("after a dry run %d messages are parked, expected 2", n)
 	}
-	has(t, good(t, "parked", "replay", "1", "--nats", nats), "replayed  1")
+	if out := good(t, "parked", "replay", "1", "1", "--nats", nats); strings.Count(out, "replayed  1") != 1 {
+		t.Errorf("a message that is named twice is replayed once, got:\n%s", out)
+	}
 	parked("4") // 3 is the replay, 4 is the same order parked again
 	list = good(t, "parked", "list", "--nats", nats, "--open")
 	if strings.Contains(list, "\n  1 ") || !strings.Contains(list, "\n  2 ") || !strings.Contains(list, "\n  4 ") {
@@ -234,7 +232,9 @@ func TestWhatCannotBeReadIsParkedShownAndReplayed(t *testing.T) {
 	refused("nothing was replayed: parked message 1 was replayed at", "parked", "replay", "1")
 	refused("and parked again as message 4; to give it to the invoicer once more, add --again", "parked", "replay", "1", "--dry-run")
 	refused("nothing was dismissed: parked message 1 was replayed at", "parked", "dismiss", "2", "1", "--by", "Ann", "--reason", "x")
-	has(t, good(t, "parked", "dismiss", "2", "4", "--by", "Ann", "--reason", "test orders", "--nats", nats), "dismissed  2", "dismissed  4")
+	if out := good(t, "parked", "dismiss", "2", "4", "2", "--by", "Ann", "--reason", "test orders", "--nats", nats); strings.Count(out, "dismissed  ") != 2 {
+		t.Errorf("2 and 4 are dismissed, each once, got:\n%s", out)
+	}
 	refused("by Ann: test orders; to give it to the invoicer once more, add --again", "parked", "replay", "4")
 	refused("nothing was dismissed: parked message 4 was dismissed at", "parked", "dismiss", "4", "--by", "Bo", "--reason", "again")
 	refused("message 5 is the dismissal of the parked message 2", "parked", "show", "5")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/internal/app"
 	"github.com/seqrflow/seqrflow/internal/bus"
+	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
 type runCmd struct {
@@ -44,6 +45,13 @@ const shopsSample = `    shops:
         reseller_password: demo-secret
 `
 
+func (r runCmd) Validate() error {
+	if err := bus.CheckAddress(r.NATS); err != nil {
+		return fmt.Errorf("--nats: %w", err)
+	}
+	return nil
+}
+
 func (r runCmd) Run(c *console) error {
 	o, err := r.options(c)
 	if err != nil {
@@ -73,6 +81,9 @@ func (r runCmd) options(c *console) (app.Options, error) {
 	}
 	if len(r.ShopList) == 0 && credentials {
 		return app.Options{}, wrongUsage("no shops: the workers need the shops' credentials at the provider. Give a file with --shops-file or SEQRFLOW_SHOPS_FILE, or put them into the settings file:\n\n%s", shopsSample)
+	}
+	if _, err := seqr.New(r.ClientConfig()); err != nil && credentials {
+		return app.Options{}, wrongUsage("the provider's settings (--provider, --provider-http, --provider-timeout, --client-id, --client-reference): %w", err)
 	}
 	return app.Options{Settings: r.Settings, Targets: append([]string{"http"}, chosen...)}, nil
 }

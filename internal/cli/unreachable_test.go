@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -164,8 +165,9 @@ func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
 	if len(commands) != len(visiting) {
 		t.Errorf("commands %q, of the test %d", commands, len(visiting))
 	}
-	// Many at once, because most of their time they wait; the machine has to give each broker its turn within 5 s.
-	turns := make(chan struct{}, 40)
+	// Where nothing answers, commands only wait: all at once. The machine has to give a broker that answers its turn within 5 s: a few
+	// commands for each processor.
+	turns := make(chan struct{}, 4*runtime.GOMAXPROCS(0))
 	all := faultyBrokers(t)
 	results := map[string]map[string]chan visitResult{}
 	for name, w := range all {
@@ -174,8 +176,10 @@ func TestEveryCommandNamesWhatIsWrongWithTheBroker(t *testing.T) {
 			m := make(chan visitResult, 1)
 			results[name][command] = m
 			go func() {
-				turns <- struct{}{}
-				defer func() { <-turns }()
+				if !w.silent {
+					turns <- struct{}{}
+					defer func() { <-turns }()
+				}
 				m <- w.visit(t.Context(), command)
 			}()
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -39,6 +40,13 @@ Examples:
     seqrflow up
     seqrflow up --shop-demo
     seqrflow up --data /tmp/try --nats-listen 127.0.0.1:0 --sandbox-listen 127.0.0.1:0`
+}
+
+func (u upCmd) Validate() error {
+	if _, _, err := net.SplitHostPort(u.NATSListen); err != nil {
+		return fmt.Errorf("--nats-listen: expected host:port, got %q", u.NATSListen)
+	}
+	return nil
 }
 
 func (u upCmd) Run(c *console) (err error) {

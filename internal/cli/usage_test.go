@@ -37,6 +37,10 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 	if err := os.WriteFile(noTerminal, []byte("shops: {acme: {password: a-secret}}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	terminal := filepath.Join(t.TempDir(), "shops.yaml")
+	if err := os.WriteFile(terminal, []byte("shops: {acme: {terminal: t, password: a-secret}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	httpShop := filepath.Join(t.TempDir(), "connections.yaml")
 	if err := os.WriteFile(httpShop, []byte("connections: {acme: {webhooks: [{name: erp, url: 'http://shop.example', secret_files: s}]}}"), 0o600); err != nil {
 		t.Fatal(err)
@@ -54,9 +58,12 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		{"up --config " + tabbed, "settings file: line 2 is indented with a tab"},
 		{"order place --shp acme", `did you mean "--shop"?`},
 		{"order place --shop acme", "an order needs --order, --currency, --row"},
-		{"order place - --total 5", "a file or an order's flags, not both"},
-		{"order place - --title x", "a file or an order's flags, not both"},
-		{"order place - --invoice 1-2", "a file or an order's flags, not both"},
+		{"order place - --total 5", "a file or an order's flags, not both: the orders of - say it themselves, without --total"},
+		{"order place - --title x --invoice 1-2", "without --title, --invoice"},
+		{"order place - --valid-for 5m", "without --valid-for"},
+		{"order place - --shop acme --order 1", "without --shop, --order"},
+		{"order place - --no-check --shop acme --order 1 --currency SEK", "without --currency"},
+		{"order place - --no-check --shop acme", "without --shop"},
 		{"order place --shop a --order 1 --currency SEK --row Coffee;1", "--row 1: expected description;quantity;total"},
 		{"order place --shop a --order 1 --currency SEK --row Coffee;1;1e2", "--row 1: total: expected a plain decimal"},
 		{"order cancel --shop a", "--order"},
@@ -68,7 +75,26 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		{"parked replay", "sequence numbers"},
 		{"parked replay 1 --all", "sequence numbers"},
 		{"parked replay 1 --worker poller", "--worker goes with --all"},
-		{"parked replay one", "seq"},
+		{"parked replay one", "<seq>]: expected the number of a parked message"},
+		{"parked replay 12,13", `as "seqrflow parked list" shows it, got "12,13"`},
+		{"parked show 0", "expected the number of a parked message"},
+		{"parked list --worker poler", `--worker: there is no worker "poler"; there are gateway, invoicer`},
+		{"parked replay --all --worker poler", `--worker: there is no worker "poler"; there are gateway, invoicer`},
+		{"parked dismiss 1 --by= --reason x", `--by: expected a text, got ""`},
+		{"parked dismiss 1 --by Ann --reason=", `--reason: expected a text, got ""`},
+		{"refunds resolve acme/1 r --happened --by=", `--by: expected a text, got ""`},
+		{"refunds list --shop=", `--shop: expected a text, got ""`},
+		{"watch --shop=", `--shop: expected a text, got ""`},
+		{"order cancel --shop a --order=", `--order: expected a text, got ""`},
+		{"deliveries list --since=-5m", "--since: expected a time span such as 1h, got -5m"},
+		{"deliveries list --destination a:b", `--destination: expected the name of a destination, such as woocommerce, got "a:b"`},
+		{"deliveries resend a/1 --destination erp --event payed", `--event: there is no event "payed"; there are issued, rejected`},
+		{"close --shop a --timeout 0 --yes", "--timeout: expected more than 0, got 0s"},
+		{"health --url nowhere", "--url: expected an http or https URL"},
+		{"up --nats-listen 4222", `--nats-listen: expected host:port, got "4222"`},
+		{"run gateway --nats nats://u:a-secret@[::1", "--nats: the broker's address is not a URL"},
+		{"run poller --provider nowhere --shops-file " + terminal, "(--provider, "},
+		{"broker config --out " + t.TempDir() + " --tls-name a:b", `--tls-name: expected a host's name or address, got "a:b"`},
 		{"run", "<worker>"},
 		{"run mailer", "there is no worker \"mailer\"; there are"},
 		{"run poller", "--shops-file"},
@@ -147,6 +173,23 @@ func TestInvalidOrdersAreNamedAndNotPublished(t *testing.T) {
 		if code, _, stderr := run(t, stdin, "order", "place", "-"); code != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%q: exit code %d, stderr %q", stdin, code, stderr)
 		}
+	}
+}
+
+// What the settings file gives for the workers is no order's flag; a flag that would be ignored is refused.
+func TestAFilesOrdersSayEverythingThemselves(t *testing.T) {
+	t.Parallel()
+	settings := filepath.Join(t.TempDir(), "seqrflow.yaml")
+	if err := os.WriteFile(settings, []byte("valid-for: 5m\nshop: beta\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	order := `{"shop":"acme","orderId":"1","currency":"SEK","total":"10","rows":[{"description":"a","quantity":"1","total":"10"}]}`
+	nats := "nats://" + unusedAddress(t)
+	if code, _, stderr := run(t, order, "order", "place", "-", "--config", settings, "--nats", nats); code != 1 || !strings.Contains(stderr, "no broker at") {
+		t.Errorf("settings beside a file: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := run(t, order, "order", "place", "-", "--no-check", "--shop", "beta", "--order", "2", "--nats", nats); code != 2 || !strings.Contains(stderr, "leave out --shop and --order") {
+		t.Errorf("a shop beside a file that can be read: exit code %d, %s", code, stderr)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestBuiltInScenariosEndAsTheySay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Seconds <= 0 || r.Seconds > 30 {
+	if r.Seconds <= 0 {
 		t.Errorf("it took %v s", r.Seconds)
 	}
 	r.Seconds = 0
@@ -73,6 +73,7 @@ func TestBuiltInScenariosEndAsTheySay(t *testing.T) {
 }
 
 func TestBuiltInOrdersShowEachFeature(t *testing.T) {
+	t.Parallel()
 	scenarios, err := builtIn()
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +111,7 @@ const ordersFile = `{"shop":"acme","orderId":"1","currency":"SEK","total":"10.00
 `
 
 func TestFileOfOrdersIsPlayed(t *testing.T) {
+	t.Parallel()
 	r, err := Run(t.Context(), Config{Orders: strings.NewReader(ordersFile), Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +123,7 @@ func TestFileOfOrdersIsPlayed(t *testing.T) {
 }
 
 func TestFileWithAnUncertainEndIsRefused(t *testing.T) {
+	t.Parallel()
 	for in, want := range map[string]string{
 		"":       "there is no order in it",
 		`{"a":1`: "line 1",
@@ -134,6 +137,7 @@ func TestFileWithAnUncertainEndIsRefused(t *testing.T) {
 }
 
 func TestInterruptedDemoFails(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := Run(ctx, Config{Log: zerolog.Nop(), Issued: func(events.Invoice) { cancel() }})
 	if err == nil || !strings.Contains(err.Error(), "broken off") {
@@ -142,6 +146,7 @@ func TestInterruptedDemoFails(t *testing.T) {
 }
 
 func TestScenarioEndsWithItsStateAndAllItsRefunds(t *testing.T) {
+	t.Parallel()
 	at := time.Unix(1700000000, 0)
 	refund := func(id string, s events.RefundStatus) events.Refund {
 		r := events.Refund{RefundID: id, Status: s}
@@ -177,6 +182,7 @@ func TestScenarioEndsWithItsStateAndAllItsRefunds(t *testing.T) {
 }
 
 func TestUnexpectedEndIsReported(t *testing.T) {
+	t.Parallel()
 	scenarios, err := fromFile(strings.NewReader(ordersFile))
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +195,7 @@ func TestUnexpectedEndIsReported(t *testing.T) {
 			s.ends = []events.State{events.Receipted} // is malformed, and the scenario says that it is receipted
 		}
 	}
-	r, err := run(t.Context(), Config{Orders: strings.NewReader(""), Log: zerolog.Nop()}, scenarios, 2*time.Second)
+	r, err := run(t.Context(), Config{Orders: strings.NewReader(""), Log: zerolog.Nop()}, scenarios, 10*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +211,7 @@ func TestUnexpectedEndIsReported(t *testing.T) {
 
 // What a shop's own system has other than one payment through its API is unexpected.
 func TestPaymentsInAShopsOwnSystem(t *testing.T) {
+	t.Parallel()
 	paid := shopsim.Effect{Kind: shopsim.EffectPaid, By: "api"}
 	again, byHand := shopsim.Effect{Kind: shopsim.EffectPaidAgain, By: "api"}, shopsim.Effect{Kind: shopsim.EffectPaid, By: "person"}
 	for what, c := range map[string]struct {
@@ -227,6 +234,7 @@ func TestPaymentsInAShopsOwnSystem(t *testing.T) {
 }
 
 func TestResultIsGoodOnlyWithoutAnyFault(t *testing.T) {
+	t.Parallel()
 	good := Result{Orders: 1, Balances: []audit.Balance{{Shop: "a"}}}
 	if !good.Good() {
 		t.Error("a faultless result is not good")

@@ -17,7 +17,7 @@ func fromFile(r io.Reader) ([]*scenario, error) {
 		return nil, err
 	}
 	if len(evs) == 0 {
-		return nil, errors.New("there is no order in it")
+		return nil, errors.New("the file of orders: there is no order in it")
 	}
 	var out []*scenario
 	orders := map[events.Key]*fileOrder{}

@@ -58,7 +58,7 @@ func TestServerGoesOnWhenTheDiskHasRoomAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish := func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		_, err := js.Publish(ctx, "s", make([]byte, 1<<20))
 		return err
@@ -69,8 +69,10 @@ func TestServerGoesOnWhenTheDiskHasRoomAgain(t *testing.T) {
 
 	room := noFileBeyond(t, 4<<20)
 	stored := uint64(1)
-	for publish() == nil {
-		stored++
+	for len(log) == 0 { // one publish that is not acknowledged in time says nothing on a slow machine
+		if publish() == nil {
+			stored++
+		}
 	}
 	if line := <-log; !contains(line, "write error", "MiB do not fit") {
 		t.Errorf("the log says %s", line)

@@ -1,6 +1,7 @@
 package orderapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -88,25 +89,42 @@ func (a *API) beginStream(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	defer end()
-	broker, cancel := context.WithTimeout(ctx.Context(), brokerTime)
-	defer cancel()
-	last, err := a.Bus.LastSeq(broker, events.InvoicesStream)
+	id := ctx.Header("Last-Event-ID")
+	after, wrong := strconv.ParseUint(cmp.Or(id, "0"), 10, 62)
+	last, err := a.lastEvent(ctx.Context(), after)
 	if err != nil {
 		_ = a.unavailable(err) // logs it
 		w.Header().Set("Retry-After", "1")
 		writeProblem(w, http.StatusServiceUnavailable, notAvailable)
 		return
 	}
-	after := last
-	if id := ctx.Header("Last-Event-ID"); id != "" {
-		if after, err = strconv.ParseUint(id, 10, 62); err != nil || after > last {
-			writeProblem(w, http.StatusUnprocessableEntity, "the header is not as expected",
-				&huma.ErrorDetail{Location: "header.Last-Event-ID", Message: fmt.Sprintf("expected the id of an event of this stream, 0 to %d", last), Value: id})
-			return
-		}
+	switch {
+	case id == "":
+		after = last
+	case wrong != nil || after > last:
+		writeProblem(w, http.StatusUnprocessableEntity, "the header is not as expected",
+			&huma.ErrorDetail{Location: "header.Last-Event-ID", Message: fmt.Sprintf("expected the id of an event of this stream, 0 to %d", last), Value: id})
+		return
 	}
 	w.Header().Set("X-Accel-Buffering", "no") // a proxy passes each event on at once
 	next(huma.WithValue(ctx, afterKey{}, after))
+}
+
+// lastEvent gives the id of the stream's last event. In a cluster the stream's leader may store an event some milliseconds after another
+// broker has given it to the client: while it has none that is as late as the client's, it is asked again, for a second and a half.
+func (a *API) lastEvent(ctx context.Context, client uint64) (last uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, brokerTime)
+	defer cancel()
+	for pause := 25 * time.Millisecond; ; pause *= 2 {
+		if last, err = a.Bus.LastSeq(ctx, events.InvoicesStream); err != nil || last >= client || pause > time.Second {
+			return last, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
 }
 
 func (a *API) stream(ctx context.Context, in *eventsInput, send sse.Sender) {

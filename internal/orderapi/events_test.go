@@ -2,11 +2,13 @@ package orderapi_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/seqrflow/seqrflow/internal/bus"
@@ -121,6 +123,38 @@ func TestAnIDThatIsNotThereIsRefused(t *testing.T) {
 			t.Errorf("after the event %s: %d", id, s.status)
 		}
 	}
+}
+
+// The leader of the stream may store an event a moment after another broker has given it to the client.
+func TestAnIDThatIsAheadOfTheLeaderIsAwaited(t *testing.T) {
+	r := rig.New(t, sandbox.Config{})
+	var asked atomic.Int32
+	var begun atomic.Bool
+	again, recorded := make(chan struct{}), make(chan struct{})
+	w := &way{broker: r.NATS, asks: func(p []byte) {
+		if begun.Load() && bytes.Contains(p, []byte("STREAM.INFO.INVOICES")) && asked.Add(1) == 2 {
+			close(again)
+			<-recorded
+		}
+	}}
+	f := serve(r, orderapi.Config{Bus: r.ConnectWith(bus.Config{Options: w.options()})})
+	f.Record(rig.Recorded{ID: "1", Reference: "r1"})
+	f.open("").expect("alive") // from here on a stream asks the leader once
+	begun.Store(true)
+	go func() {
+		defer close(recorded)
+		<-again
+		f.Record(rig.Recorded{ID: "2", Reference: "r2"})
+	}()
+	s := f.open("2")
+	if s.status != http.StatusOK || asked.Load() < 2 {
+		t.Fatalf("after the event 2: %d, the leader was asked %d times", s.status, asked.Load())
+	}
+	if id := s.expect("alive"); id != "2" {
+		t.Errorf("the stream begins after %s", id)
+	}
+	f.Record(rig.Recorded{ID: "3", Reference: "r3"})
+	s.expect("3 issued")
 }
 
 func TestAShopHasFewStreams(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 // way is how the API reaches the broker. It can be cut and mended.
 type way struct {
 	broker nats.InProcessConnProvider
+	asks   func([]byte) // if set, it is called with what is sent, before it is
 	mu     sync.Mutex
 	isCut  bool
 	conns  []net.Conn
@@ -26,6 +27,9 @@ func (w *way) InProcessConn() (net.Conn, error) {
 	}
 	c, err := w.broker.InProcessConn()
 	if err == nil {
+		if w.asks != nil {
+			c = &askingConn{c, w.asks}
+		}
 		w.conns = append(w.conns, c)
 	}
 	return c, err
@@ -39,4 +43,15 @@ func (w *way) cut(is bool) {
 		_ = c.Close()
 	}
 	w.conns = nil
+}
+
+type askingConn struct {
+	net.Conn
+	asks func([]byte)
+}
+
+// Write implements net.Conn.
+func (c *askingConn) Write(p []byte) (int, error) {
+	c.asks(p)
+	return c.Conn.Write(p)
 }

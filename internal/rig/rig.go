@@ -25,8 +25,8 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 )
 
-// Patience is how long a test waits for a signal before it fails. Nothing ever takes that long.
-const Patience = 30 * time.Second
+// Patience is how long a test waits for a signal before it fails. Nothing ever takes that long, also on a slow machine.
+const Patience = 2 * time.Minute
 
 // Shop is the shop of all orders and invoices, unless another is named.
 const Shop = "acme"

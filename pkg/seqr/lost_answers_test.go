@@ -47,7 +47,7 @@ func TestTimeoutAfterTheRequest(t *testing.T) {
 		readRequest(t, bufio.NewReader(c))
 		<-over
 	})
-	err := refund(t.Context(), newClient(t, seqr.Config{Endpoint: p.url, Timeout: 50 * time.Millisecond}))
+	err := refund(t.Context(), newClient(t, seqr.Config{Endpoint: p.url, Timeout: time.Second}))
 	close(over)
 	expectSent(t, err, seqr.MaybeSent)
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -62,7 +62,7 @@ func TestTimeoutWithinTheAnswer(t *testing.T) {
 		_, _ = io.WriteString(c, okay()[:len(okay())-5])
 		<-over
 	})
-	err := refund(t.Context(), newClient(t, seqr.Config{Endpoint: p.url, Timeout: 50 * time.Millisecond}))
+	err := refund(t.Context(), newClient(t, seqr.Config{Endpoint: p.url, Timeout: time.Second}))
 	close(over)
 	expectSent(t, err, seqr.MaybeSent)
 	if !errors.Is(err, context.DeadlineExceeded) {

@@ -169,7 +169,7 @@ func everyCall() map[string]func(context.Context, *seqr.Client) error {
 
 // meansForAll goes for every operation.
 var meansForAll = map[string][]int{
-	"done":                      {0},
-	"refused IsCredentialError": {20, 21, 29, 33, 37, 92},
-	"try again IsUnanswered":    {93, 94},
+	"done":                          {0},
+	"refused IsCredentialError":     {20, 21, 29, 33, 37, 92},
+	"try again IsBusy IsUnanswered": {93, 94},
 }

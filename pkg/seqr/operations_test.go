@@ -25,6 +25,7 @@ var questions = map[string]func(error) bool{
 	"IsRefundLimit":     seqr.IsRefundLimit,
 	"IsNotReady":        seqr.IsNotReady,
 	"IsUnanswered":      seqr.IsUnanswered,
+	"IsBusy":            seqr.IsBusy,
 }
 
 // verdict is the class of an error and every question that is answered yes.

@@ -60,10 +60,13 @@ func IsUnanswered(err error) bool {
 	case !errors.As(err, &e):
 		return false
 	case e.Sent == Answered:
-		return answeredWith(err, unavailable)
+		return IsBusy(err)
 	}
 	return !errors.As(e.Err, &fault) && !errors.Is(e.Err, context.Canceled)
 }
+
+// IsBusy tells whether the provider answered that it is not able to work now: SystemBusy, ServiceUnavailable.
+func IsBusy(err error) bool { return answeredWith(err, unavailable) }
 
 func answeredWith(err error, want condition) bool {
 	var e *Error

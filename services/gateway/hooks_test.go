@@ -284,6 +284,9 @@ func TestWhatIsTooLargeToKeepIsParked(t *testing.T) {
 	d := open(t)
 	body := fmt.Sprintf(`{"id":1001,"payment_method":"seqr","line_items":[{"name":%q}]}`, strings.Repeat("<", natsd.MaxPayload/3))
 	code, text := d.woo("order.updated", body)
+	for code == http.StatusServiceUnavailable { // on a slow machine the broker may not have stored so much in time: it is sent again
+		code, text = d.woo("order.updated", body)
+	}
 	expect(t, "an order that is not whole", code, text, http.StatusOK, "kept for a person, not carried out: status: missing")
 	if d.First("parked.gateway.acme.1001"); d.Parked() != 1 {
 		t.Errorf("%d parked; want 1", d.Parked())

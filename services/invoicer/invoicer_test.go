@@ -199,7 +199,7 @@ func TestEntryThatIsAboutToBeRemovedIsLookedAtOnceMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for { // until the invoicer has seen the entry and left the order for later: one that it misses is stored by the first look
-		m, err := settled.NextMsg(10 * time.Second)
+		m, err := settled.NextMsg(rig.Patience)
 		if err != nil {
 			t.Fatalf("the order is not left for later: %v", err)
 		}

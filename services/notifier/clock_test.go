@@ -13,6 +13,7 @@ import (
 // TestTheFirstAttemptIsTimedByTheBrokersClock: also the first attempt of a process whose machine's clock is wrong. It says how old the
 // event is, and when the next attempt is due.
 func TestTheFirstAttemptIsTimedByTheBrokersClock(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	for i := range 30 {
 		id := fmt.Sprint("o", i)

@@ -44,6 +44,7 @@ func (c cutConn) Write(p []byte) (int, error) {
 // TestACopyThatWasCutOffInACallChangesNothingAfterwards: another copy has told the event and those after it. That the first one's call
 // has failed in the end is no reason for a person to look, nor for another attempt.
 func TestACopyThatWasCutOffInACallChangesNothingAfterwards(t *testing.T) {
+	t.Parallel()
 	for name, r := range map[string]commerce.Result{
 		"refused": {Status: commerce.Refused, Code: 400, Detail: "too late"},
 		"again":   {Status: commerce.Again, Code: 500, Detail: "too late"},

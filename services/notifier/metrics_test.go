@@ -18,6 +18,7 @@ func (a answers) Deliver(context.Context, commerce.Notice) commerce.Result { ret
 
 // TestAnEventThatAnotherCopyHasEndedDoesNotWait: else the metric says for ever of an event that was told that it waits.
 func TestAnEventThatAnotherCopyHasEndedDoesNotWait(t *testing.T) {
+	t.Parallel()
 	f := rig.New(t, sandbox.Config{})
 	conns := connections.File{Connections: map[string]connections.Connection{rig.Shop: {Webhooks: []connections.Webhook{{Name: "erp"}}}}}
 	if err := f.Bus.EnsureConsumers(t.Context(), Consumers(conns)); err != nil {

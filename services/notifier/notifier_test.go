@@ -16,6 +16,7 @@ import (
 )
 
 func TestEachEventIsToldOnceAndInOrder(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(takes)
 	f.start(map[string]*system{"erp": erp})
@@ -43,6 +44,7 @@ func TestEachEventIsToldOnceAndInOrder(t *testing.T) {
 // TestASystemHearsWhetherTheOrderGoesOn: the destination is back after the buyer has canceled, tried again and paid. The events of the
 // two invoices come in any order; none of them may end the order.
 func TestASystemHearsWhetherTheOrderGoesOn(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	ended := func(i events.Invoice) (events.Invoice, error) {
 		return i.EndedBy(events.EventCanceled, events.ActorCanceler, events.Fact{At: time.Now(), Why: "test"})
@@ -92,6 +94,7 @@ func TestASystemHearsWhetherTheOrderGoesOn(t *testing.T) {
 
 // TestALaterEventWaitsForAnEarlierOne: what fails is one event of one invoice.
 func TestALaterEventWaitsForAnEarlierOne(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	var fails atomic.Bool
 	fails.Store(true)
@@ -126,6 +129,7 @@ func TestALaterEventWaitsForAnEarlierOne(t *testing.T) {
 }
 
 func TestARefusedEventIsParkedAndMayBeSentAgain(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(func(commerce.Notice) commerce.Result {
 		return commerce.Result{Status: commerce.Refused, Code: 410, Detail: "the order was deleted"}
@@ -169,6 +173,7 @@ func TestARefusedEventIsParkedAndMayBeSentAgain(t *testing.T) {
 }
 
 func TestADisabledDestinationKeepsItsEvents(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(takes)
 	c := notifier.Config{Bus: f.Bus, Log: f.Log, Destinations: []notifier.Destination{{Shop: rig.Shop, Name: "erp", Disabled: true}}}
@@ -196,6 +201,7 @@ func TestADisabledDestinationKeepsItsEvents(t *testing.T) {
 
 // TestADisabledDestinationIsKeptFromTheFirstStartOn: the notifier makes its durable where the broker lets it, as it does for the others.
 func TestADisabledDestinationIsKeptFromTheFirstStartOn(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.Run(notifier.New(notifier.Config{Bus: f.Bus, Log: f.Log, Destinations: []notifier.Destination{{Shop: rig.Shop, Name: "erp", Disabled: true}}}))
 	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
@@ -212,6 +218,7 @@ func TestADisabledDestinationIsKeptFromTheFirstStartOn(t *testing.T) {
 }
 
 func TestANewConnectionBeginsWithWhatHappensFromThenOn(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	f.issue("before", "between")
 	f.pay("before")
@@ -229,6 +236,7 @@ func TestANewConnectionBeginsWithWhatHappensFromThenOn(t *testing.T) {
 }
 
 func TestADestinationThatAsksToWaitIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(func(commerce.Notice) commerce.Result {
 		return commerce.Result{Status: commerce.Again, Code: 429, After: time.Hour, Detail: "slow down"}
@@ -248,6 +256,7 @@ func TestADestinationThatAsksToWaitIsWaitedFor(t *testing.T) {
 }
 
 func TestAForeignMessageHoldsNothingUp(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(takes)
 	f.start(map[string]*system{"erp": erp})
@@ -263,6 +272,7 @@ func TestAForeignMessageHoldsNothingUp(t *testing.T) {
 
 // TestAForeignMessageEndsNoEarlierEvent: what waits is told all the same, and before what follows.
 func TestAForeignMessageEndsNoEarlierEvent(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(dead)
 	f.start(map[string]*system{"erp": erp})
@@ -281,6 +291,7 @@ func TestAForeignMessageEndsNoEarlierEvent(t *testing.T) {
 }
 
 func TestOnlyTheEventsOfTheDestinationAreTold(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(takes)
 	c := notifier.Config{Bus: f.Connect(), Log: f.Log, Destinations: []notifier.Destination{{Shop: rig.Shop, Name: "erp", Outbound: erp, Events: []events.Name{events.EventReceipted}}}}
@@ -297,6 +308,7 @@ func TestOnlyTheEventsOfTheDestinationAreTold(t *testing.T) {
 }
 
 func TestConsumerNamesAreTakenApart(t *testing.T) {
+	t.Parallel()
 	for _, c := range [][2]string{{"acme", "erp"}, {"a-b", "c"}, {"a", "b-c"}, {"x-mfrgg", "woocommerce"}} {
 		shop, destination, ok := notifier.ParseConsumerName(notifier.ConsumerName(c[0], c[1]))
 		if !ok || shop != c[0] || destination != c[1] {
@@ -334,6 +346,7 @@ func (s *system) asks() int {
 
 // TestWhatIsRecordedIsNotToldAgain: a process has died between the record of an attempt and the acknowledgement.
 func TestWhatIsRecordedIsNotToldAgain(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	f.issue("1")
 	f.pay("1")

@@ -12,6 +12,7 @@ import (
 // TestADestinationThatIsDeadForADay: everything arrives when it is back, in order, and the other destination waits for nothing. While
 // it is dead it has the broker keep what waits.
 func TestADestinationThatIsDeadForADay(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "dead", "well")
 	down, well := newSystem(dead), newSystem(takes)
 	f.start(map[string]*system{"dead": down, "well": well})
@@ -47,6 +48,7 @@ func TestADestinationThatIsDeadForADay(t *testing.T) {
 
 // What was tried in vain while the destination was silent is told soon after it is back, however long that took.
 func TestEventsTriedInVainDoNotWaitForHoursAfterAnOutage(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(dead)
 	f.startWith(notifier.Config{Backoff: bus.Backoff{First: time.Millisecond, Most: time.Hour}}, map[string]*system{"erp": erp})
@@ -57,6 +59,7 @@ func TestEventsTriedInVainDoNotWaitForHoursAfterAnOutage(t *testing.T) {
 }
 
 func TestAnEventIsGivenUpAfterThreeDays(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(dead)
 	f.start(map[string]*system{"erp": erp})
@@ -79,6 +82,7 @@ func TestAnEventIsGivenUpAfterThreeDays(t *testing.T) {
 
 // TestWhatIsOlderThanThreeDaysIsGivenUpWithoutAnAttempt: the destination has been silent since.
 func TestWhatIsOlderThanThreeDaysIsGivenUpWithoutAnAttempt(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	erp := newSystem(dead)
 	f.start(map[string]*system{"erp": erp})

@@ -9,6 +9,7 @@ import (
 )
 
 func TestCallsThatWereUnderWayDoNotLengthenTheFirstPauseOfASilentDestination(t *testing.T) {
+	t.Parallel()
 	const first = time.Minute
 	p := pace{probes: bus.Backoff{First: first, Most: time.Hour}}
 	begun := time.Unix(1_000_000, 0)

@@ -13,6 +13,7 @@ import (
 // TestEachEventHasItsOwnAttempts: an event that was parked is sent again while a later one of its invoice is tried in vain. Neither
 // begins anew because of the other: the pauses grow, and both are given up in the end.
 func TestEachEventHasItsOwnAttempts(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, "erp")
 	var refuses atomic.Bool
 	var again, later atomic.Int32 // attempts

@@ -15,6 +15,7 @@ import (
 // TestEachDestinationOfAConnectionHasASystem: no destination that connections.yaml may name is forgotten, and no secret is read but
 // those of calls.
 func TestEachDestinationOfAConnectionHasASystem(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := func(name, body string) string {
 		path := filepath.Join(dir, name)

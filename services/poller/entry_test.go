@@ -11,6 +11,7 @@ import (
 )
 
 func TestEntryIsHandledByWhatTheStreamSaysOfItsInvoice(t *testing.T) {
+	t.Parallel()
 	invoice := func(s events.State, reference string) bus.Loaded {
 		return bus.Loaded{Invoice: events.Invoice{State: s, InvoiceReference: reference}, Seq: 7}
 	}
@@ -48,6 +49,7 @@ func TestEntryIsHandledByWhatTheStreamSaysOfItsInvoice(t *testing.T) {
 }
 
 func TestKeyIsReadFromEntriesAndEvents(t *testing.T) {
+	t.Parallel()
 	want := events.Key{Shop: "acme", Invoice: "1"}
 	for _, subject := range []string{"open.acme.1", "invoices.acme.1.issued", "invoices.acme.1.paid"} {
 		if k, err := keyOf(subject); err != nil || k != want {
@@ -63,6 +65,7 @@ func TestKeyIsReadFromEntriesAndEvents(t *testing.T) {
 
 // Only a poller that has run for a while, or hears one that has, knows that an entry that comes again was held until lately.
 func TestTimeWithoutAnyPollIsNeverUnderestimated(t *testing.T) {
+	t.Parallel()
 	b := &bus.Bus{}
 	const age = time.Hour
 	for name, c := range map[string]struct {

@@ -19,6 +19,7 @@ import (
 
 // No poller runs for 25 s. What is found canceled then may have been paid and reversed, and every place says so.
 func TestPaymentThatMayHaveBeenReversedIsTold(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
 	first := always(seqr.StatusIssued, nil)
@@ -64,6 +65,7 @@ func TestPaymentThatMayHaveBeenReversedIsTold(t *testing.T) {
 
 // A buyer who declines is not a reversal.
 func TestCanceledInvoiceThatWasPolledAllAlongIsNoPossibleReversal(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	reg := prometheus.NewRegistry()
 	cfg := config(r, newProvider(func(_ context.Context, n int, _ seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {

@@ -17,6 +17,7 @@ import (
 // The invoicer's hints take nothing from the budget of those that anybody can send, and wait for none of it: with an interval of
 // an hour an invoice without one would be asked about after half an hour.
 func TestNewInvoicesArePolledAtOnceWhateverHintsCome(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	p := always(seqr.StatusIssued, nil)
 	cfg := config(r, p)
@@ -57,6 +58,7 @@ func lastPaid(t *testing.T, r *rig.Rig, prefix string) (last uint64) {
 // Without hints, ten invoices are spread over an interval of 4 s, so the last of the hinted ones comes before the last of
 // the others.
 func TestHintBringsTheNextPollForward(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{Reversal: time.Hour})
 	cfg := config(r, r.Client)
 	cfg.Interval = 4 * time.Second
@@ -87,6 +89,7 @@ func TestHintBringsTheNextPollForward(t *testing.T) {
 
 // The invoicer hints when it has recorded `issued`; the buyer may be quicker still.
 func TestHintBeforeTheInvoiceIsHeldIsNotLost(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{Reversal: time.Hour})
 	cfg := config(r, r.Client)
 	cfg.Interval = time.Hour

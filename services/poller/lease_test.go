@@ -172,6 +172,7 @@ func TestPollingGoesOnWhileNoCopyHasTheLease(t *testing.T) {
 
 // Until the clock was compared with the broker's it is not known how old an entry is: it is kept.
 func TestNothingIsForgottenBeforeTheClockIsKnown(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	if _, _, err := r.Bus.IndexOpen(t.Context(), events.KeyOf(rig.Shop, "1"), 1); err != nil {
 		t.Fatal(err)

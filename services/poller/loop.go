@@ -234,7 +234,8 @@ type watch struct {
 	spread     bool      // its first poll is over
 	busy       bool      // a call is under way, or what follows from it
 	again      bool      // a hint came meanwhile
-	unanswered bool      // the last call got no answer at all
+	unanswered bool      // the last call got no answer, or the answer that the provider is busy
+	saidBusy   bool      // it got that answer
 	doubted    bool      // the call under way began while its terminal was doubtful
 	failures   int       // calls in a row without a status
 

@@ -50,7 +50,10 @@ func (p *Worker) askStatus(w *watch) answer {
 		p.reportFailure(w, err)
 		fact.Why = "the provider says " + call.Description
 		a := answer{result: resultAnswered, said: err.Error()}
-		if seqr.IsUnanswered(err) {
+		switch {
+		case seqr.IsBusy(err):
+			a.result = resultBusy
+		case seqr.IsUnanswered(err):
 			a.result = resultUnanswered
 		}
 		a.action, a.status = p.decideOnError(w, err, fact)

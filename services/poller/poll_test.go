@@ -3,6 +3,7 @@ package poller_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ import (
 
 // A result code that says how the invoice ended is an end, as the status would be.
 func TestResultCodesThatSayCanceledOrExpiredEndTheInvoice(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	ends := map[seqr.ResultCode]events.Name{
 		seqr.InvoiceAlreadyCanceled: events.EventCanceled, seqr.PaymentAlreadyCancelled: events.EventCanceled, seqr.PaymentExpired: events.EventExpired,
@@ -48,6 +50,7 @@ func TestResultCodesThatSayCanceledOrExpiredEndTheInvoice(t *testing.T) {
 
 // Any other code may be answered otherwise the next time.
 func TestOtherResultCodesAreAskedAgain(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	codes := []seqr.ResultCode{seqr.SystemError, seqr.SystemBusy, seqr.RejectedBusinessLogic, seqr.PendingApproval, 77}
 	p := newProvider(func(_ context.Context, n int, q seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {
@@ -62,6 +65,36 @@ func TestOtherResultCodesAreAskedAgain(t *testing.T) {
 	if h := r.History("1"); !slices.Equal(h, []events.Name{events.EventIssued, events.EventPaid}) || r.Parked() != 0 {
 		t.Errorf("%v, %d parked", h, r.Parked())
 	}
+}
+
+// Of a provider that says it is busy, the poller tells that it answered.
+func TestBusyProviderIsToldFromASilentOne(t *testing.T) {
+	t.Parallel()
+	r := rig.New(t, sandbox.Config{})
+	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
+	p := always("", coded(seqr.SystemBusy))
+	r.Run(poller.New(config(r, p)))
+	toldReason := func(want string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
+		defer cancel()
+		missing := rig.Until(ctx, func(ctx context.Context) string {
+			asking, stop := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer stop()
+			told, err := r.Bus.AskStuck(asking, rig.Shop, "1")
+			if err != nil || len(told) != 1 || told[0].Reason != want {
+				return fmt.Sprintf("expected %s, told %+v, %v", want, told, err)
+			}
+			return ""
+		})
+		if missing != "" {
+			t.Error(missing)
+		}
+	}
+	p.await(t, "ref", 1)
+	toldReason(bus.ReasonBusy)
+	p.become(always("", &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.MaybeSent, Err: errors.New("reset")}).answer)
+	toldReason(bus.ReasonUnanswered)
 }
 
 // An invoice that the provider keeps denying is parked, and polled again when a person sends it back.
@@ -93,6 +126,7 @@ func TestInvoiceThatTheProviderKeepsDenyingIsParkedAndCanBeReplayed(t *testing.T
 
 // Credentials that are refused are told at once, once a minute, and the polls go on: a person may mend them.
 func TestRefusedCredentialsAreLoggedOnceAndPollingGoesOn(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	said, reg := &logs{}, prometheus.NewRegistry()
 	p := always("", coded(seqr.AuthenticationFailed))
@@ -113,6 +147,7 @@ func TestRefusedCredentialsAreLoggedOnceAndPollingGoesOn(t *testing.T) {
 
 // The buyer's time is over by the clock, whatever the provider answers or does not.
 func TestOverdueIsRecordedWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
 	for name, err := range map[string]error{
 		"silent":  &seqr.Error{Operation: "getPaymentStatus", Sent: seqr.NotSent},
 		"refused": coded(seqr.AuthenticationFailed),
@@ -163,6 +198,7 @@ func TestWrongClockExpiresNothing(t *testing.T) {
 
 // PAID of an invoice that the stream has lost is told, counted and parked with all that is known.
 func TestPaymentOfALostInvoiceIsParked(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	said, reg := &logs{}, prometheus.NewRegistry()
 	p := always(seqr.StatusIssued, nil)
@@ -206,6 +242,7 @@ func loseInvoices(t *testing.T, r *rig.Rig) {
 
 // A message under the invoice's subjects that no worker has written stops neither polling nor the record of the payment.
 func TestForeignEventDoesNotHideAPayment(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	ref := r.IssueDirectly("1")
 	r.Raw("invoices."+rig.Shop+".1.paid", []byte(`{"stream":"ORDERS","seq":1}`))
@@ -217,6 +254,7 @@ func TestForeignEventDoesNotHideAPayment(t *testing.T) {
 
 // An event of a newer version is left to a newer poller, loudly.
 func TestNewerVersionIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	said := &logs{}
 	r.Record(rig.Recorded{ID: "1", Reference: "ref"})

@@ -14,6 +14,7 @@ import (
 )
 
 func TestVersionThatWasReceivedIsSentWithTheNextPoll(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	p := spy(r.Client)
 	r.Run(poller.New(config(r, p)))
@@ -37,6 +38,7 @@ func TestVersionThatWasReceivedIsSentWithTheNextPoll(t *testing.T) {
 }
 
 func TestStoppedPollerLeavesItsInvoicesToAnother(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	first := spy(r.Client)
 	stop := r.Run(poller.New(config(r, first)))
@@ -62,6 +64,7 @@ func TestStoppedPollerLeavesItsInvoicesToAnother(t *testing.T) {
 }
 
 func TestTwoPollersRecordAPaymentOnce(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	r.Run(poller.New(config(r, r.Client)))
 	r.Run(poller.New(config(r, r.Client)))
@@ -80,6 +83,7 @@ func TestTwoPollersRecordAPaymentOnce(t *testing.T) {
 }
 
 func TestPollingOutlastsAProviderThatFails(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	p := always("", coded(seqr.SystemError))
 	r.Run(poller.New(config(r, p)))
@@ -95,6 +99,7 @@ func TestPollingOutlastsAProviderThatFails(t *testing.T) {
 }
 
 func TestLatePaymentIsRecordedAsLate(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	ref := r.IssueDirectly("1")
 	_, err := r.Bus.Update(t.Context(), "canceler", events.KeyOf(rig.Shop, "1"), func(i events.Invoice) (events.Invoice, error) {
@@ -111,6 +116,7 @@ func TestLatePaymentIsRecordedAsLate(t *testing.T) {
 }
 
 func TestPaidWithoutErsReferenceIsAskedAgain(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	r.Record(rig.Recorded{ID: "1", Reference: "ref"})
 	r.Run(poller.New(config(r, newProvider(func(_ context.Context, n int, _ seqr.GetPaymentStatus) (seqr.PaymentStatus, error) {

@@ -219,6 +219,7 @@ const (
 	resultNothing    result = iota // the poller broke the call off
 	resultAnswered                 // the terminal answered, whatever it said
 	resultUnanswered               // it did not
+	resultBusy                     // it answered that it cannot work now; all else is as if it had not answered
 )
 
 // endCall ends a call and learns from it. The invoice itself stays out until putBack or remove.
@@ -235,7 +236,7 @@ func (s *scheduler) endCall(w *watch, r result, now instant) {
 	if w.doubted {
 		s.doubted--
 	}
-	w.unanswered = r == resultUnanswered
+	w.unanswered, w.saidBusy = r == resultUnanswered || r == resultBusy, r == resultBusy
 	if after != before && r == resultAnswered {
 		s.spread(t, now)
 	}

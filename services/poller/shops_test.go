@@ -45,6 +45,7 @@ func ofTwoShops(t *testing.T, r *rig.Rig, n int) {
 
 // A copy without a shop's credentials, or that is set to serve others, leaves its invoices to a copy that has them.
 func TestInvoicesComeToTheCopyThatHasTheirCredentials(t *testing.T) {
+	t.Parallel()
 	for name, without := range map[string]func(*poller.Config){
 		"no credentials": func(c *poller.Config) { c.Shops = terminals{"acme": {"acme-terminal"}} },
 		"set for others": func(c *poller.Config) { c.Only = []string{"acme"} },
@@ -83,6 +84,7 @@ func TestInvoicesComeToTheCopyThatHasTheirCredentials(t *testing.T) {
 
 // A terminal that was replaced in the settings still has its invoices.
 func TestCallsUseTheTerminalThatTheInvoiceWasIssuedOn(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	p := always(seqr.StatusIssued, nil)
 	cfg := config(r, p)

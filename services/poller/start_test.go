@@ -77,6 +77,7 @@ func requestsBeforeFirstPoll(t *testing.T, r *rig.Rig, open []string) (requests 
 
 // What a start asks of the broker is as much with a long history as with none, whether its durable is there or was lost.
 func TestStartReadsNoHistory(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	open := []string{"a", "b", "c"}
 	recordAll(t, r, len(open), func(i int) rig.Recorded { return rig.Recorded{ID: open[i], Reference: open[i]} })
@@ -97,6 +98,7 @@ func TestStartReadsNoHistory(t *testing.T) {
 
 // The durable may be lost while a poller runs: what is open is polled on, and what has ended does not come back.
 func TestLostConsumerIsMadeAnewWithWhatIsOpen(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	endedLongAgo(t, r, 50)
 	p := spy(r.Client)
@@ -122,6 +124,7 @@ func TestLostConsumerIsMadeAnewWithWhatIsOpen(t *testing.T) {
 
 // The invoicer stores the entry before it asks the provider: what is recorded later, with or without its hint, is polled.
 func TestEntryIsWatchedBeforeItsInvoiceIsRecorded(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	for _, id := range []string{"hinted", "unhinted"} {
 		if _, _, err := r.Bus.IndexOpen(t.Context(), events.KeyOf(rig.Shop, id), 1); err != nil {

@@ -152,7 +152,10 @@ func (l *loop) stuck(k events.Key) []bus.Stuck {
 	if w.failures > 0 {
 		s.Reason = bus.ReasonError
 	}
-	if w.unanswered {
+	switch {
+	case w.saidBusy:
+		s.Reason = bus.ReasonBusy
+	case w.unanswered:
 		s.Reason = bus.ReasonUnanswered
 	}
 	if provider := new(*seqr.Error); errors.As(w.unrecorded, provider) {

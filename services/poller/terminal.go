@@ -55,7 +55,7 @@ func (t *terminal) endCall(r result, now instant) {
 			}
 		}
 		t.proved, t.missed, t.heard = true, false, now
-	case resultUnanswered:
+	case resultUnanswered, resultBusy:
 		t.missed = true
 		t.window.Unanswered()
 	}

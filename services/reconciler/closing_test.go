@@ -34,6 +34,7 @@ func (s *silent) MarkTransactionPeriod(ctx context.Context, q seqr.MarkTransacti
 }
 
 func TestLostMarkIsExplainedAndNotHidden(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ers := w.sold("acme", "1", "10")
 	w.work(&silent{w.provider(), &sync.Mutex{}, 1})
@@ -53,6 +54,7 @@ func TestLostMarkIsExplainedAndNotHidden(t *testing.T) {
 }
 
 func TestMarkThatNeverHappenedLeavesNoDoubt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.sold("acme", "1", "10")
 	if err := w.sandbox.SetFaults(map[string][]sandbox.Fault{"markTransactionPeriod": {{Kind: sandbox.FaultResultCode, Code: int(seqr.SystemBusy), Count: 1}}}); err != nil {
@@ -82,6 +84,7 @@ func (w *world) markAndDie(k events.PeriodKey) {
 }
 
 func TestCrashBetweenMarkAndItsRecordIsDetected(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ers := w.sold("acme", "1", "10")
 	k := w.ask("acme", "1")
@@ -95,6 +98,7 @@ func TestCrashBetweenMarkAndItsRecordIsDetected(t *testing.T) {
 }
 
 func TestRefusedMarkIsParkedAndReplayed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.sold("acme", "1", "10")
 	good := w.shops["acme"]
@@ -119,6 +123,7 @@ func TestRefusedMarkIsParkedAndReplayed(t *testing.T) {
 }
 
 func TestShopWithoutCredentialsIsParked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	if p := w.parked(w.ask("nobody", "1")); !strings.Contains(p.Reason, `no credentials for closing "nobody" in the settings of any reconciler`) {
@@ -127,6 +132,7 @@ func TestShopWithoutCredentialsIsParked(t *testing.T) {
 }
 
 func TestClosingsOfOneTerminalAtOnceAllReconcile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for i := range 6 {
 		w.sold("acme", fmt.Sprint(i), "10")
@@ -184,6 +190,7 @@ func (a *away) ExecuteReport(ctx context.Context, q seqr.ExecuteReport) (seqr.Re
 }
 
 func TestProviderThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.sold("acme", "1", "10")
 	w.work(&away{w.provider(), &sync.Mutex{}, 20, 20})
@@ -200,6 +207,7 @@ func TestProviderThatIsAwayIsWaitedFor(t *testing.T) {
 // A mark whose answer was lost is not forgotten when the shop gets another terminal: it may have ended a period of the first one, whose
 // next report then lacks payments.
 func TestLostMarkIsRememberedWhenTheTerminalIsReplaced(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ers := w.sold("acme", "1", "10")
 	k := w.ask("acme", "1")
@@ -219,6 +227,7 @@ func TestLostMarkIsRememberedWhenTheTerminalIsReplaced(t *testing.T) {
 // A closing that a person has dismissed holds up no other closing of its terminal: not by a mark that has no answer, nor by a comparison
 // that is not made.
 func TestDismissedClosingHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
 	dismiss := func(w *world, k events.PeriodKey, parked events.Parked) {
 		t.Helper()
 		if err := w.bus.Dismiss(t.Context(), bus.ParkedMessage{On: events.ParkedSubject(reconciler.Name, k.Shop, k.Period), Parked: parked, Seq: 1}, "Ann", "test"); err != nil {

@@ -55,6 +55,7 @@ func said(c events.Comparison) []string {
 }
 
 func TestEachKindOfDifference(t *testing.T) {
+	t.Parallel()
 	ours := []events.LedgerEntry{paid("A", "100.00", 1), paid("B", "93.31", 2), refunded("Z", "20.50", 3)}
 	whole := []row{reported("A", "100.00000"), reported("B", "93.31000"), reported("Z", "-20.50000")}
 	noRef := refunded("", "5", 4)
@@ -123,6 +124,7 @@ func TestEachKindOfDifference(t *testing.T) {
 }
 
 func TestTotalsByCurrency(t *testing.T) {
+	t.Parallel()
 	euro := paid("E", "7.25", 2)
 	euro.Currency = "EUR"
 	got := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "10", 1), euro, refunded("Z", "4", 3)}, LedgerBefore: 3}, nil,
@@ -142,6 +144,7 @@ func TestTotalsByCurrency(t *testing.T) {
 }
 
 func TestSumThatCannotBeExactIsRefused(t *testing.T) {
+	t.Parallel()
 	c := compareWith(ledger{})
 	c.addRow(reported("A", "9999999999999999999"))
 	c.addRow(reported("B", "0.00001"))
@@ -157,6 +160,7 @@ func next(c events.Comparison, ledgerBefore uint64, entries ...events.LedgerEntr
 }
 
 func TestWhatStraddlesTheMarkBelongsToOnePeriod(t *testing.T) {
+	t.Parallel()
 	// B is paid before the mark and recorded after it: the first report has it, the second has not.
 	first := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 10), paid("B", "2", 11), paid("C", "3", 12)}, LedgerBefore: 10}, nil,
 		reported("A", "1"), reported("B", "2"))
@@ -173,6 +177,7 @@ func TestWhatStraddlesTheMarkBelongsToOnePeriod(t *testing.T) {
 }
 
 func TestRowThatIsRecordedLateIsAccountedForOnce(t *testing.T) {
+	t.Parallel()
 	first := compared(t, ledger{LedgerBefore: 10}, nil, reported("A", "1"))
 	if diff := cmp.Diff([]string{"missing_here A – – 1"}, said(first)); diff != "" {
 		t.Fatal(diff)
@@ -208,6 +213,7 @@ func TestRowThatIsRecordedLateIsAccountedForOnce(t *testing.T) {
 }
 
 func TestEarlyRowStaysKnownUntilItIsRecorded(t *testing.T) {
+	t.Parallel()
 	first := compared(t, ledger{LedgerBefore: 10}, nil, reported("A", "1"))
 	second := compared(t, next(first, 20), nil)
 	third := compared(t, next(second, 30, paid("A", "1", 25)), nil)
@@ -217,6 +223,7 @@ func TestEarlyRowStaysKnownUntilItIsRecorded(t *testing.T) {
 }
 
 func TestLateReportSettlesWhatWasOutstanding(t *testing.T) {
+	t.Parallel()
 	first := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 5)}, LedgerBefore: 10}, nil)
 	if diff := cmp.Diff([]string{"missing_there A – 1 –"}, said(first)); diff != "" {
 		t.Fatal(diff)
@@ -236,6 +243,7 @@ func TestLateReportSettlesWhatWasOutstanding(t *testing.T) {
 }
 
 func TestRowOfAnEarlierReportIsNotTakenTwice(t *testing.T) {
+	t.Parallel()
 	first := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 11)}, LedgerBefore: 10}, nil, reported("A", "1"), reported("X", "9"))
 	second := compared(t, next(first, 20, paid("A", "1", 11)), nil, reported("A", "1"), reported("X", "9"))
 	if diff := cmp.Diff([]string{"missing_here A – – 1", "missing_here X – – 9"}, said(second)); diff != "" {
@@ -244,6 +252,7 @@ func TestRowOfAnEarlierReportIsNotTakenTwice(t *testing.T) {
 }
 
 func TestRefundInDoubtThatWasReportedIsNotMissingOnceItIsResolved(t *testing.T) {
+	t.Parallel()
 	doubt := refunded("", "5", 8)
 	first := compared(t, ledger{LedgerBefore: 10}, []events.LedgerEntry{doubt}, reported("Q", "-5"))
 	for name, resolved := range map[string]events.LedgerEntry{"with its reference": refunded("Q", "5", 15), "without one": refunded("", "5", 15)} {
@@ -255,6 +264,7 @@ func TestRefundInDoubtThatWasReportedIsNotMissingOnceItIsResolved(t *testing.T) 
 }
 
 func TestUnreferencedRefundOfTheNextPeriodKeepsItsRow(t *testing.T) {
+	t.Parallel()
 	late := refunded("", "5", 15)
 	first := compared(t, ledger{Entries: []events.LedgerEntry{late}, LedgerBefore: 10}, nil, reported("Q", "-5"))
 	if first.Differences != 0 || first.Matched != 1 || len(first.Notes) == 0 || !strings.Contains(first.Notes[0], "is Q here") {
@@ -266,6 +276,7 @@ func TestUnreferencedRefundOfTheNextPeriodKeepsItsRow(t *testing.T) {
 }
 
 func TestDoubtIsSaidWhereItMayExplain(t *testing.T) {
+	t.Parallel()
 	got := compared(t, ledger{Entries: []events.LedgerEntry{paid("A", "1", 5)}, LedgerBefore: 10, Doubt: markInDoubt(1)}, nil)
 	if !strings.Contains(got.Lines[0].Text, "a period whose id was lost") || len(got.Notes) == 0 || !strings.Contains(got.Notes[0], "id was lost") {
 		t.Errorf("line %q, notes %q", got.Lines[0].Text, got.Notes)
@@ -273,6 +284,7 @@ func TestDoubtIsSaidWhereItMayExplain(t *testing.T) {
 }
 
 func TestLinesAndCarriedRowsAreBounded(t *testing.T) {
+	t.Parallel()
 	var ours []events.LedgerEntry
 	rows := []row{reported("grave", "2")}
 	ours = append(ours, paid("grave", "1", 1))

@@ -38,6 +38,7 @@ func (w *world) messages(do func()) uint64 {
 
 // What a closing reads depends on its period and on what the one before left open, not on all that ever was.
 func TestClosingReadsItsPeriodAndNotTheHistory(t *testing.T) {
+	t.Parallel()
 	read := map[int]uint64{}
 	for _, n := range []int{10, 100} {
 		w := newWorld(t)
@@ -55,6 +56,7 @@ func TestClosingReadsItsPeriodAndNotTheHistory(t *testing.T) {
 
 // A refund that came into doubt two periods ago is known although only the last period is read.
 func TestDoubtIsCarriedFromPeriodToPeriod(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	ers := w.sold("acme", "1", "10")
@@ -77,6 +79,7 @@ func TestDoubtIsCarriedFromPeriodToPeriod(t *testing.T) {
 
 // A period that an older version compared does not say which refunds it left open: they are looked for from the beginning.
 func TestDoubtBeforeAPeriodOfAnOlderVersionIsFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ers := w.sold("acme", "1", "10")
 	w.inDoubt("1", "4")

@@ -19,6 +19,7 @@ import (
 )
 
 func TestPeriodsOfADayReconcile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	ers := w.sold("acme", "1", "93.31")
@@ -47,6 +48,7 @@ func TestPeriodsOfADayReconcile(t *testing.T) {
 }
 
 func TestDifferencesEndAsLines(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	w.sold("acme", "good", "1.50")
@@ -72,6 +74,7 @@ func TestDifferencesEndAsLines(t *testing.T) {
 }
 
 func TestRefundInDoubtThatTheReportHas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	ers := w.sold("acme", "1", "10")
@@ -114,6 +117,7 @@ func (w *world) refund(id string) events.Refund {
 }
 
 func TestReportSettlesARefundInDoubtThatHappened(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	ers := w.sold("acme", "1", "10")
@@ -133,6 +137,7 @@ func TestReportSettlesARefundInDoubtThatHappened(t *testing.T) {
 }
 
 func TestAbsenceProvesNothingOfARefundAskedForJustNow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	w.paidBackKnown("2", "2")
@@ -163,6 +168,7 @@ func (r recording) ExecuteReport(ctx context.Context, q seqr.ExecuteReport) (seq
 }
 
 func TestPaymentThatIsRecordedAfterTheMarkIsEarly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ers := w.bought("1", "12")
 	w.work(recording{w.provider(), &sync.Once{}, func() { w.recordPaid("acme", "1", "12", ers) }})
@@ -180,7 +186,7 @@ func TestPaymentThatIsRecordedAfterTheMarkIsEarly(t *testing.T) {
 
 func (w *world) parked(k events.PeriodKey) events.Parked {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), rig.Patience)
 	defer cancel()
 	var parked *reconciler.ParkedError
 	if p, err := reconciler.Await(ctx, w.bus, k); !errors.As(err, &parked) {
@@ -190,6 +196,7 @@ func (w *world) parked(k events.PeriodKey) events.Parked {
 }
 
 func TestEventThatIsNoPeriodIsParked(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"not JSON":      "x",
 		"other subject": `{"data":{"shop":"acme","period":"2","state":"CLOSING","change":{"event":"closing","from":"NONE","at":"2026-05-01T00:00:00Z","by":"x","why":""}}}`,
@@ -205,7 +212,7 @@ func TestEventThatIsNoPeriodIsParked(t *testing.T) {
 			if err := w.bus.PublishRaw(t.Context(), k.Subject("closing"), "", []byte(body)); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := sub.NextMsg(30 * time.Second); err != nil {
+			if _, err := sub.NextMsg(rig.Patience); err != nil {
 				t.Errorf("not parked: %v", err)
 			}
 			if n := len(w.sandbox.Ledger().Periods); n != 0 {
@@ -216,6 +223,7 @@ func TestEventThatIsNoPeriodIsParked(t *testing.T) {
 }
 
 func TestRedeliveryOfAFinishedClosingDoesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.sold("acme", "1", "10")
 	stop := w.work(w.provider())
@@ -244,6 +252,7 @@ func TestRedeliveryOfAFinishedClosingDoesNothing(t *testing.T) {
 }
 
 func TestReportOfAnotherPeriodIsNotCompared(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(strange{w.provider(), `<TransactionDetails><Meta><TransactionPeriodId>other</TransactionPeriodId></Meta></TransactionDetails>`})
 	if p := w.parked(w.ask("acme", "1")); !strings.Contains(p.Reason, "got that of \"other\"") {
@@ -263,6 +272,7 @@ func (s strange) ExecuteReport(context.Context, seqr.ExecuteReport) (seqr.Report
 }
 
 func TestPreviousPeriodWithoutComparisonIsSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.sold("acme", "1", "10")
 	stop := w.work(strange{w.provider(), "no XML"})
@@ -287,6 +297,7 @@ func TestPreviousPeriodWithoutComparisonIsSaid(t *testing.T) {
 }
 
 func TestSummaryOfAClosingThatIsNotOver(t *testing.T) {
+	t.Parallel()
 	p, err := events.Period{}.ClosingAsked("acme", "1", "operator", events.Fact{Why: "end of\tday"})
 	if err != nil {
 		t.Fatal(err)
@@ -297,6 +308,7 @@ func TestSummaryOfAClosingThatIsNotOver(t *testing.T) {
 }
 
 func TestUnreadableLedgerIsParkedAndNotLeftOut(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"not JSON":                   "x",
 		"an amount that is none":     `{"data":{"shop":"acme","invoiceId":"1","terminal":"demo-terminal","total":12.5}}`,

@@ -43,6 +43,7 @@ func (p parker) Run(ctx context.Context) error {
 }
 
 func TestOnlyOneOfManyRequestsClosesThePeriod(t *testing.T) {
+	t.Parallel()
 	b := rig.New(t, sandbox.Config{}).Bus
 	errs := make([]error, 8)
 	var wg sync.WaitGroup
@@ -65,6 +66,7 @@ func TestOnlyOneOfManyRequestsClosesThePeriod(t *testing.T) {
 }
 
 func TestUsedPeriodIsGivenAsItIs(t *testing.T) {
+	t.Parallel()
 	b := rig.New(t, sandbox.Config{}).Bus
 	if _, err := reconciler.RequestClose(t.Context(), b, "operator", "acme", "1", "first"); err != nil {
 		t.Fatal(err)
@@ -77,6 +79,7 @@ func TestUsedPeriodIsGivenAsItIs(t *testing.T) {
 }
 
 func TestAwaitEndsWithTheComparison(t *testing.T) {
+	t.Parallel()
 	b := rig.New(t, sandbox.Config{}).Bus
 	k := events.PeriodKeyOf("acme", "1")
 	if _, err := reconciler.RequestClose(t.Context(), b, "operator", "acme", "1", ""); err != nil {
@@ -104,6 +107,7 @@ func TestAwaitEndsWithTheComparison(t *testing.T) {
 }
 
 func TestAwaitEndsWhenItIsParked(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	b := r.Bus
 	k := events.PeriodKeyOf("acme", "1")
@@ -122,6 +126,7 @@ func TestAwaitEndsWhenItIsParked(t *testing.T) {
 }
 
 func TestReplayedPeriodIsNotParkedAnyMore(t *testing.T) {
+	t.Parallel()
 	b := rig.New(t, sandbox.Config{}).Bus
 	k := events.PeriodKeyOf("acme", "1")
 	subject := events.ParkedSubject("reconciler", k.Shop, k.Period)

@@ -9,6 +9,7 @@ import (
 
 // One refund of 40 is in doubt. What the report proves of it hangs on everything else that is known.
 func TestWhatAReportProvesOfADoubt(t *testing.T) {
+	t.Parallel()
 	payment, known := paid("P", "100", 1), refunded("Z", "20", 5)
 	whole := []events.LedgerEntry{payment, known}
 	theirs := []row{reported("P", "100"), reported("Z", "-20")}
@@ -71,6 +72,7 @@ func TestWhatAReportProvesOfADoubt(t *testing.T) {
 }
 
 func TestRowOfAReportProvesNothingOfARefundAskedForAfterItsMark(t *testing.T) {
+	t.Parallel()
 	c := compareWith(ledger{LedgerBefore: 100})
 	c.addRow(reported("Q", "-40"))
 	marked := time.Now()

@@ -33,6 +33,7 @@ func (w *world) asked(refund string) func(events.Invoice) (events.Invoice, error
 
 // The provider paid back 4 of invoice 1, and never those 4 of invoice 2 that are in doubt.
 func TestRowOfAnotherRefundSettlesNoDoubt(t *testing.T) {
+	t.Parallel()
 	type step = func(events.Invoice) (events.Invoice, error)
 	for name, other := range map[string]func(w *world) []step{
 		"proved by 98": func(w *world) []step {
@@ -89,6 +90,7 @@ func (u unshowing) ExecuteReport(ctx context.Context, q seqr.ExecuteReport) (seq
 
 // The refund in doubt happened: if it were taken for failed, its amount would be paid back a second time.
 func TestAbsenceFromAReportThatShowsNoRefundsProvesNothing(t *testing.T) {
+	t.Parallel()
 	for name, known := range map[string]func(w *world){
 		"another refund is known": func(w *world) { w.paidBackKnown("2", "2") },
 		"no other is":             func(*world) {},
@@ -109,6 +111,7 @@ func TestAbsenceFromAReportThatShowsNoRefundsProvesNothing(t *testing.T) {
 
 // The same in a report that may show refunds: it has had none to show.
 func TestAbsenceWhereNoRefundIsKnownProvesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.work(w.provider())
 	w.sold("acme", "1", "10")

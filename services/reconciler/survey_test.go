@@ -42,6 +42,7 @@ func closePeriod(t *testing.T, b *bus.Bus, period, terminal string, differences 
 
 // A survey knows which refunds are in doubt, which payments are in no compared period, and how each terminal's last one ended.
 func TestSurveyFindsMoneyThatNeedsAPerson(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	later, err := bus.Connect(t.Context(), bus.Config{Name: "later", Options: []nats.Option{r.NATS.InProcess()}, Log: r.Log,
 		Now: func() time.Time { return time.Now().Add(reconciler.ClosingDue + time.Hour) }})
@@ -108,6 +109,7 @@ func TestSurveyFindsMoneyThatNeedsAPerson(t *testing.T) {
 
 // The reconciler's gauges say the same.
 func TestReconcilerCountsRefundsInDoubt(t *testing.T) {
+	t.Parallel()
 	r := rig.New(t, sandbox.Config{})
 	fact := events.Fact{At: r.Bus.Now(), Why: "test"}
 	r.Record(rig.Recorded{ID: "1", Reference: "ref"})

@@ -204,7 +204,7 @@ func (w *world) ask(shop, period string) events.PeriodKey {
 // closed waits for the end of a closing.
 func (w *world) closed(k events.PeriodKey) events.Period {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), rig.Patience)
 	defer cancel()
 	p, err := reconciler.Await(ctx, w.bus, k)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 // Whatever is wrong about the key, everything answers as it does for an order that does not exist.
 func TestWithoutItsKeyAnOrderIsUnknown(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.placed("1001")
 	s.placed("1002")
@@ -59,6 +60,7 @@ func (s *shop) lastOrders() uint64 {
 }
 
 func TestAnOrderIsOpenedByEachOfItsKeys(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	o := order("10/01 #å")
 	o.BuyerKeyHash = commerce.BuyerKeyHash("wc_order_Abc123")
@@ -83,6 +85,7 @@ func TestAnOrderIsOpenedByEachOfItsKeys(t *testing.T) {
 }
 
 func TestHeadersKeepThePageToItself(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.placed("1001")
 	a := s.get(s.page("1001"))
@@ -118,6 +121,7 @@ func TestHeadersKeepThePageToItself(t *testing.T) {
 
 // No key is in the log, whatever happens, nor in an event.
 func TestKeysStayOutOfLogsAndEvents(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	o := order("1001")
 	o.BuyerKeyHash, o.BackURL = commerce.BuyerKeyHash("wc_order_Abc123"), s.links.Return(rig.Shop, "1001")
@@ -153,6 +157,7 @@ func TestKeysStayOutOfLogsAndEvents(t *testing.T) {
 
 // Who has one order's link cannot use up the gateway's connections: a page that has no stream asks instead.
 func TestAnOrderHasAFewStreams(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.placed("1001")
 	s.placed("1002")
@@ -177,6 +182,7 @@ func TestAnOrderHasAFewStreams(t *testing.T) {
 
 // Nobody makes the pages say something by an address: the shop's id is shown where the order is known.
 func TestAnAddressPutsNoWordsOnAPage(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	words := s.srv.URL + "/pay/Call%20this%20number/1"
 	s.lacks(s.get(words+"/return"), "this number")

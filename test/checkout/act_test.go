@@ -23,6 +23,7 @@ import (
 
 // A browser without scripts goes through the whole: declines, tries again, pays, and is on its way back.
 func TestWholeWayWithoutScripts(t *testing.T) {
+	t.Parallel()
 	s := open(t, invoicer.Name)
 	page := s.page("1001")
 	s.Place(order("1001"))
@@ -78,6 +79,7 @@ func (s *shop) returnOf(invoice, refund, amount string) {
 
 // However often and by how many windows it is asked for, there is one other try; a page that is shown again begins none.
 func TestOneOtherTryHoweverOftenItIsAskedFor(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	page := s.page("1001")
 	inv := s.placed("1001")
@@ -114,6 +116,7 @@ func TestOneOtherTryHoweverOftenItIsAskedFor(t *testing.T) {
 }
 
 func TestBuyerCancels(t *testing.T) {
+	t.Parallel()
 	s := open(t, canceler.Name)
 	page := s.page("1001")
 	s.placed("1001")
@@ -140,6 +143,7 @@ func TestBuyerCancels(t *testing.T) {
 
 // Paid while the buyer cancels: the page says paid, then what becomes of the money, and never that it was canceled.
 func TestPaidMeanwhileIsShownAsPaid(t *testing.T) {
+	t.Parallel()
 	s := open(t, poller.Name)
 	page := s.page("1001")
 	inv := s.placed("1001")
@@ -160,6 +164,7 @@ func TestPaidMeanwhileIsShownAsPaid(t *testing.T) {
 
 // What another site's page posts changes nothing.
 func TestOtherSitesCannotAct(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.placed("1001")
 	for _, header := range []http.Header{{"Sec-Fetch-Site": {"cross-site"}}, {"Origin": {"https://evil.example"}}, {"Sec-Fetch-Site": {"same-site"}}} {
@@ -174,6 +179,7 @@ func TestOtherSitesCannotAct(t *testing.T) {
 
 // A form that is larger than any of the pages' does nothing: reading it would fill the memory and the disk.
 func TestAFormThatIsTooLargeDoesNothing(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.placed("1001")
 	var body bytes.Buffer
@@ -205,6 +211,7 @@ func TestAFormThatIsTooLargeDoesNothing(t *testing.T) {
 }
 
 func TestShopCancelsTheOrder(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	s.placed("1001")
 	live := s.live(s.page("1001"))
@@ -223,6 +230,7 @@ func TestShopCancelsTheOrder(t *testing.T) {
 }
 
 func TestExpiredFailedAndRejected(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	o := order("expires")
 	o.ValidFor = events.Duration(time.Second)
@@ -242,6 +250,7 @@ func TestExpiredFailedAndRejected(t *testing.T) {
 
 // The provider's plugin goes on as long as it reads ISSUED, wherever it runs, and stops at anything else.
 func TestPluginsStatus(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	status := func(id string) (int, string) {
 		t.Helper()
@@ -288,6 +297,7 @@ func TestPluginsStatus(t *testing.T) {
 
 // The way back from the app has no key in its address: the browser that had the page finds it, any other is sent back.
 func TestWayBackFromTheApp(t *testing.T) {
+	t.Parallel()
 	s := open(t, poller.Name)
 	s.placed("1001")
 	hints := make(chan string, 10)

@@ -15,6 +15,7 @@ import (
 
 // Without a broker the page says that it is checking, and nothing else; once it is back, so is the page, and who had it open is told.
 func TestBrokerAway(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	inv := s.placed("1001")
 	page := s.page("1001")
@@ -102,6 +103,7 @@ func (st *stream) read(state checkout.State) (before []string, html string) {
 }
 
 func TestOpenPagesAreToldOfWhatHappens(t *testing.T) {
+	t.Parallel()
 	s := open(t, invoicer.Name)
 	page := s.page("1001")
 	s.Place(order("1001"))

@@ -26,6 +26,7 @@ func userAgent(agent string) chromedp.Action[chromedp.Void] {
 
 // TestInABrowser runs each scenario on a phone and on a computer, with a checkout of its own.
 func TestInABrowser(t *testing.T) {
+	t.Parallel()
 	browser := launch(t)
 	devices := []device{phone, computer}
 	if testing.Short() { // the server does the same for both
@@ -36,16 +37,16 @@ func TestInABrowser(t *testing.T) {
 		"no scripts": noScripts, "slow network": slowNetwork, "no stream": noStream, "keyboard": keyboard, "broker away": brokerAway, "back from the app": backFromTheApp,
 	} {
 		for _, d := range devices {
-			t.Run(name+" on a "+d.name, func(t *testing.T) { scenario(t, browser, d) })
+			t.Run(name+" on a "+d.name, func(t *testing.T) { t.Parallel(); scenario(t, browser, d) })
 		}
 	}
-	t.Run("plugin", func(t *testing.T) { plugin(t, browser) })
+	t.Run("plugin", func(t *testing.T) { t.Parallel(); plugin(t, browser) })
 	if testing.Short() { // the rest is about how pages look
 		return
 	}
-	t.Run("lengths and sizes", func(t *testing.T) { lengths(t, browser) })
-	t.Run("directions", func(t *testing.T) { directions(t, browser) })
-	t.Run("names", func(t *testing.T) { names(t, browser) })
+	t.Run("lengths and sizes", func(t *testing.T) { t.Parallel(); lengths(t, browser) })
+	t.Run("directions", func(t *testing.T) { t.Parallel(); directions(t, browser) })
+	t.Run("names", func(t *testing.T) { t.Parallel(); names(t, browser) })
 }
 
 func pay(t *testing.T, browser context.Context, d device) {
@@ -139,7 +140,7 @@ func declineAndTryAgain(t *testing.T, browser context.Context, d device) {
 func expire(t *testing.T, browser context.Context, d device) {
 	s := open(t)
 	o := order("1001")
-	o.ValidFor = events.Duration(4 * time.Second)
+	o.ValidFor = events.Duration(8 * time.Second) // the countdown is shown for the last 2
 	s.Place(o)
 	s.Wait("1001", events.EventIssued)
 	b := openTab(t, browser, d)

@@ -20,7 +20,7 @@ import (
 	"github.com/seqrflow/seqrflow/test/procs"
 )
 
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 var fence = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
 

@@ -30,6 +30,7 @@ const (
 // TestKilledProcessesCostNoMoney kills a process of every kind, each during its call to the provider where it
 // makes one, and starts it again at once.
 func TestKilledProcessesCostNoMoney(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("in the short form: it runs processes of its own, which the race detector does not see")
 	}

@@ -139,6 +139,7 @@ connections:
 // between the call and the record. Each shop is told, and nothing happens twice there. (What was recorded and not acknowledged is
 // tested in services/notifier.)
 func TestKilledNotifierTellsOnce(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("in the short form: it runs processes of its own, which the race detector does not see")
 	}

@@ -18,6 +18,7 @@ import (
 const answerTimeout = 5 * time.Second
 
 func TestEachUserHasItsRights(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for _, r := range f.roles() {
 		t.Run(r.Name, func(t *testing.T) {
@@ -234,6 +235,7 @@ func encode(v any) []byte {
 
 // The broker's own word that it has given up on a message reaches the worker.
 func TestWorkerHearsWhatTheBrokerGaveUpOn(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	nc := f.connect("invoicer")
 	sub, err := nc.QueueSubscribeSync("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.ORDERS.invoicer", "copies")
@@ -260,6 +262,7 @@ func TestWorkerHearsWhatTheBrokerGaveUpOn(t *testing.T) {
 
 // Readers follow a stream with consumers of their own, filtered or not, and remove them.
 func TestReaderFollowsStreams(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for _, user := range []string{"reader", "operator", "reconciler"} {
 		js := jetStream(t, f.connect(user))

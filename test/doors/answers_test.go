@@ -21,6 +21,7 @@ var targets = []string{
 
 // Without the accounts, a right to publish one subject is a right to publish them all: this is what the others hold.
 func TestInOneAccountAnAnswerIsStoredWhereItsReplySubjectSays(t *testing.T) {
+	t.Parallel()
 	s := run(t, &server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: filepath.Join(t.TempDir(), "streams"),
 		Users: []*server.User{
@@ -70,6 +71,7 @@ func attack(t *testing.T, nc *nats.Conn, subject, reply string) {
 
 // Every request that a user may make is made with the reply subject of an attacker.
 func TestAnswersAreStoredNowhere(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	probeConn := f.probe(broker.StreamsAccount)
 	probe := jetStream(t, probeConn)
@@ -134,6 +136,7 @@ func (f *fixture) answered(probe jetstream.JetStream) {
 
 // The subject of the request is what was permitted, and the body says another consumer.
 func TestAnothersConsumerCanNotBeChangedUnderAFreeName(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	probe := jetStream(t, f.probe(broker.StreamsAccount))
 	nc := f.connect("reader")

@@ -21,11 +21,10 @@ import (
 	"github.com/seqrflow/seqrflow/internal/connections"
 	"github.com/seqrflow/seqrflow/internal/exchanges"
 	"github.com/seqrflow/seqrflow/internal/natsauth"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/gateway"
 )
-
-const startTimeout = 20 * time.Second
 
 // connected joins two systems of a shop: the notifier has a consumer for each.
 var connected = connections.File{Connections: map[string]connections.Connection{"acme": {Webhooks: []connections.Webhook{{Name: "erp"}, {Name: "crm"}}}}}
@@ -103,7 +102,7 @@ func run(t *testing.T, o *server.Options) *server.Server {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(startTimeout) {
+	if !s.ReadyForConnections(rig.Patience) {
 		t.Fatal("the server does not start")
 	}
 	return s
@@ -263,7 +262,7 @@ func (f *fixture) lastSeqs(probe jetstream.JetStream) string {
 func flush(t testing.TB, all ...*nats.Conn) {
 	t.Helper()
 	for _, nc := range all {
-		if err := nc.FlushTimeout(10 * time.Second); err != nil {
+		if err := nc.FlushTimeout(rig.Patience); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -48,6 +48,7 @@ func (f *fixture) rewrite(cfg broker.Config) {
 }
 
 func TestWhatIsHandedOutIsAllThatProcessAndServerNeed(t *testing.T) {
+	t.Parallel()
 	_, _, connect := handedOut(t)
 	for _, user := range []string{"poller", "operator"} {
 		nc, err := connect(user)
@@ -64,6 +65,7 @@ func TestWhatIsHandedOutIsAllThatProcessAndServerNeed(t *testing.T) {
 
 // The old key is worth nothing after the reload, and the new one is where the process looks for it.
 func TestReplacedKeyIsRefusedAfterTheReload(t *testing.T) {
+	t.Parallel()
 	cfg, f, connect := handedOut(t)
 	stolen, err := os.ReadFile(filepath.Join(cfg.HandOut, "poller", "user.nk"))
 	if err != nil {
@@ -95,6 +97,7 @@ func TestReplacedKeyIsRefusedAfterTheReload(t *testing.T) {
 
 // A certificate of another authority is served after a reload, to clients that have got it in the same run.
 func TestOwnCertificateIsServedAfterTheReload(t *testing.T) {
+	t.Parallel()
 	cfg, f, connect := handedOut(t)
 	own := cfg
 	own.HandOut = ""

@@ -136,6 +136,7 @@ func (g *guarded) apply() {
 
 // A worker that finds no streams and may make none says so, by name, and does not wait for ever.
 func TestWorkerSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -153,6 +154,7 @@ func TestWorkerSaysWhatIsMissing(t *testing.T) {
 
 // A worker may make no consumer. It passes over any number of foreign messages of an invoice all the same.
 func TestForeignMessagesStopNoWorker(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.apply()
 	poller, k := g.as("poller"), events.KeyOf("acme", "1")
@@ -168,6 +170,7 @@ func TestForeignMessagesStopNoWorker(t *testing.T) {
 
 // The gateway shows buyers and shops their orders: its user may read them, and hear what happens to their invoices.
 func TestGatewayReadsOrdersAndFollowsTheirInvoices(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.apply()
 	b, shop, k := g.as("gateway"), g.as("shop-acme"), events.OrderKeyOf("acme", "1")
@@ -180,7 +183,7 @@ func TestGatewayReadsOrdersAndFollowsTheirInvoices(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	hub, ended := orderview.NewHub(b, g.log), make(chan error)
 	go func() { ended <- hub.Run(ctx) }()
 	defer func() { cancel(); <-ended }()
@@ -214,6 +217,7 @@ func TestGatewayReadsOrdersAndFollowsTheirInvoices(t *testing.T) {
 
 // The notifier looks whether an order goes on by another invoice: its user may read the order and its invoices.
 func TestNotifierReadsOrders(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.apply()
 	amount, _ := events.ParseAmount("10")
@@ -221,7 +225,7 @@ func TestNotifierReadsOrders(t *testing.T) {
 	if err := g.as("operator").PublishOrder(t.Context(), "/test", "acme", "1", "a", events.Placed, o); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
 	if seen, err := orderview.Load(ctx, g.as("notifier"), events.OrderKeyOf("acme", "1"), nil); err != nil || len(seen.Tries) != 1 {
 		t.Errorf("it reads %+v, %v; refused: %v", seen, err, g.refusals.all())
@@ -230,6 +234,7 @@ func TestNotifierReadsOrders(t *testing.T) {
 
 // A connection that the broker does not know yet stops neither the notifier nor what it tells the others.
 func TestADestinationWithoutItsConsumerStopsNoOther(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.apply()
 	told := make(chan struct{}, 10)
@@ -273,6 +278,7 @@ func TestADestinationWithoutItsConsumerStopsNoOther(t *testing.T) {
 
 // Every process with its own user and no right to make anything does its whole job, and is refused nothing that it needs.
 func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
+	t.Parallel()
 	g := newGuarded(t)
 	g.apply()
 	for _, p := range app.Processes() {
@@ -302,7 +308,7 @@ func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
 	}
 	wait := func(id string, e events.Name) events.Invoice {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 		defer cancel()
 		var found events.Invoice
 		err := reader.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, Filters: []string{events.KeyOf("acme", id).Subject(e)}, All: true}}, nil, func(m bus.Entry) error {
@@ -333,7 +339,7 @@ func TestEachProcessDoesItsJobWithItsOwnRights(t *testing.T) {
 	if _, err := reconciler.RequestClose(t.Context(), operator, "operator", "acme", "today", "end of day"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), rig.Patience)
 	defer cancel()
 	if p, err := reconciler.Await(ctx, operator, events.PeriodKeyOf("acme", "today")); err != nil || p.State != events.PeriodReconciled {
 		t.Errorf("the period is %s: %v", p.State, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/seqrflow/seqrflow/internal/broker"
+	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/pkg/events"
 )
 
@@ -40,7 +41,7 @@ func (v *violations) handler() nats.Option {
 
 // await all of the subjects, and give those that never came.
 func (v *violations) await(want []string) (missing []string) {
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(rig.Patience)
 	for {
 		v.mu.Lock()
 		missing = slices.DeleteFunc(slices.Clone(want), func(s string) bool { return slices.Contains(v.got, s) })
@@ -89,6 +90,7 @@ func (f *fixture) universe(k broker.Kind) []string {
 }
 
 func TestEverythingElseIsRefusedToEachUser(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	streams, poller, gateway := f.probe(broker.StreamsAccount), f.probe("POLLER"), f.probe("GATEWAY")
 	toPublish, toSubscribe := f.universe(broker.Publish), append(f.universe(broker.Subscribe), ">", "invoices.>", "orders.>", "$JS.>", "$SYS.>", "_R_.>")
@@ -148,6 +150,7 @@ func everything(t *testing.T, nc *nats.Conn) *nats.Subscription {
 
 // A stolen key in words of our own, so that a mistake in the table does not hide itself.
 func TestStolenPollerCanNotOrderRefundOrWriteOthersEvents(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var refused violations
 	nc := f.connect("poller", refused.handler())
@@ -176,6 +179,7 @@ func TestStolenPollerCanNotOrderRefundOrWriteOthersEvents(t *testing.T) {
 
 // Who makes consumers could have the broker copy messages into another stream, though only under their own subjects.
 func TestWhoMayMakeConsumers(t *testing.T) {
+	t.Parallel()
 	var got []string
 	for _, r := range append(broker.Roles(connected), broker.ShopRole("acme")) {
 		if may := r.May(); may(broker.Publish, "$JS.API.CONSUMER.CREATE.PERIODS.own") || may(broker.Publish, "$JS.API.CONSUMER.CREATE.PARKED.own") {

@@ -16,6 +16,7 @@ import (
 )
 
 func TestShopHearsOnlyOfItsOwnInvoices(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	acme := f.connect("shop-acme")
 	sub, err := acme.SubscribeSync("invoices.acme.>")
@@ -50,6 +51,7 @@ func TestShopHearsOnlyOfItsOwnInvoices(t *testing.T) {
 
 // The last event of an own invoice may be read; the body of the request can't ask for another's.
 func TestShopReadsOnlyItsOwnInvoices(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	poller := jetStream(t, f.connect("poller"))
 	for _, shop := range f.shops {
@@ -79,6 +81,7 @@ func TestShopReadsOnlyItsOwnInvoices(t *testing.T) {
 
 // An order is stored, its answer reaches the shop whatever reply subject it names, and no stream.
 func TestShopCanNotWriteIntoAnInvoiceByAReplySubject(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	probe := jetStream(t, f.probe(broker.StreamsAccount))
 	before, err := probe.Stream(t.Context(), events.InvoicesStream)
@@ -112,6 +115,7 @@ func TestShopCanNotWriteIntoAnInvoiceByAReplySubject(t *testing.T) {
 }
 
 func TestShopsLimits(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	acme := f.connect("shop-acme")
 	if _, err := jetStream(t, acme).Publish(t.Context(), "orders.acme.1.placed", make([]byte, 1<<20-200)); err != nil {
@@ -141,6 +145,7 @@ func TestShopsLimits(t *testing.T) {
 
 // A shop that publishes more than its quota is told so, and keeps no other from publishing.
 func TestShopPublishesNoMoreThanItsQuota(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	acme, beta := jetStream(t, f.connect("shop-acme")), jetStream(t, f.connect("shop-beta"))
 	large := make([]byte, 1<<20-200)
@@ -163,6 +168,7 @@ func TestShopPublishesNoMoreThanItsQuota(t *testing.T) {
 // Two messages under one id are two messages, at the same moment too; and what is no order event is stored as well, for a
 // worker to park it with the reason.
 func TestShopsMessageIDsDiscardNothing(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	acme := jetStream(t, f.connect("shop-acme"))
 	var futures []jetstream.PubAckFuture
@@ -187,6 +193,7 @@ func TestShopsMessageIDsDiscardNothing(t *testing.T) {
 
 // A copy of a worker that died while it asked for messages takes none with it.
 func TestNextMessageGoesToALivingCopy(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	consume := func(nc *nats.Conn) <-chan uint64 {
 		c, err := jetStream(t, nc).Consumer(t.Context(), events.OrdersStream, "invoicer")
@@ -220,6 +227,7 @@ func TestNextMessageGoesToALivingCopy(t *testing.T) {
 
 // Who connects without a key, or with one that is not in the configuration, gets nowhere.
 func TestStrangersAreRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	pair := newPair()
 	public, err := pair.PublicKey()
@@ -238,6 +246,7 @@ func TestStrangersAreRefused(t *testing.T) {
 
 // A shop that is added comes in after a reload; connected clients stay.
 func TestShopIsAddedWithoutARestart(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	poller := f.connect("poller")
 	if _, err := f.try("shop-gamma"); err == nil {

@@ -30,6 +30,7 @@ func (f *fixture) bus(user string) *bus.Bus {
 
 // Every role that may look on is told by every worker, each from its own account and in its own name, why an order is stuck.
 func TestWorkersTellTheReaderWhyAnOrderIsStuck(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var workers []string
 	for _, p := range app.Processes() {
@@ -76,6 +77,7 @@ func TestWorkersTellTheReaderWhyAnOrderIsStuck(t *testing.T) {
 
 // The operator's key may try a write, and each worker's its own; the reader's may not, and that is told for what it is.
 func TestWritesAreTriedByWhoMayWrite(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for _, who := range []string{"operator", "invoicer", "refunder", "gateway"} {
 		if err := f.bus(who).TryWrite(t.Context(), who); err != nil {

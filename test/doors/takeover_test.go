@@ -55,6 +55,7 @@ func withoutAccounts(t *testing.T, store string, orders, acknowledged int) {
 // A broker that had no accounts has its streams in the folder of the account $G. Moved to the folder of the account
 // SEQRFLOW, while no server runs, they have every message, and their consumers go on where they were.
 func TestStreamsOfABrokerWithoutAccountsAreTakenOver(t *testing.T) {
+	t.Parallel()
 	f := &fixture{T: t, dir: t.TempDir()}
 	store := filepath.Join(f.dir, "streams")
 	const orders, acknowledged = 200, 120

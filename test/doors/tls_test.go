@@ -73,6 +73,7 @@ func (a *authority) sign(name string, c *x509.Certificate) (*x509.Certificate, *
 }
 
 func TestBrokerWithTLSTakesOnlyClientsItsAuthorityHasSigned(t *testing.T) {
+	t.Parallel()
 	ours, theirs := newAuthority(t, "ca"), newAuthority(t, "ca")
 	ours.sign("server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	for _, a := range []*authority{ours, theirs} {
@@ -121,6 +122,7 @@ func TestBrokerWithTLSTakesOnlyClientsItsAuthorityHasSigned(t *testing.T) {
 
 // A client that was told of an authority never falls back to a connection that can be read on the way.
 func TestClientWithAnAuthorityRefusesABrokerWithoutTLS(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := newAuthority(t, "ca")
 	opts, err := natsauth.Credentials{NATSNKey: filepath.Join(f.dir, broker.KeysFolder, "poller.nk"), NATSCA: a.file("ca.pem")}.Options()

@@ -17,6 +17,7 @@ import (
 
 // TestBadInputIsParkedUnderItsReason publishes every kind of bad message between good orders.
 func TestBadInputIsParkedUnderItsReason(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	body, err := json.Marshal(rig.Order("7", "10"))
 	if err != nil {
@@ -57,6 +58,7 @@ type allShops struct{ rig.Shops }
 func (allShops) Terminal(string) (seqr.Principal, bool) { return rig.Shops{}.Terminal(rig.Shop) }
 
 func TestShopWithoutCredentialsIsParkedAndReplayedOnceItHasSome(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	cfg := invoicer.Config{Bus: r.Bus, Provider: r.Client, Shops: rig.Shops{}, ValidFor: time.Minute, Log: r.Log}
 	stop := r.Run(invoicer.New(cfg))
@@ -78,6 +80,7 @@ func TestShopWithoutCredentialsIsParkedAndReplayedOnceItHasSome(t *testing.T) {
 }
 
 func TestProviderDownParksNothingAndWorkResumes(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.setFaults(map[string][]sandbox.Fault{"*": {{Kind: "http500", Count: 4}}, "sendInvoice": {{Kind: "dropBefore", Count: 1}}})
 	r.start(r.Client)

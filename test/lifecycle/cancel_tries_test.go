@@ -15,6 +15,7 @@ import (
 
 // A try whose id is no subject token and that was canceled before it was invoiced is never invoiced.
 func TestTryWithAnyIDIsCanceledBeforeItIsPlaced(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.Place(try("10/01", "10/01 b", "10"))
 	r.Cancel("10/01")
@@ -35,8 +36,10 @@ func TestTryWithAnyIDIsCanceledBeforeItIsPlaced(t *testing.T) {
 
 // One try that a person has to see leaves none of the others open, whatever the order of the tries.
 func TestTryThatCannotBeCanceledDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
 	for _, refused := range []string{"1001", "1001-b"} {
 		t.Run(refused, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			confirming, sayConfirming := signal()
 			h := hooked{Client: r.Client}
@@ -84,6 +87,7 @@ func TestTryThatCannotBeCanceledDoesNotStopTheOthers(t *testing.T) {
 
 // An order whose id another order's try has taken can be canceled, and that try is left alone.
 func TestCancelOfAnOrderWhoseIDIsAnotherOrdersTry(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(try("A", "B", "10"))
 	r.Wait("B", events.EventIssued)

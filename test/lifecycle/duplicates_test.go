@@ -12,6 +12,7 @@ import (
 // A return that is published twice reaches two copies. The second must not take the first one's call, which
 // is merely slow, for one that nobody knows the outcome of.
 func TestRepeatedReturnDoesNotRepeatASlowRefund(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	r.payOrder("1001", "10")

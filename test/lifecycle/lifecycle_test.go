@@ -11,6 +11,7 @@ import (
 )
 
 func TestPaidOrderIsReceipted(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "149.50"))
 	r.pay("1001")
@@ -26,6 +27,7 @@ func TestPaidOrderIsReceipted(t *testing.T) {
 }
 
 func TestSameOrderTwiceIsOneInvoice(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	for range 3 {
 		r.Place(rig.Order("1001", "10"))
@@ -39,6 +41,7 @@ func TestSameOrderTwiceIsOneInvoice(t *testing.T) {
 }
 
 func TestAnotherOrderUnderTheSameIDIsParked(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Wait("1001", events.EventIssued)
@@ -52,6 +55,7 @@ func TestAnotherOrderUnderTheSameIDIsParked(t *testing.T) {
 }
 
 func TestCancelBeforePaying(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Wait("1001", events.EventIssued)
@@ -62,6 +66,7 @@ func TestCancelBeforePaying(t *testing.T) {
 }
 
 func TestCancelBeforePlaced(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Cancel("1001")
 	r.Wait("1001", events.EventCanceled)
@@ -74,6 +79,7 @@ func TestCancelBeforePlaced(t *testing.T) {
 }
 
 func TestCancelAfterPayingRefunds(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.pay("1001")
@@ -88,6 +94,7 @@ func TestCancelAfterPayingRefunds(t *testing.T) {
 
 // A cancellation that keeps what is paid ends an open invoice and refunds nothing, also when another refund has failed meanwhile.
 func TestCancelThatKeepsPaid(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	cancel := func(id string) {
 		r.Raw(events.OrderSubject(rig.Shop, id, events.OrderCanceled), []byte(`{"orderId":"`+id+`","shop":"`+rig.Shop+`","keepPaid":true}`))
@@ -108,6 +115,7 @@ func TestCancelThatKeepsPaid(t *testing.T) {
 }
 
 func TestReturnedBeforePaid(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Return("1001", "r1", "4")
 	r.Place(rig.Order("1001", "10"))
@@ -120,6 +128,7 @@ func TestReturnedBeforePaid(t *testing.T) {
 }
 
 func TestPartialReturnsUpToThePaidSum(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.pay("1001")
@@ -145,6 +154,7 @@ func TestPartialReturnsUpToThePaidSum(t *testing.T) {
 }
 
 func TestOrderThatTheBuyerCancelsIsCanceled(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	if err := r.Sandbox.Decline(r.Wait("1001", events.EventIssued).InvoiceReference); err != nil {
@@ -156,6 +166,7 @@ func TestOrderThatTheBuyerCancelsIsCanceled(t *testing.T) {
 }
 
 func TestOrderWhosePaymentFailsIsFailed(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	if err := r.Sandbox.Fail(r.Wait("1001", events.EventIssued).InvoiceReference); err != nil {
@@ -167,6 +178,7 @@ func TestOrderWhosePaymentFailsIsFailed(t *testing.T) {
 }
 
 func TestUnpaidOrderExpires(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	o := rig.Order("1001", "10")
 	o.ValidFor = events.Duration(time.Second)

@@ -17,6 +17,7 @@ import (
 
 // A refund that a policy requested and a person has settled as not done is requested again, each time under another refundId.
 func TestPolicyRefundSettledAsNotDoneIsRequestedAgain(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		first   string
 		prepare func(system)
@@ -32,6 +33,7 @@ func TestPolicyRefundSettledAsNotDoneIsRequestedAgain(t *testing.T) {
 		}},
 	} {
 		t.Run(c.first, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			c.prepare(r)
 			r.recordUnknown("1", "r1", "4") // so that what is left is a part, which nobody repeats blindly
@@ -61,6 +63,7 @@ func TestPolicyRefundSettledAsNotDoneIsRequestedAgain(t *testing.T) {
 
 // The amount that another refund reserved when the policy applied is paid back when that refund fails.
 func TestAmountReservedByAFailedRefundIsPaidBackByPolicy(t *testing.T) {
+	t.Parallel()
 	for name, prepare := range map[string]func(system){
 		"late": func(r system) { r.recordIssued("1", "1"); r.recordCanceled("1"); r.recordPaid("1") },
 		"second": func(r system) {
@@ -72,6 +75,7 @@ func TestAmountReservedByAFailedRefundIsPaidBackByPolicy(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			prepare(r)
 			r.recordUnknown("1", "r1", "10")
@@ -92,6 +96,7 @@ func TestAmountReservedByAFailedRefundIsPaidBackByPolicy(t *testing.T) {
 
 // A refund that the provider refused is not requested again, except when another refund fails and releases its amount.
 func TestRefusedPolicyRefundIsRequestedOnceMoreWhenAnotherFails(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -111,6 +116,7 @@ func TestRefusedPolicyRefundIsRequestedOnceMoreWhenAnotherFails(t *testing.T) {
 // A sequence names a message only together with its stream: a cancellation that is paid back and the event that releases
 // another refund may have the same.
 func TestRefundAttemptBelongsToTheMessageOfItsStream(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -152,6 +158,7 @@ func TestRefundAttemptBelongsToTheMessageOfItsStream(t *testing.T) {
 
 // A second payment waits until it is known whether the first is paid back.
 func TestSecondPaymentWaitsForTheOutcomeOfTheFirst(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		happened bool
 		want     []string
@@ -160,6 +167,7 @@ func TestSecondPaymentWaitsForTheOutcomeOfTheFirst(t *testing.T) {
 		"the first was not":       {false, []string{"10 of 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			r.Place(try("1", "0", "10"))
 			r.Place(try("1", "1", "10"))
@@ -182,6 +190,7 @@ func TestSecondPaymentWaitsForTheOutcomeOfTheFirst(t *testing.T) {
 // The first payment is to be paid back anyway, because it came late or its try was canceled: then the second is the payment
 // of the order, in whatever order the messages are handled.
 func TestSecondPaymentIsKeptWhenTheFirstIsToBePaidBack(t *testing.T) {
+	t.Parallel()
 	for name, first := range map[string]func(system){
 		"late": func(r system) { r.recordIssued("1", "0"); r.recordCanceled("0"); r.recordPaid("0") },
 		"canceled": func(r system) {
@@ -191,6 +200,7 @@ func TestSecondPaymentIsKeptWhenTheFirstIsToBePaidBack(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			r.Place(try("1", "0", "10"))
 			first(r)
@@ -236,11 +246,13 @@ func (s lateShops) TerminalOf(shop, terminal string) (seqr.Principal, bool) {
 // A first payment that is to be paid back, and whose refund the provider then refuses, stays paid: so the second payment waits until that
 // is known, also while nothing is recorded of the first one's refund.
 func TestSecondPaymentWaitsUntilTheFirstIsPaidBack(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		refused bool
 		want    string
 	}{"the first is paid back": {false, "10 of 0"}, "the provider refuses": {true, "10 of 1"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			r.Place(try("1", "0", "10"))
 			r.append("0", func(i events.Invoice) (events.Invoice, error) {

@@ -12,6 +12,7 @@ import (
 )
 
 func TestCancelWhileTheBuyerIsPaying(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	inProgress, sayInProgress := signal()
 	r.start(hooked{Client: r.Client, cancel: func(ctx context.Context, c seqr.CancelInvoice) error {
@@ -39,6 +40,7 @@ func TestCancelWhileTheBuyerIsPaying(t *testing.T) {
 }
 
 func TestCancelOfAPaymentThatIsNotRecordedYet(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	paid, sayPaid := signal()
 	p := hooked{Client: r.Client, cancel: func(ctx context.Context, c seqr.CancelInvoice) error {
@@ -63,6 +65,7 @@ func TestCancelOfAPaymentThatIsNotRecordedYet(t *testing.T) {
 // The schedule of seed 34 found that such an order was left paid: the provider said of a paid invoice
 // that it was canceled, after the payment had been recorded.
 func TestPaymentRecordedDuringTheCancelIsRefunded(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	asking, sayAsking := signal()
 	recorded := make(chan struct{})
@@ -85,6 +88,7 @@ func TestPaymentRecordedDuringTheCancelIsRefunded(t *testing.T) {
 }
 
 func TestPaidAfterCanceledIsRefunded(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	lie := map[string][]sandbox.Fault{"cancelInvoice": {{Kind: sandbox.FaultResultCode, Code: int(seqr.InvoiceAlreadyCanceled), Count: 1}}}
 	r.setFaults(lie)
@@ -102,6 +106,7 @@ func TestPaidAfterCanceledIsRefunded(t *testing.T) {
 }
 
 func TestTwoReturnsAtOnceNeverExceedThePayment(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.Return("1001", "r1", "6")
@@ -115,6 +120,7 @@ func TestTwoReturnsAtOnceNeverExceedThePayment(t *testing.T) {
 }
 
 func TestReturnAfterFullRefundIsRefused(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.Return("1001", "r1", "")
@@ -128,6 +134,7 @@ func TestReturnAfterFullRefundIsRefused(t *testing.T) {
 }
 
 func TestTwoCopiesOfEveryWorkerDoEverythingOnce(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	other := *r.Rig
 	other.Bus = r.Connect()

@@ -14,6 +14,7 @@ import (
 )
 
 func TestFullRefundWithLostAnswerIsProvedByRepeatingIt(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultDropAfter, Count: 1}}})
@@ -26,6 +27,7 @@ func TestFullRefundWithLostAnswerIsProvedByRepeatingIt(t *testing.T) {
 }
 
 func TestPartialRefundWithLostAnswerStaysInDoubt(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultDropAfter, Count: 1}}})
@@ -40,6 +42,7 @@ func TestPartialRefundWithLostAnswerStaysInDoubt(t *testing.T) {
 
 // A canceled order is paid back in full, also the amount that a refund in doubt reserved when the cancellation came.
 func TestCancelRefundsWhatARefundInDoubtReleases(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultDropBefore, Count: 1}}})
@@ -60,6 +63,7 @@ func TestCancelRefundsWhatARefundInDoubtReleases(t *testing.T) {
 }
 
 func TestRefundThatWasNeverSentIsSentAgain(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	first := make(chan struct{}, 1)
 	first <- struct{}{}
@@ -81,6 +85,7 @@ func TestRefundThatWasNeverSentIsSentAgain(t *testing.T) {
 }
 
 func TestProcessDiesBetweenRefundIntentAndCall(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, amount string
 		outcome      events.Name
@@ -90,6 +95,7 @@ func TestProcessDiesBetweenRefundIntentAndCall(t *testing.T) {
 		{"a full refund is sent again", "", events.EventRefunded, []string{"10"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			r.start(r.Client, refunder.Name)
 			died, sayDied := signal()
@@ -117,6 +123,7 @@ func TestProcessDiesBetweenRefundIntentAndCall(t *testing.T) {
 
 // An answer that came while the broker failed is recorded later: else a partial refund that was paid would be in doubt.
 func TestRefundAnswerIsRecordedAfterTheBrokerFailed(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	var left atomic.Int32
@@ -139,6 +146,7 @@ func TestRefundAnswerIsRecordedAfterTheBrokerFailed(t *testing.T) {
 // The schedule of seed 43 found that a refund which the provider had certainly not made was put in doubt:
 // by another copy, which had taken up the same return before the answer was recorded.
 func TestRefundAnswerOfOneCopyIsNotOverwrittenByAnother(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	inCall, sayInCall := signal()
@@ -173,6 +181,7 @@ func TestRefundAnswerOfOneCopyIsNotOverwrittenByAnother(t *testing.T) {
 // An attempt that is refused because another copy's was paid is no failure, though no other attempt was
 // known of when it was made.
 func TestRefusalAfterAnotherCopyRefundedIsNoFailure(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	inCall, sayInCall := signal()
@@ -211,6 +220,7 @@ func TestRefusalAfterAnotherCopyRefundedIsNoFailure(t *testing.T) {
 
 // An attempt that is proved not to have happened says nothing of another copy's, which is at the provider meanwhile: seed 51.
 func TestAttemptThatWasNotSentLeavesALaterOneUnderWay(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	inFirst, sayInFirst := signal()

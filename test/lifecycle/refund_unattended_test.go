@@ -28,6 +28,7 @@ func (r system) acknowledgeLate(consumer string) {
 
 // A refund goes on when the message that asks for it is acknowledged while it is under way.
 func TestRefundIsTakenUpWhenItsMessageIsGone(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		amount string
 		first  error // the answer to the first call
@@ -38,6 +39,7 @@ func TestRefundIsTakenUpWhenItsMessageIsGone(t *testing.T) {
 		"a part, not sent":              {"4", notSent(), events.EventRefunded, []string{"4 of 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			r.recordIssued("1", "1")
 			r.recordPaid("1")
@@ -64,6 +66,7 @@ func TestRefundIsTakenUpWhenItsMessageIsGone(t *testing.T) {
 
 // Whether a part was paid back is not known when the process has died too: then it is in doubt, and not under way for ever.
 func TestPartialRefundWhoseMessageIsGoneIsInDoubt(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -91,6 +94,7 @@ func TestPartialRefundWhoseMessageIsGoneIsInDoubt(t *testing.T) {
 
 // A refund whose message is parked is left to a person.
 func TestRefundWhoseMessageIsParkedIsLeftToAPerson(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -127,6 +131,7 @@ func (r system) noMessageOf(consumer string) bool {
 // How long ago an attempt was is told by the clock that stamped it: an intent takes no refund up that is at the provider because this
 // machine's clock and the broker's differ.
 func TestRefundAtTheProviderIsNotTakenUpByItsIntent(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")

@@ -13,6 +13,7 @@ import (
 // The refunder checks before each refund whether the broker was restored, also when the restore is marked while the refunder runs
 // or records its intent.
 func TestRestoreMarkedWhileWorkersRunIsCheckedBeforeEachRefund(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -36,6 +37,7 @@ func TestRestoreMarkedWhileWorkersRunIsCheckedBeforeEachRefund(t *testing.T) {
 
 // A refund that the provider has made is recorded although a restore has removed its intent meanwhile.
 func TestRefundIsRecordedAfterARestoreRemovedItsIntent(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")
@@ -85,6 +87,7 @@ func TestRefundIsRecordedAfterARestoreRemovedItsIntent(t *testing.T) {
 
 // A refund whose outcome no event could record is not asked for.
 func TestRefundWhoseOutcomeCannotBeRecordedIsNotRequested(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.recordIssued("1", "1")
 	r.recordPaid("1")

@@ -21,6 +21,7 @@ import (
 
 // When the broker is nearly full nothing new is asked of the provider, and what is open goes on.
 func TestNearlyFullBrokerStartsNoInvoiceAndFinishesOpenOnes(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	const open = 95
 	for i := range open {
@@ -47,6 +48,7 @@ func TestNearlyFullBrokerStartsNoInvoiceAndFinishesOpenOnes(t *testing.T) {
 
 // Letters that JSON may escape make an order no larger, and one that no event could hold is not asked for.
 func TestLargeOrders(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	o := rig.Order("large", "10")
 	o.Rows = nil
@@ -85,6 +87,7 @@ func (replaced) TerminalOf(_, terminal string) (seqr.Principal, bool) {
 }
 
 func TestInvoicesOfAReplacedTerminalAreStillHandled(t *testing.T) {
+	t.Parallel()
 	terminals := append(sandbox.DemoTerminals(), sandbox.Terminal{ID: "new-terminal", Password: "new-secret", Name: "New"})
 	r := newSystem(t, sandbox.Config{Terminals: terminals, Resellers: sandbox.DemoResellers()})
 	r.start(r.Client, poller.Name)
@@ -100,6 +103,7 @@ func TestInvoicesOfAReplacedTerminalAreStillHandled(t *testing.T) {
 // INVOICES is full to the last message while buyers pay. After there is room everything goes on without a restart, no payment
 // is lost, and every gauge says so.
 func TestWorkResumesWhenAFullStreamHasRoom(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	reg := prometheus.NewRegistry()
 	r.Bus = r.ConnectWith(bus.Config{Metrics: reg, Backoff: bus.Backoff{First: 20 * time.Millisecond, Most: time.Second}})

@@ -14,6 +14,7 @@ import (
 )
 
 func TestCancelEndsEveryTryOfTheOrder(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Place(try("1001", "1001-b", "10"))
@@ -35,6 +36,7 @@ func TestCancelEndsEveryTryOfTheOrder(t *testing.T) {
 
 // Another order's invoice is not this order's to cancel or to refund.
 func TestInvoiceOfAnotherOrderIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("B", "10")
 	r.Place(try("A", "B", "10"))
@@ -47,8 +49,10 @@ func TestInvoiceOfAnotherOrderIsLeftAlone(t *testing.T) {
 }
 
 func TestSecondPaymentOfAnOrderIsPaidBack(t *testing.T) {
+	t.Parallel()
 	for name, keep := range map[string]bool{"by policy": false, "unless a person is to decide": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newSystem(t)
 			r.start(r.Client, refunder.Name)
 			r.Run(refunder.New(refunder.Config{Bus: r.Bus, Provider: r.Client, Shops: rig.Shops{}, KeepSecond: keep, Log: r.Log}))
@@ -87,6 +91,7 @@ func secondOfTwo(t *testing.T) system {
 
 // A first payment that is paid back by itself is no reason to pay the second one back too.
 func TestSecondPaymentIsKeptWhenTheFirstWasCanceled(t *testing.T) {
+	t.Parallel()
 	r := secondOfTwo(t)
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94, Count: 3}}}) // so the first is not yet paid back when the second is looked at
 	r.Raw("orders.acme.1001.canceled", []byte(`{"orderId":"1001","invoiceId":"1001","shop":"acme"}`))
@@ -99,6 +104,7 @@ func TestSecondPaymentIsKeptWhenTheFirstWasCanceled(t *testing.T) {
 }
 
 func TestForeignPaidEventHidesNoSecondPayment(t *testing.T) {
+	t.Parallel()
 	r := secondOfTwo(t)
 	r.writeForeign("1001", events.EventPaid)
 	r.runRefunder(r.Client)
@@ -108,6 +114,7 @@ func TestForeignPaidEventHidesNoSecondPayment(t *testing.T) {
 
 // Only an event of the poller's says that the buyer's time is over.
 func TestForeignOverdueEventEndsNoInvoice(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.Place(rig.Order("1001", "10"))
 	r.Wait("1001", events.EventIssued)
@@ -121,6 +128,7 @@ func TestForeignOverdueEventEndsNoInvoice(t *testing.T) {
 
 // The reason and the rows are contents too: only the very same return again is silent.
 func TestSameRefundIDWithOtherContentsIsParked(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("1001", "10")
 	r.Return("1001", "r1", "4")
@@ -143,6 +151,7 @@ func TestSameRefundIDWithOtherContentsIsParked(t *testing.T) {
 
 // A return that was asked for before a restore may have been paid after the backup was taken.
 func TestAfterARestoreNothingIsPaidTwice(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.start(r.Client, refunder.Name)
 	r.payOrder("1001", "10")
@@ -161,6 +170,7 @@ func TestAfterARestoreNothingIsPaidTwice(t *testing.T) {
 
 // An outage costs a refund two events, however long it is.
 func TestOutageAddsTwoEventsToARefund(t *testing.T) {
+	t.Parallel()
 	r := start(t)
 	r.payOrder("1001", "100")
 	r.setFaults(map[string][]sandbox.Fault{"refundPayment": {{Kind: sandbox.FaultResultCode, Code: 94}}, "getPaymentStatus": {{Kind: sandbox.FaultResultCode, Code: 94}}})
@@ -185,6 +195,7 @@ func TestOutageAddsTwoEventsToARefund(t *testing.T) {
 // A refund of a second payment that was begun is brought to an end, also by a refunder that now leaves second payments to a person: else
 // its amount would stay reserved, and every other refund of the invoice would wait for it.
 func TestRefundOfASecondPaymentThatWasBegunIsFinishedWhenTheSettingChanges(t *testing.T) {
+	t.Parallel()
 	r := newSystem(t)
 	r.Place(try("1", "0", "10"))
 	r.Place(try("1", "1", "10"))

@@ -13,7 +13,7 @@ import (
 )
 
 // Patience is how long a test waits for a signal before it fails. It is never how long anything takes.
-const Patience = 60 * time.Second
+const Patience = 2 * time.Minute
 
 // grace is how long a process may take to end when it is asked to.
 const grace = 15 * time.Second

@@ -24,6 +24,9 @@ import (
 
 const program = "go run ./cmd/seqrflow"
 
+// patience is how long a test waits for a signal before it fails. Nothing ever takes that long, also on a slow machine.
+const patience = 2 * time.Minute
+
 var shell = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
 // commands are the lines of the README's shell blocks; one that is continued is joined.
@@ -109,7 +112,7 @@ func up(t *testing.T, bin, folder string) running {
 	select {
 	case r := <-ready:
 		return r
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("up is not ready\n%s", log.String())
 		return running{}
 	}
@@ -250,7 +253,7 @@ func publish(t *testing.T, nc *nats.Conn, js jetstream.JetStream, line string) {
 
 func await(t *testing.T, js jetstream.JetStream, subject string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cons, err := js.OrderedConsumer(ctx, events.InvoicesStream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}})
 	if err != nil {

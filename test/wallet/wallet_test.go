@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long the page may take to show something. A test that passes does not wait that long.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // TestWallet runs each scenario in a tab of its own, with a sandbox of its own.
 func TestWallet(t *testing.T) {

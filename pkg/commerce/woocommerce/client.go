@@ -146,7 +146,7 @@ func (c *Client) Webhooks(ctx context.Context) ([]Webhook, error) {
 	var all []Webhook
 	for page := 1; ; page++ {
 		var some []Webhook
-		_, err := c.call(ctx, "list the webhooks", http.MethodGet, "/webhooks", pageQuery(page), nil, &some)
+		_, err := c.call(ctx, "list the webhooks", http.MethodGet, "/webhooks", pageQuery(page, perPage), nil, &some)
 		if err != nil {
 			return nil, err
 		}
@@ -162,6 +162,6 @@ const (
 	maxPages = 10_000
 )
 
-func pageQuery(page int) url.Values {
-	return url.Values{"per_page": {fmt.Sprint(perPage)}, "page": {fmt.Sprint(page)}}
+func pageQuery(page, size int) url.Values {
+	return url.Values{"per_page": {fmt.Sprint(size)}, "page": {fmt.Sprint(page)}}
 }

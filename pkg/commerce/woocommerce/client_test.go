@@ -3,10 +3,13 @@ package woocommerce_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,6 +148,56 @@ func TestSweepEndsWhereEachPageIsTheSame(t *testing.T) {
 	}
 	if given != 2 || asked > 6 {
 		t.Errorf("%d orders given, after %d questions", given, asked)
+	}
+}
+
+// A shop that is too slow for a page is asked for smaller ones from there on, whatever its failure looks like, and read through.
+func TestSweepOfASlowShopGetsThroughInSmallerPages(t *testing.T) {
+	for name, fail := range map[string]func(http.ResponseWriter, *http.Request){
+		"no answer in time": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"a proxy's 504":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGatewayTimeout) },
+	} {
+		for _, most := range []int{20, 5, 1} { // orders that it can give at once
+			t.Run(fmt.Sprintf("%s, %d at once", name, most), func(t *testing.T) {
+				t.Parallel()
+				s := openShop(t, shopsim.WooConfig{})
+				s.place(130)
+				var mu sync.Mutex
+				var sizes []int
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					size, err := strconv.Atoi(r.URL.Query().Get("per_page"))
+					if err != nil {
+						t.Error(err)
+					}
+					mu.Lock()
+					sizes = append(sizes, size)
+					mu.Unlock()
+					if size > most && r.URL.Query().Get("page") != "1" { // the first is quick
+						fail(w, r)
+						return
+					}
+					s.ServeHTTP(w, r)
+				}))
+				defer server.Close()
+				client, err := woocommerce.NewClient(server.URL, "ck_demo", "cs_demo", &http.Client{Timeout: 2 * time.Second})
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen := map[string]bool{}
+				for body, err := range client.Orders(t.Context(), woocommerce.Changed{}) {
+					var o struct{ ID json.Number }
+					if err != nil || json.Unmarshal(body, &o) != nil || seen[o.ID.String()] {
+						t.Fatalf("%s twice, or %v", body, err)
+					}
+					seen[o.ID.String()] = true
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if len(seen) != 131 || sizes[len(sizes)-1] != most || !slices.IsSortedFunc(sizes, func(a, b int) int { return b - a }) {
+					t.Errorf("%d orders, in pages of %v", len(seen), sizes)
+				}
+			})
+		}
 	}
 }
 
