@@ -83,6 +83,15 @@ func TestDeliveriesCommands(t *testing.T) {
 	has(t, good(t, append([]string{"deliveries", "list", "--connections-file", other}, at...)...), "no such connection: its events are kept")
 	_, out, _ := run(t, "", append([]string{"doctor", "--connections-file", other}, at...)...)
 	has(t, out, "the consumer notifier=acme=erp has no connection", "the consumer notifier=beta=erp is not there")
+	misspelt := filepath.Join(t.TempDir(), "connections.yaml")
+	if err := os.WriteFile(misspelt, []byte("connections: {acme: {webhook: [], pages: {}}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ = run(t, "", append([]string{"doctor", "--connections-file", misspelt}, at...)...)
+	has(t, out, "connections.acme.webhook: no such key", "; connections.acme.pages: no such key")
+	if strings.Contains(out, "nats consumer rm") {
+		t.Errorf("a file that can't be read, and doctor advises to remove the consumer of a connection:\n%s", out)
+	}
 	_, out, _ = run(t, "", append([]string{"doctor", "--connections-file", file}, at...)...)
 	has(t, out, "1 destinations of shops' systems")
 	for _, wrong := range [][]string{

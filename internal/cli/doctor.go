@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seqrflow/seqrflow/internal/app"
@@ -64,7 +65,7 @@ func (d doctorCmd) Run(c *console) error {
 
 func (c *console) finding(f finding) {
 	colour := map[level]term.Colour{ok: term.Green, warn: term.Yellow, fail: term.Red}[f.Level]
-	line := c.paint().In(colour, term.Pad(string(f.Level), 4)) + "  " + term.Clean(f.What)
+	line := c.paint().In(colour, term.Pad(string(f.Level), 4)) + "  " + term.Clean(strings.ReplaceAll(f.What, "\n", "; "))
 	if f.Mend != "" {
 		line += " — " + term.Clean(f.Mend)
 	}
@@ -84,7 +85,7 @@ func (d *doctorCmd) settingsFindings(c *console) (out []finding, shops app.ShopL
 	}
 	if err := d.LoadConnections(); err != nil {
 		out = append(out, finding{fail, err.Error(), "correct the connections file"})
-		d.Connections = connections.File{}
+		d.Connections, d.ConnectionsFile = connections.File{}, "" // nothing is known of the connections, so no consumer is one too many
 	}
 	shops, err := app.LoadShops(d.ShopsFile, c.settings)
 	switch {
