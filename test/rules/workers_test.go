@@ -31,7 +31,7 @@ type service struct {
 }
 
 // missing says what a process lacks outside of its folder and its row.
-func missing(p app.Target, services map[string]service, readme string, roles []broker.Role) []string {
+func missing(p app.Target, services map[string]service, readme, operations string, roles []broker.Role) []string {
 	var out []string
 	s := services[p.Name]
 	if !slices.Equal(s.Command, []string{"run", p.Name}) {
@@ -50,6 +50,9 @@ func missing(p app.Target, services map[string]service, readme string, roles []b
 	if !strings.Contains(row, "`"+p.Name+"`") {
 		out = append(out, "the map in README.md does not name it")
 	}
+	if !regexp.MustCompile("(?m)^\\| [^|]*`" + p.Name + "`[^|]* \\|").MatchString(operations) {
+		out = append(out, "the table of keys in docs/operations.md does not name it")
+	}
 	if !slices.ContainsFunc(roles, func(r broker.Role) bool { return r.Name == p.Name }) {
 		out = append(out, "it has no role at the broker")
 	}
@@ -61,9 +64,9 @@ func TestWhatBelongsToAWorkerIsThere(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(read(t, "deploy/compose.yaml")), &compose); err != nil {
 		t.Fatal(err)
 	}
-	readme, roles := read(t, "README.md"), broker.Roles(connections.File{})
+	readme, operations, roles := read(t, "README.md"), read(t, "docs/operations.md"), broker.Roles(connections.File{})
 	for _, p := range app.Processes() {
-		for _, what := range missing(p, compose.Services, readme, roles) {
+		for _, what := range missing(p, compose.Services, readme, operations, roles) {
 			t.Errorf("%s: %s", p.Name, what)
 		}
 	}
@@ -77,7 +80,7 @@ func TestWhatBelongsToAWorkerIsThere(t *testing.T) {
 		}
 	}
 	unknown := app.Target{Name: "forgotten", Credentials: true}
-	if found := missing(unknown, compose.Services, readme, roles); len(found) != 6 {
+	if found := missing(unknown, compose.Services, readme, operations, roles); len(found) != 7 {
 		t.Errorf("of a worker without anything only this is missed: %q", found)
 	}
 }
