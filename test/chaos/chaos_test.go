@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ type options struct {
 var flags = options{
 	schedules:  flag.Int("schedules", 300, "how many schedules to carry out"),
 	seed:       flag.Uint64("seed", 1, "of the first schedule; each following one has the next"),
-	concurrent: flag.Int("concurrent", 24, "how many schedules at once"),
+	concurrent: flag.Int("concurrent", 8*runtime.NumCPU(), "how many schedules at once"),
 	shrink:     flag.Duration("shrink", time.Minute, "how long a failing schedule is made smaller"),
 	trace:      flag.Bool("trace", false, "print what happened in every schedule"),
 }

@@ -15,8 +15,14 @@ func (sim *simulation) followInvoices(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var following sync.WaitGroup
 	following.Go(func() {
-		if err := sim.bus.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, All: true}}, nil, sim.onEvent); err != nil {
-			sim.failf("watching: %v", err)
+		for {
+			err := sim.bus.Follow(ctx, []bus.Source{{Stream: events.InvoicesStream, All: true}}, nil, sim.onEvent)
+			if err == nil {
+				return
+			}
+			if sim.logf("watching: %v", err); !pause(ctx, lookEvery) { // on a busy machine the broker may be late
+				return
+			}
 		}
 	})
 	return func() { cancel(); following.Wait() }

@@ -25,7 +25,7 @@ const (
 	pollEvery = 30 * time.Millisecond
 	quiet     = ackWait + 150*time.Millisecond
 	lookEvery = 100 * time.Millisecond
-	patience  = 2 * time.Minute
+	patience  = 4 * time.Minute
 
 	// The provider's time, which is also the workers'. It runs some twenty times as fast.
 	validFor  = 10 * time.Minute
