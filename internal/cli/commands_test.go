@@ -77,6 +77,9 @@ func TestEveryCommandHasHelpAndATest(t *testing.T) {
 		if code := Run(t.Context(), append(strings.Fields(name), "--help"), strings.NewReader(""), &out, &errs); code != 0 || !strings.Contains(out.String(), "Usage: seqrflow "+name) {
 			t.Errorf("%s --help: exit code %d\n%s%s", name, code, out.String(), errs.String())
 		}
+		if !strings.Contains(name, " ") && name != "version" && !strings.Contains(out.String(), "\nExample") {
+			t.Errorf("%s: its Help has no example", name)
+		}
 		if !strings.Contains(text.String(), `"`+name) && !strings.Contains(text.String(), "seqrflow "+name) {
 			t.Errorf("%s: no test runs it", name)
 		}
