@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +42,45 @@ func parse(t *testing.T, text []byte) (v any) {
 
 // bodies are the API's schemas and those of the events that they stand for.
 var bodies = map[string]string{"OrderBody": "placed", "CancelBody": "canceled", "ReturnBody": "returned"}
+
+// A state of the table is one that the API may answer and that a caller may wait with, and its page explains it.
+func TestTheDocumentHasEveryState(t *testing.T) {
+	page, err := os.ReadFile("../../docs/connect/http-api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`(?m)^\| ([A-Z, ]+) \|`).FindAllSubmatch(page, -1)
+	explained := map[any]bool{}
+	for _, row := range rows {
+		for _, state := range strings.Split(string(row[1]), ", ") {
+			explained[state] = true
+		}
+	}
+	want := map[any]bool{"PREPARING": true}
+	for _, row := range events.Transitions() {
+		if row.To != "" {
+			want[string(row.To)] = true
+		}
+	}
+	set := func(enum any) map[any]bool {
+		all := map[any]bool{}
+		for _, state := range enum.([]any) {
+			all[state] = true
+		}
+		return all
+	}
+	doc := parse(t, document(t))
+	parameters := at(t, doc, "paths", "/v1/shops/{shop}/orders/{order}", "get", "parameters").([]any)
+	i := slices.IndexFunc(parameters, func(p any) bool { return p.(object)["name"] == "state" })
+	for where, got := range map[string]map[any]bool{
+		"state.go": set(at(t, doc, "components", "schemas", "OrderState", "properties", "state", "enum")), "orders.go": set(at(t, parameters[i], "schema", "enum")),
+		"docs/connect/http-api.md": explained,
+	} {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -the table of states +the API\n%s", where, diff)
+		}
+	}
+}
 
 // The API's bodies say what the schemas of the events say, but for what the path has, and for limits that the event's schema leaves to
 // its description.
