@@ -22,7 +22,7 @@ func (in Inbound) translateOrder(r commerce.Request) (commerce.Translation, erro
 	}
 	switch {
 	case !slices.ContainsFunc(o.Gateways, in.ours):
-		return commerce.Ignored(id, "the order is not paid with a payment method of this connection"), nil
+		return commerce.Ignored(id, "the payment methods are %s, not one of %s", commerce.Text(strings.Join(o.Gateways, ", ")).Shown(), strings.Join(in.Gateways, ", ")), nil
 	case o.Test:
 		return commerce.Ignored(id, "a test order: no money is taken for it"), nil
 	case o.CancelledAt != "":
