@@ -47,7 +47,8 @@ func (r reader) checkFields(rules orderFieldRules) {
 			}
 		case rules.known[key]:
 		default:
-			if meant := nearest(key, rules.guarded); meant != "" {
+			all := slices.Concat(rules.guarded, slices.Collect(maps.Keys(rules.known))) // of two that are as near, a guarded one counts
+			if meant := nearest(key, all); slices.Contains(rules.guarded, meant) {
 				r.note(shown(key), "unknown field with a name like that of %q: expected %q, or a name that cannot be mistaken for it", meant, meant)
 			}
 		}

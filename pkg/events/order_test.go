@@ -26,7 +26,8 @@ func TestOrderIsReadInEveryForm(t *testing.T) {
 		"structured": message("orders.acme.1001.placed", structured),
 		"binary": {Subject: "orders.acme.1001.placed", Body: []byte(good), Header: map[string][]string{
 			"ce-specversion": {"1.0"}, "ce-type": {"seqrflow.order.placed.v1"}, "ce-id": {"1"}, "ce-source": {"/shop"}}},
-		"with unknown fields": message("orders.acme.1001.placed", strings.Replace(good, `{`, `{"loyalty":{"tier":1},`, 1)),
+		"with unknown fields":                                message("orders.acme.1001.placed", strings.Replace(good, `{`, `{"loyalty":{"tier":1},`, 1)),
+		"with a field that is nearer to title than to total": message("orders.acme.1001.placed", strings.Replace(good, `{`, `{"titel":"Kaffe",`, 1)),
 	}
 	for name, m := range forms {
 		o, err := events.DecodeOrder(m)
