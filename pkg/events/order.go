@@ -121,7 +121,7 @@ func (r Return) Key() Key { return KeyOf(r.Shop, cmp.Or(r.InvoiceID, r.OrderID))
 func DecodeOrder(m Message) (Order, error) {
 	r, ps := m.open(Placed)
 	r.checkFields(placedRules)
-	o := Order{OrderID: r.id("orderId"), InvoiceID: r.text("invoiceId", false, MaxID), Shop: r.text("shop", true, MaxID)}
+	o := Order{OrderID: r.id("orderId"), InvoiceID: r.name("invoiceId", false), Shop: r.name("shop", true)}
 	m.matches(r, o.Shop, o.OrderID)
 	o.Currency = r.currency(true)
 	total := r.amount("total", o.Currency, true)
@@ -167,7 +167,7 @@ func checkBackURL(r reader, s string) {
 func DecodeCancellation(m Message) (Cancellation, error) {
 	r, ps := m.open(OrderCanceled)
 	r.checkFields(canceledRules)
-	c := Cancellation{OrderID: r.id("orderId"), InvoiceID: r.text("invoiceId", false, MaxID), Shop: r.text("shop", true, MaxID)}
+	c := Cancellation{OrderID: r.id("orderId"), InvoiceID: r.name("invoiceId", false), Shop: r.name("shop", true)}
 	m.matches(r, c.Shop, c.OrderID)
 	c.Reason, c.KeepPaid = r.text("reason", false, maxText), r.flag("keepPaid")
 	return c, ps.orNil()

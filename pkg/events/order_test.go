@@ -88,6 +88,8 @@ func TestBadOrderNamesTheFieldAndWhatWasExpected(t *testing.T) {
 		{"misspelt invoiceId", "", edit(`"currency"`, `"invoiceID":"1001-b","currency"`), `invoiceID: unknown field with a name like that of "invoiceId"`},
 		{"misspelt backUrl", "", edit(`"currency"`, `"backURL":"https://x","currency"`), `backURL: unknown field with a name like that of "backUrl"`},
 		{"an id in Latin-1", "orders.acme.x-jpx37plq.placed", edit(`"1001"`, "\"K\xf6p\""), `orderId: expected UTF-8`},
+		{"half a character in an id", "orders.acme.x-56745po.placed", edit(`"1001"`, `"K\ud800"`), `orderId: expected no U+FFFD, which stands for a character that could not be read`},
+		{"a lost character in an invoiceId", "", edit(`"currency"`, `"invoiceId":"K\ufffdp","currency"`), `invoiceId: expected no U+FFFD`},
 		{"a description in Latin-1", "", edit(`Kaffe`, "K\xf6p"), `rows[0].description: expected UTF-8`},
 		{"a total given twice", "", edit(`"currency"`, `"total":"1","currency"`), `total: expected once, got 2 times`},
 		{"a key given twice in a row", "", edit(`"quantity":1`, `"quantity":1,"quantity":2`), `rows[0].quantity: expected once, got 2 times`},

@@ -111,7 +111,16 @@ func (r reader) id(key string) string {
 	if v := r.raw(key, false); v != nil && isInteger(v) {
 		r.fields[key] = slices.Concat([]byte{'"'}, v, []byte{'"'})
 	}
-	return r.text(key, true, MaxID)
+	return r.name(key, true)
+}
+
+// name reads a text that names something. One with U+FFFD has lost a character on its way here, so that two may have become the same.
+func (r reader) name(key string, required bool) string {
+	s := r.text(key, required, MaxID)
+	if strings.ContainsRune(s, utf8.RuneError) && utf8.Valid(r.fields[key]) {
+		r.note(key, "expected no U+FFFD, which stands for a character that could not be read, got %q", s)
+	}
+	return s
 }
 
 func isInteger(v []byte) bool {

@@ -16,9 +16,9 @@ import (
 func DecodeReturn(m Message) (Return, error) {
 	r, ps := m.open(Returned)
 	r.checkFields(returnedRules)
-	t := Return{OrderID: r.id("orderId"), InvoiceID: r.text("invoiceId", false, MaxID), Shop: r.text("shop", true, MaxID)}
+	t := Return{OrderID: r.id("orderId"), InvoiceID: r.name("invoiceId", false), Shop: r.name("shop", true)}
 	m.matches(r, t.Shop, t.OrderID)
-	t.RefundID, t.Reason = r.text("refundId", true, MaxID), r.text("reason", false, maxText)
+	t.RefundID, t.Reason = r.name("refundId", true), r.text("reason", false, maxText)
 	if IsReservedRefund(t.RefundID) {
 		r.note("refundId", "expected an id of the shop's own: %q is reserved for refunds that seqrflow asks for itself", t.RefundID)
 	}
