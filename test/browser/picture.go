@@ -1,4 +1,4 @@
-// Package browser is what the tests in Chromium have in common.
+// Package browser is what the tests in Chromium have in common: starting it, and pictures of pages.
 package browser
 
 import (

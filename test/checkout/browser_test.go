@@ -2,8 +2,6 @@ package checkout
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,54 +12,6 @@ import (
 	"github.com/seqrflow/seqrflow/internal/rig"
 	"github.com/seqrflow/seqrflow/test/browser"
 )
-
-// launch starts Chromium, which ends with the test and leaves nothing behind.
-func launch(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Env("HOME="+t.TempDir()))
-	alloc, release := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(release)
-	browser, leave := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(browser); err != nil {
-			t.Errorf("closing the browser: %v", err)
-		}
-		leave()
-	})
-	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("the browser does not start: %v", err)
-	}
-	return browser
-}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("there is no browser: apt-get install chromium")
-	}
-	t.Skip("there is no browser: apt-get install chromium")
-	return ""
-}
-
-// artifacts is the folder for screenshots.
-func artifacts(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SEQRFLOW_ARTIFACTS")
-	if dir == "" {
-		return t.ArtifactDir()
-	}
-	dir = filepath.Join(dir, "checkout")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
 
 // device is what the buyer looks at the page with.
 type device struct {
@@ -180,5 +130,5 @@ func (b *tab) misses(selector string) {
 // keep is a picture of the whole page.
 func (b *tab) keep(name string) {
 	b.t.Helper()
-	browser.Picture(b.t, b.ctx, filepath.Join(artifacts(b.t), name+"-"+b.dev.name+".png"))
+	browser.Picture(b.t, b.ctx, filepath.Join(browser.Artifacts(b.t, "checkout"), name+"-"+b.dev.name+".png"))
 }

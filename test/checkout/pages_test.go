@@ -15,6 +15,7 @@ import (
 	"github.com/seqrflow/seqrflow/pkg/events"
 	"github.com/seqrflow/seqrflow/services/canceler"
 	"github.com/seqrflow/seqrflow/services/invoicer"
+	"github.com/seqrflow/seqrflow/test/browser"
 )
 
 func userAgent(agent string) chromedp.Action[chromedp.Void] {
@@ -27,7 +28,7 @@ func userAgent(agent string) chromedp.Action[chromedp.Void] {
 // TestInABrowser runs each scenario on a phone and on a computer, with a checkout of its own.
 func TestInABrowser(t *testing.T) {
 	t.Parallel()
-	browser := launch(t)
+	chromium := browser.Launch(t)
 	devices := []device{phone, computer}
 	if testing.Short() { // the server does the same for both
 		devices = devices[:1]
@@ -37,16 +38,16 @@ func TestInABrowser(t *testing.T) {
 		"no scripts": noScripts, "slow network": slowNetwork, "no stream": noStream, "keyboard": keyboard, "broker away": brokerAway, "back from the app": backFromTheApp,
 	} {
 		for _, d := range devices {
-			t.Run(name+" on a "+d.name, func(t *testing.T) { t.Parallel(); scenario(t, browser, d) })
+			t.Run(name+" on a "+d.name, func(t *testing.T) { t.Parallel(); scenario(t, chromium, d) })
 		}
 	}
-	t.Run("plugin", func(t *testing.T) { t.Parallel(); plugin(t, browser) })
+	t.Run("plugin", func(t *testing.T) { t.Parallel(); plugin(t, chromium) })
 	if testing.Short() { // the rest is about how pages look
 		return
 	}
-	t.Run("lengths and sizes", func(t *testing.T) { t.Parallel(); lengths(t, browser) })
-	t.Run("directions", func(t *testing.T) { t.Parallel(); directions(t, browser) })
-	t.Run("names", func(t *testing.T) { t.Parallel(); names(t, browser) })
+	t.Run("lengths and sizes", func(t *testing.T) { t.Parallel(); lengths(t, chromium) })
+	t.Run("directions", func(t *testing.T) { t.Parallel(); directions(t, chromium) })
+	t.Run("names", func(t *testing.T) { t.Parallel(); names(t, chromium) })
 }
 
 func pay(t *testing.T, browser context.Context, d device) {

@@ -3,7 +3,6 @@ package shopdemo
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,34 +21,11 @@ type tab struct {
 
 func newTab(t *testing.T) *tab {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Env("HOME="+t.TempDir()), chromedp.WindowSize(1000, 900))
-	alloc, release := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(release)
-	alive, stop := context.WithTimeout(alloc, 4*rig.Patience)
+	alive, stop := context.WithTimeout(browser.Launch(t, chromedp.WindowSize(1000, 900)), 4*rig.Patience)
 	t.Cleanup(stop)
 	ctx, leave := chromedp.NewContext(alive)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Errorf("closing the browser: %v", err)
-		}
-		leave()
-	})
+	t.Cleanup(leave)
 	return &tab{t, ctx}
-}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("there is no browser: apt-get install chromium")
-	}
-	t.Skip("there is no browser: apt-get install chromium")
-	return ""
 }
 
 func (b *tab) run(what string, steps ...chromedp.Action[chromedp.Void]) {

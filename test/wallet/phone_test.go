@@ -2,9 +2,6 @@ package wallet
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,6 +9,7 @@ import (
 
 	"github.com/seqrflow/seqrflow/pkg/seqr"
 	"github.com/seqrflow/seqrflow/pkg/seqr/seqrtest"
+	"github.com/seqrflow/seqrflow/test/browser"
 )
 
 // phone is a tab of the browser, and a provider of the test's own.
@@ -23,61 +21,14 @@ type phone struct {
 	dir    string // where pictures are kept
 }
 
-// launch starts Chromium, which ends with the test and leaves nothing behind.
-func launch(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Env("HOME="+t.TempDir()))
-	alloc, release := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(release)
-	browser, leave := chromedp.NewContext(alloc)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(browser); err != nil {
-			t.Errorf("closing the browser: %v", err)
-		}
-		leave()
-	})
-	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("the browser does not start: %v", err)
-	}
-	return browser
-}
-
-func open(t *testing.T, browser context.Context) *phone {
+func open(t *testing.T, chromium context.Context) *phone {
 	t.Helper()
 	srv := seqrtest.Start(t, func(c *seqrtest.Config) { c.Lifetime = 5 * time.Minute })
-	alive, stop := context.WithTimeout(browser, 4*patience)
+	alive, stop := context.WithTimeout(chromium, 4*patience)
 	t.Cleanup(stop)
 	tab, leave := chromedp.NewContext(alive)
 	t.Cleanup(leave)
-	return &phone{t: t, srv: srv, client: srv.Client(seqr.Config{}), tab: tab, dir: artifacts(t)}
-}
-
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("there is no browser: apt-get install chromium")
-	}
-	t.Skip("there is no browser: apt-get install chromium")
-	return ""
-}
-
-func artifacts(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("SEQRFLOW_ARTIFACTS")
-	if dir == "" {
-		return t.ArtifactDir()
-	}
-	dir = filepath.Join(dir, "wallet")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return &phone{t: t, srv: srv, client: srv.Client(seqr.Config{}), tab: tab, dir: browser.Artifacts(t, "wallet")}
 }
 
 func (b *phone) register(name, seqrID string) string {

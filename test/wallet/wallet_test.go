@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seqrflow/seqrflow/pkg/seqr"
+	"github.com/seqrflow/seqrflow/test/browser"
 )
 
 // patience is how long the page may take to show something. A test that passes does not wait that long.
@@ -14,12 +15,12 @@ const patience = 2 * time.Minute
 
 // TestWallet runs each scenario in a tab of its own, with a sandbox of its own.
 func TestWallet(t *testing.T) {
-	browser := launch(t)
+	chromium := browser.Launch(t)
 	for name, scenario := range map[string]func(*phone){
 		"pay": pay, "decline": decline, "reversal": reversal, "expiry": expiry, "shop is faster": shopIsFaster, "static code": staticCode,
 		"index": index,
 	} {
-		t.Run(name, func(t *testing.T) { scenario(open(t, browser)) })
+		t.Run(name, func(t *testing.T) { scenario(open(t, chromium)) })
 	}
 }
 
