@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -115,9 +114,17 @@ func TestFullStorageIsToldUntilThereIsRoom(t *testing.T) {
 	if err := b.TryWrite(t.Context(), "operator"); !bus.IsNoRoom(err) {
 		t.Errorf("a write that is only tried: %v", err)
 	}
-	// A refusal counts for a second; after that the limits are looked at, which nothing outside tells.
-	time.Sleep(1100 * time.Millisecond)
-	readiness(t, b, c, "the broker refuses what is written")
+	// A refusal counts for a second; after that the limits are looked at.
+	looks, err := b.Conn().SubscribeSync("$JS.API.INFO")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for looked := 0; looked == 0; {
+		readiness(t, b, c, "the broker refuses what is written")
+		if looked, _, err = looks.Pending(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	limit(-1)
 	readiness(t, b, c, "")
 	if n := samples(t, reg, "seqrflow_broker_refuses_writes")[""]; n != 0 {
